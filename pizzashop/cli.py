@@ -1,0 +1,57 @@
+"""The `pizzashop` command: thin, it hands over to the package that does the work."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pizzashop import __version__, roles
+from pizzashop.console.commands import COMMANDS as CONSOLE_COMMANDS
+from pizzashop.domain.errors import ShopError
+from pizzashop.local.commands import COMMANDS as LOCAL_COMMANDS
+from pizzashop.settings import Settings
+
+
+class _Group(click.Group):
+    """Shows an error of the shop as one sentence, and ends with the exit code that the error carries."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ShopError as error:
+            click.echo(f"pizzashop: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="pizzashop")
+def main() -> None:
+    """Durable pizza ordering on Dapr.
+
+    Open the shop with `pizzashop up`, place an order with `pizzashop order pepperoni --watch`.
+    """
+
+
+@main.command()
+@click.option(
+    "--role",
+    "names",
+    multiple=True,
+    required=True,
+    type=click.Choice([*roles.BY_NAME, "all"]),
+    help="The role to serve; may be given several times.",
+)
+def serve(names: tuple[str, ...]) -> None:
+    """Serve one role, several, or all of them, each on its own port, until told to stop.
+
+    Each role needs its Dapr sidecar beside it; `dapr run -f .` and `pizzashop up` see to that.
+    """
+    from pizzashop.server import serve as run
+
+    chosen = roles.ROLES if "all" in names else tuple(roles.BY_NAME[name] for name in dict.fromkeys(names))
+    run(chosen, Settings.from_env())
+
+
+_register: Callable[[click.Command], None] = main.add_command
+for _command in (*LOCAL_COMMANDS, *CONSOLE_COMMANDS):
+    _register(_command)

@@ -1,0 +1,1 @@
+"""The operator's commands, and what they show in a terminal."""

@@ -1,0 +1,5 @@
+"""The commands that talk to a running shop."""
+
+import click
+
+COMMANDS: tuple[click.Command, ...] = ()

@@ -1,0 +1,1 @@
+"""The role that owns the record of every order."""

@@ -1,0 +1,69 @@
+"""Every environment variable that the shop reads, with its default: read once, frozen, handed down."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pizzashop.domain.errors import BadSettings
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "pizzashop"
+
+
+class Settings(BaseSettings):
+    """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for the two that Dapr itself sets."""
+
+    model_config = SettingsConfigDict(env_prefix="PIZZASHOP_", frozen=True, env_ignore_empty=True)
+
+    pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="multiplies the duration of every stage")
+    fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: that stage fails")
+    max_remakes: int = Field(2, ge=0, le=100, description="how often a pizza may be made again")
+    host: str = Field("127.0.0.1", description="the address that the roles listen on")
+    hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
+    threads: int = Field(256, ge=8, le=4096, description="requests that one process serves at a time")
+    log: Literal["text", "json"] = Field("text", description="the form of a log line")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    state_dir: Path = Field(
+        default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"), description="what must survive"
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"), description="what can be made again"
+    )
+    dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", description="set by `dapr run`")
+    dapr_grpc_port: int | None = Field(None, validation_alias="DAPR_GRPC_PORT", description="set by `dapr run`")
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; raises BadSettings, which names the variable, where a value makes no sense."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise BadSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
+
+    @model_validator(mode="after")
+    def _failing_on_purpose_stays_at_home(self) -> Self:
+        if self.fail and not is_loopback(self.host):
+            raise ValueError("PIZZASHOP_FAIL is for demonstrations: it needs PIZZASHOP_HOST to be loopback")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]) if location else ""
+    if not name:
+        return message.removeprefix("Value error, ")
+    return f"{name if name.isupper() else f'PIZZASHOP_{name.upper()}'}: {message}"

@@ -1,0 +1,1 @@
+"""The role that decides what happens next to an order."""
