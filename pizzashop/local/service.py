@@ -1,0 +1,45 @@
+"""One service beside the roles: started where nothing serves its port yet, ready when it says so."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local.closing import Pause
+from pizzashop.local.health import wait_until
+from pizzashop.local.process import Process
+
+
+@dataclass
+class Service:
+    """A process and what it is for: `ports` are those it opens, the first is the one it serves on."""
+
+    process: Process
+    ports: tuple[int, ...]
+    ready: Callable[[], bool]
+    pause: Pause = time.sleep
+    theirs: bool = False
+    """Someone else runs it: it is used, and never stopped."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.process.name
+
+    def start(self, seconds: float = 30.0) -> None:
+        """Start it and wait until it is ready; raises LocalError with the end of its log."""
+        self.process.start()
+        wait_until(self.ready, self.name, seconds=seconds, pause=self.pause, check=self.check)
+
+    def check(self) -> None:
+        """Raise LocalError where it has ended though nobody stopped it."""
+        if not self.theirs and not self.process.running:
+            raise LocalError(f"{self.name} has ended. {self.process.tail()}")
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Ask it to end and wait for it: what it holds is written first."""
+        self.process.stop(seconds)
+
+    def kill(self) -> None:
+        """Kill it as a crash would."""
+        self.process.kill()

@@ -1,0 +1,110 @@
+"""What must run beside the roles: Valkey, placement and scheduler, all on loopback.
+
+    with Services(state_dir, dapr) as services:     # starts what is not running yet; each is ready
+        services["scheduler"].kill()                # as a crash would
+        services["scheduler"].start()               # and again: returns when it is ready
+        services["valkey"].stop()
+
+Each keeps what must survive under `state_dir`: the next `Services` of the same directory goes on with it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import valkey_server
+from pizzashop.local.closing import Pause
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import http_ok, listening, redis_answers
+from pizzashop.local.process import Process
+from pizzashop.local.service import Service
+
+VALKEY_PORT = 6379
+PLACEMENT_PORTS = (50005, 50051, 50052)
+SCHEDULER_PORTS = (50006, 50061, 50062, 50063)
+
+
+class Services:
+    """The three services by name, in the order in which they start: `valkey`, `placement`, `scheduler`."""
+
+    def __init__(self, state_dir: Path, dapr: Dapr, pause: Pause = time.sleep) -> None:
+        self.state_dir = state_dir
+        made = (
+            _valkey(state_dir, pause),
+            _placement(state_dir, dapr, pause),
+            _scheduler(state_dir, dapr, pause),
+        )
+        self._by_name = {each.name: each for each in made}
+        self._started = ExitStack()
+
+    def __getitem__(self, name: str) -> Service:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[Service]:
+        return iter(self._by_name.values())
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for service in self:
+                service.theirs = listening(service.ports[0])
+                if not service.theirs:
+                    stack.callback(service.stop)
+                    service.start()
+                elif not service.ready():
+                    raise LocalError(f"Port {service.ports[0]} is taken, and not by {service.name}.")
+            self._started = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started.close()
+
+
+def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
+    return Process(name, argv, state_dir / "logs" / f"{name}.log")
+
+
+def _valkey(state_dir: Path, pause: Pause) -> Service:
+    directory = state_dir / "valkey"
+    directory.mkdir(parents=True, exist_ok=True)
+    process = _process(state_dir, "valkey", valkey_server.argv(VALKEY_PORT, directory))
+    return Service(process, (VALKEY_PORT,), partial(redis_answers, VALKEY_PORT), pause)
+
+
+def _placement(state_dir: Path, dapr: Dapr, pause: Pause) -> Service:
+    port, health, peer = PLACEMENT_PORTS
+    options: dict[str, object] = {
+        "port": port,
+        "healthz-port": health,
+        "initial-cluster": f"dapr-placement-0=127.0.0.1:{peer}",
+    }
+    process = _process(state_dir, "placement", _argv(dapr.placement, options))
+    return Service(process, PLACEMENT_PORTS, partial(_healthy, process, port, health), pause)
+
+
+def _scheduler(state_dir: Path, dapr: Dapr, pause: Pause) -> Service:
+    port, health, etcd, peer = SCHEDULER_PORTS
+    options: dict[str, object] = {
+        "port": port,
+        "healthz-port": health,
+        "etcd-data-dir": state_dir / "scheduler",
+        "etcd-client-port": etcd,
+        # Given a name, it would listen on every address.
+        "etcd-initial-cluster": f"dapr-scheduler-server-0=http://127.0.0.1:{peer}",
+    }
+    process = _process(state_dir, "scheduler", _argv(dapr.scheduler, options))
+    return Service(process, SCHEDULER_PORTS, partial(_healthy, process, port, health), pause)
+
+
+def _argv(binary: Path | None, options: dict[str, object]) -> list[str]:
+    # The metrics would listen on every address, on a port that all of Dapr's services share.
+    words = {**options, "listen-address": "127.0.0.1", "enable-metrics": "false"}
+    return [str(binary or "missing"), *(f"--{key}={value}" for key, value in words.items())]
+
+
+def _healthy(process: Process, port: int, health: int) -> bool:
+    # It says that it is healthy before it listens; and one that someone else runs says so elsewhere.
+    return listening(port) and (http_ok(health, "/healthz") or not process.running)
