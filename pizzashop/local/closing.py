@@ -2,16 +2,13 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pizzashop.domain.errors import ShopError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SLICE = 0.05
-
-Pause = Callable[[float], None]
-"""Sleeps so many seconds, or raises what ends the waiting: `time.sleep`, `Closing.pause`."""
 
 
 class Interrupted(ShopError):

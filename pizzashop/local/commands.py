@@ -2,4 +2,26 @@
 
 import click
 
-COMMANDS: tuple[click.Command, ...] = ()
+
+@click.command()
+@click.option(
+    "--pace", type=click.FloatRange(min=0), help="Multiplies how long every stage lasts; 0 is at once."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the log of the roles and sidecars too.")
+def up(pace: float | None, verbose: bool) -> None:
+    """Open the shop on this machine, and keep it open until Ctrl-C.
+
+    Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
+    then the five roles with their sidecars. Ctrl-C stops all that it started; orders in flight go on when
+    the shop opens again.
+    """
+    from rich.console import Console
+
+    from pizzashop.local.up import up as run
+    from pizzashop.settings import Settings
+
+    env = {} if pace is None else {"PIZZASHOP_PACE": str(pace)}
+    run(Settings.from_env(), Console(highlight=False), env, verbose=verbose)
+
+
+COMMANDS: tuple[click.Command, ...] = (up,)

@@ -2,14 +2,14 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from pizzashop.domain.errors import LocalError
+from pizzashop.local import family
+from pizzashop.local.closing import Closing
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Process:
     log: Path
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
+    closing: Closing = field(default_factory=Closing)
     _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -43,24 +44,14 @@ class Process:
                 raise LocalError(f"{self.name} cannot be started: {error}.") from None
 
     @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-        return self._child.pid if self._child and self.running else None
-
-    @property
     def running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def family(self) -> list[psutil.Process]:
-        """Itself and what it started, while it runs."""
-        if self.pid is None:
-            return []
-        try:
-            parent = psutil.Process(self.pid)
-            return [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self._child.pid if self._child and self.running else None
 
     def send(self, number: int) -> None:
         """Send it a signal, if it runs."""
@@ -68,15 +59,13 @@ class Process:
             self._child.send_signal(number)
 
     def stop(self, seconds: float = 10.0, how: int = signal.SIGTERM) -> None:
-        """Ask it to end; what has not ended after `seconds` is killed, with all that it started."""
-        family = self.family()
+        """Ask it to end; after `seconds`, or when told to hurry, it is killed, with all that it started."""
+        below, deadline = family.children(self.pid), time.monotonic() + seconds
         self.send(how)
-        if self._child:
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(seconds)
-        end(family, seconds=0)
-        if self._child:
-            self._child.wait()
+        while self.running and time.monotonic() < deadline and not self.closing.hurry:
+            time.sleep(0.02)
+        self.kill()
+        family.end(below, 0, self.closing)
 
     def kill(self) -> None:
         """Kill it as a crash would, with no chance to clean up; what it started lives on."""
@@ -89,19 +78,3 @@ class Process:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         lines = [line for line in text.splitlines() if about in line][-count:]
         return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines)])
-
-
-def end(family: Sequence[psutil.Process], seconds: float, how: int = signal.SIGTERM) -> None:
-    """Ask these processes to end, wait up to `seconds`, kill what is left."""
-    if seconds > 0:
-        for each in family:
-            _send(each, how)
-        _, family = psutil.wait_procs(family, timeout=seconds)
-    for each in family:
-        _send(each, signal.SIGKILL)
-    psutil.wait_procs(family, timeout=5)
-
-
-def _send(process: psutil.Process, number: int) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(number)

@@ -1,11 +1,9 @@
 """One service beside the roles: started where nothing serves its port yet, ready when it says so."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local.closing import Pause
 from pizzashop.local.health import wait_until
 from pizzashop.local.process import Process
 
@@ -17,7 +15,6 @@ class Service:
     process: Process
     ports: tuple[int, ...]
     ready: Callable[[], bool]
-    pause: Pause = time.sleep
     theirs: bool = False
     """Someone else runs it: it is used, and never stopped."""
 
@@ -29,7 +26,7 @@ class Service:
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it is ready; raises LocalError with the end of its log."""
         self.process.start()
-        wait_until(self.ready, self.name, seconds=seconds, pause=self.pause, check=self.check)
+        wait_until(self.ready, self.name, seconds=seconds, closing=self.process.closing, check=self.check)
 
     def check(self) -> None:
         """Raise LocalError where it has ended though nobody stopped it."""

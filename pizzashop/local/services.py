@@ -8,7 +8,6 @@
 Each keeps what must survive under `state_dir`: the next `Services` of the same directory goes on with it.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -16,28 +15,30 @@ from pathlib import Path
 from typing import Self
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import valkey_server
-from pizzashop.local.closing import Pause
+from pizzashop.local import redis, valkey_server
+from pizzashop.local.closing import Closing
 from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import http_ok, listening, redis_answers
+from pizzashop.local.health import http_ok, listening
 from pizzashop.local.process import Process
 from pizzashop.local.service import Service
 
-VALKEY_PORT = 6379
-PLACEMENT_PORTS = (50005, 50051, 50052)
-SCHEDULER_PORTS = (50006, 50061, 50062, 50063)
+PORTS = {
+    "valkey": (redis.PORT,),
+    "placement": (50005, 50051, 50052),
+    "scheduler": (50006, 50061, 50062, 50063),
+}
+"""What each opens; the first is the one that it serves on."""
 
 
 class Services:
     """The three services by name, in the order in which they start: `valkey`, `placement`, `scheduler`."""
 
-    def __init__(self, state_dir: Path, dapr: Dapr, pause: Pause = time.sleep) -> None:
+    def __init__(self, state_dir: Path, dapr: Dapr, closing: Closing | None = None) -> None:
         self.state_dir = state_dir
-        made = (
-            _valkey(state_dir, pause),
-            _placement(state_dir, dapr, pause),
-            _scheduler(state_dir, dapr, pause),
-        )
+        closing = closing or Closing()
+        made = (_valkey(state_dir), _placement(state_dir, dapr), _scheduler(state_dir, dapr))
+        for each in made:
+            each.process.closing = closing
         self._by_name = {each.name: each for each in made}
         self._started = ExitStack()
 
@@ -67,26 +68,26 @@ def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
     return Process(name, argv, state_dir / "logs" / f"{name}.log")
 
 
-def _valkey(state_dir: Path, pause: Pause) -> Service:
+def _valkey(state_dir: Path) -> Service:
     directory = state_dir / "valkey"
     directory.mkdir(parents=True, exist_ok=True)
-    process = _process(state_dir, "valkey", valkey_server.argv(VALKEY_PORT, directory))
-    return Service(process, (VALKEY_PORT,), partial(redis_answers, VALKEY_PORT), pause)
+    process = _process(state_dir, "valkey", valkey_server.argv(redis.PORT, directory))
+    return Service(process, PORTS["valkey"], partial(redis.answers, redis.PORT))
 
 
-def _placement(state_dir: Path, dapr: Dapr, pause: Pause) -> Service:
-    port, health, peer = PLACEMENT_PORTS
+def _placement(state_dir: Path, dapr: Dapr) -> Service:
+    port, health, peer = PORTS["placement"]
     options: dict[str, object] = {
         "port": port,
         "healthz-port": health,
         "initial-cluster": f"dapr-placement-0=127.0.0.1:{peer}",
     }
     process = _process(state_dir, "placement", _argv(dapr.placement, options))
-    return Service(process, PLACEMENT_PORTS, partial(_healthy, process, port, health), pause)
+    return Service(process, PORTS["placement"], partial(_healthy, process, port, health))
 
 
-def _scheduler(state_dir: Path, dapr: Dapr, pause: Pause) -> Service:
-    port, health, etcd, peer = SCHEDULER_PORTS
+def _scheduler(state_dir: Path, dapr: Dapr) -> Service:
+    port, health, etcd, peer = PORTS["scheduler"]
     options: dict[str, object] = {
         "port": port,
         "healthz-port": health,
@@ -96,7 +97,7 @@ def _scheduler(state_dir: Path, dapr: Dapr, pause: Pause) -> Service:
         "etcd-initial-cluster": f"dapr-scheduler-server-0=http://127.0.0.1:{peer}",
     }
     process = _process(state_dir, "scheduler", _argv(dapr.scheduler, options))
-    return Service(process, SCHEDULER_PORTS, partial(_healthy, process, port, health), pause)
+    return Service(process, PORTS["scheduler"], partial(_healthy, process, port, health))
 
 
 def _argv(binary: Path | None, options: dict[str, object]) -> list[str]:

@@ -2,9 +2,10 @@
 
 runtime_path = launcher(state_dir, dapr)
 env = environment(runtime_path)
-Process("dapr run", run_all(dapr, project.run_file), log, env)              # all of them
-Process("sidecar", daprd(runtime_path, project, "pizza-kitchen"), log, env)  # one sidecar alone
-Process("kitchen", ["pizzashop", "serve", "--role", "kitchen"], log, env)    # needs DAPR_HTTP_PORT, DAPR_GRPC_PORT
+everything = Process("dapr run", run_all(dapr, project.run_file), log, env)
+one_sidecar = Process("sidecar", daprd(runtime_path, project, "pizza-kitchen"), log, env)
+one_role = Process("kitchen", project.app("pizza-kitchen").command, log,
+                   {**env, **app_environment(project, "pizza-kitchen")})
 """
 
 import os
@@ -26,7 +27,7 @@ _FLAGS = {
 
 
 def launcher(state_dir: Path, dapr: Dapr) -> Path:
-    """Put a daprd that keeps all its ports on loopback under `state_dir`; returns the DAPR_RUNTIME_PATH of it."""
+    """Write a daprd that keeps all its ports on loopback; returns the DAPR_RUNTIME_PATH that leads to it."""
     # `dapr run` has no option for these two addresses, and daprd's default is every address.
     flags = "--dapr-internal-grpc-listen-address 127.0.0.1 --metrics-listen-address 127.0.0.1"
     runtime_path = state_dir.absolute() / "runtime"
@@ -37,10 +38,14 @@ def launcher(state_dir: Path, dapr: Dapr) -> Path:
     return runtime_path
 
 
+def commands_path() -> str:
+    """The PATH for `dapr run`: this interpreter's own commands first, so that no venv need be active."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
 def environment(runtime_path: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for `dapr run` and all below it: this interpreter's commands first, loopback only."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    ours = {"PATH": path, "DAPR_RUNTIME_PATH": str(runtime_path), "DAPR_HOST_IP": "127.0.0.1"}
+    ours = {"PATH": commands_path(), "DAPR_RUNTIME_PATH": str(runtime_path), "DAPR_HOST_IP": "127.0.0.1"}
     return {**os.environ, **ours, **(extra or {})}
 
 
@@ -62,3 +67,14 @@ def daprd(runtime_path: Path, project: Project, app_id: str) -> list[str]:
     }
     words = (f"--{key}={value}" for key, value in options.items())
     return [str(bin_dir(runtime_path) / "daprd"), *words]
+
+
+def app_environment(project: Project, app_id: str) -> dict[str, str]:
+    """What `dapr run` tells a role about itself and its sidecar."""
+    ports = project.app(app_id).ports
+    return {
+        "APP_ID": app_id,
+        "APP_PORT": str(ports["appPort"]),
+        "DAPR_HTTP_PORT": str(ports["daprHTTPPort"]),
+        "DAPR_GRPC_PORT": str(ports["daprGRPCPort"]),
+    }

@@ -1,0 +1,83 @@
+"""What `pizzashop up` says: what runs, where, and what to try."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from pizzashop import __version__
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+from pizzashop.local.redis import PORT, Redis
+from pizzashop.local.services import Services
+
+ORDER = (
+    '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
+    ' "customer": {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}}'
+)
+CURL = f"curl http://localhost:8005/start-order -H 'Content-Type: application/json' -d '{ORDER}'"
+
+
+class Opening:
+    """Says it line by line as it becomes true, the first word of each in one column."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def line(self, subject: str, text: str = "") -> None:
+        """One line: a subject and what is to be said of it."""
+        # No wrapping: an address or a command is to be copied whole.
+        self.console.print(Text.assemble("  ", (f"{subject:<23}", "bold"), text), soft_wrap=True)
+
+    def title(self) -> None:
+        """The name and version of the shop."""
+        self.console.print(Text(f"Pizzashop {__version__}\n", "bold"))
+
+    def dapr(self, dapr: Dapr) -> None:
+        """Which Dapr is used."""
+        self.line(f"Dapr {dapr.version}", f"{dapr.origin}, {tilde(dapr.daprd.parent)}")
+
+    def redis(self, server: Redis, theirs: bool, directory: Path) -> None:
+        """The server of state and events, and whether it keeps them."""
+        embedded = f"embedded, port {PORT}, every write appended to {tilde(directory)}"
+        self.line(f"{server.name} {server.version}", f"already running, port {PORT}" if theirs else embedded)
+        if not server.persists:
+            self.warn(
+                "It keeps nothing on disk: all orders go when it stops. `CONFIG SET appendonly yes` helps."
+            )
+
+    def services(self, services: Services) -> None:
+        """Placement and scheduler, and whose they are."""
+        for service in services:
+            if service.name != "valkey":
+                whose = "already running" if service.theirs else "ready"
+                self.line(service.name, f"{whose}, port {service.ports[0]}")
+
+    def shop(self, project: Project, logs: Path, seconds: float) -> None:
+        """The shop is open: its roles, addresses, and what to try next."""
+        roles = " · ".join(f"{app.app_id} {app.ports['appPort']}" for app in project.apps)
+        self.line(roles, f"  open after {seconds:.1f} s")
+        self.console.print()
+        self.line("The shop", "http://localhost:8002")
+        self.line("Order a pizza", "pizzashop order pepperoni --watch")
+        self.line("With curl", CURL)
+        self.line("Logs", tilde(logs))
+        self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
+
+    def closing(self) -> None:
+        """It was told to close."""
+        self.console.print("\n  Closing the shop ...")
+
+    def closed(self) -> None:
+        """Nothing of it runs any more."""
+        self.console.print("  Closed. What was in flight goes on when it opens again.")
+
+    def warn(self, text: str) -> None:
+        """Something that works, but not as it should."""
+        self.console.print(Text(f"  {text}", "yellow"), soft_wrap=True)
+
+
+def tilde(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

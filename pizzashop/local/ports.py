@@ -1,0 +1,47 @@
+"""Which ports are free, and who holds those that are not."""
+
+import socket
+from collections.abc import Iterable, Mapping
+
+import psutil
+
+from pizzashop.domain.errors import LocalError
+
+
+def taken(ports: Iterable[int]) -> list[int]:
+    """Those on which nothing could listen now, on whichever address."""
+    return [port for port in ports if not _can_listen(port)]
+
+
+def holder(port: int) -> str:
+    """The process that listens on this port, as far as this user may know."""
+    try:
+        found = {c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid}
+        return ", ".join(f"{psutil.Process(pid).name()} (pid {pid})" for pid in sorted(found))
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return ""
+
+
+def require_free(ports: Mapping[int, str]) -> None:
+    """Raise LocalError, which names each port that is not free, what it is for and who holds it."""
+    held = [
+        f"port {port} ({ports[port]}) is held by {holder(port) or 'another process'}" for port in taken(ports)
+    ]
+    if held:
+        text = "; ".join(held)
+        raise LocalError(f"{text[0].upper()}{text[1:]}: stop that, and try again. Nothing was started.")
+
+
+def _can_listen(port: int) -> bool:
+    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As Go's and Python's servers do: what is left of closed connections is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            probe.bind(("", port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,30 @@
+"""What must hold before anything is started."""
+
+import shutil
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import ports, redis
+from pizzashop.local.health import listening
+from pizzashop.local.project import Project
+from pizzashop.local.services import PORTS
+from pizzashop.local.sidecars import commands_path
+
+
+def require(project: Project) -> None:
+    """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
+    ports.require_free(wanted(project))
+    if listening(redis.PORT) and not redis.answers():
+        held = ports.holder(redis.PORT) or "another process"
+        raise LocalError(f"Port {redis.PORT} is held by {held}, which does not speak Redis: stop that first.")
+    for app in project.apps:
+        if app.command and not shutil.which(app.command[0], path=commands_path()):
+            raise LocalError(f"`{app.command[0]}` is not installed: run `pip install -e .` in the project.")
+
+
+def wanted(project: Project) -> dict[int, str]:
+    """Every port that must be free, with what it is for: a service that runs already needs none."""
+    needed = dict(project.ports)
+    for name, of_service in PORTS.items():
+        if not listening(of_service[0]):
+            needed.update(dict.fromkeys(of_service, name))
+    return needed

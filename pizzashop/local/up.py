@@ -1,0 +1,59 @@
+"""`pizzashop up`: from nothing to an open shop, and back."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from pizzashop.local import preflight, redis
+from pizzashop.local.closing import Closing, Interrupted
+from pizzashop.local.follow import following
+from pizzashop.local.opening import Opening
+from pizzashop.local.project import Project
+from pizzashop.local.provide import provide
+from pizzashop.local.register import Register
+from pizzashop.local.shop import Shop
+from pizzashop.settings import Settings
+
+
+def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
+    """Open the shop and keep it open until told to close; raises LocalError where that cannot be."""
+    project, opening = Project.find(), Opening(console)
+    state_dir, cache_dir = _absolute(settings.state_dir), _absolute(settings.cache_dir)
+    register = Register(state_dir)
+    with Closing().listening() as closing, register.held():
+        opening.title()
+        if count := register.tidy(closing):
+            opening.warn(f"An earlier shop was not closed: {count} processes that it left were ended.")
+        preflight.require(project)
+        dapr = provide(cache_dir, console, closing)
+        opening.dapr(dapr)
+        shop = Shop(state_dir, project, dapr, closing=closing, env=env)
+        with following(shop.log, verbose), shop:
+            _open(shop, opening, register)
+            with suppress(Interrupted):
+                while True:
+                    shop.check()
+                    closing.pause(0.5)
+            opening.closing()
+        opening.closed()
+        register.path.unlink(missing_ok=True)
+
+
+def _open(shop: Shop, opening: Opening, register: Register) -> None:
+    began = time.monotonic()
+    register.note(shop.processes())
+    if server := redis.ask():
+        opening.redis(server, shop.services["valkey"].theirs, shop.log.parents[1] / "valkey")
+    opening.services(shop.services)
+    shop.crew.start()
+    register.note(shop.processes())
+    shop.crew.wait()
+    register.note(shop.processes())
+    opening.shop(shop.project, shop.log, time.monotonic() - began)
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
