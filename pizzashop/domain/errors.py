@@ -1,13 +1,13 @@
 """What can go wrong in the shop.
 
-    ShopError
-    ├── BadSettings       an environment variable makes no sense
-    ├── LocalError        this machine lacks something that the shop needs to run
-    ├── Refused           the request cannot be done, and asking again will not help
-    │   ├── Invalid       what was sent is not what is needed (with the fields at fault)
-    │   ├── NotFound      there is no such order
-    │   └── Conflict      it contradicts what is already so
-    └── Unavailable       something needed cannot be reached just now; asking again may help
+ShopError
+├── BadSettings       an environment variable makes no sense
+├── LocalError        this machine lacks something that the shop needs to run
+├── Refused           the request cannot be done, and asking again will not help
+│   ├── Invalid       what was sent is not what is needed (with the fields at fault)
+│   ├── NotFound      there is no such order
+│   └── Conflict      it contradicts what is already so
+└── Unavailable       something needed cannot be reached just now; asking again may help
 """
 
 from collections.abc import Mapping, Sequence

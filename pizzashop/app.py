@@ -1,0 +1,82 @@
+"""A role as a Flask application: its routes, its errors, its health. No I/O, no threads, no environment."""
+
+from dataclasses import dataclass
+
+from flask import Flask, abort, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from pizzashop import problems
+from pizzashop.delivery import views as delivery
+from pizzashop.kitchen import views as kitchen
+from pizzashop.order import commands
+from pizzashop.order import views as order
+from pizzashop.order.inbox import Inbox
+from pizzashop.order.listing import Listing
+from pizzashop.order.records import Records
+from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
+from pizzashop.settings import Settings, is_loopback
+from pizzashop.sidecar import Sidecar
+from pizzashop.stages import Gate, Means
+from pizzashop.storefront import views as storefront
+from pizzashop.workflow import views as workflow
+from pizzashop.workflow.engine import Engine
+from pizzashop.workflow.office import Office
+
+BLUEPRINTS = {
+    ORDER: (order.blueprint, commands.blueprint),
+    STOREFRONT: (storefront.blueprint,),
+    KITCHEN: (kitchen.blueprint,),
+    DELIVERY: (delivery.blueprint,),
+    WORKFLOW: (workflow.blueprint,),
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an application is given to work with; `engine` is for role `workflow` alone."""
+
+    sidecar: Sidecar
+    gate: Gate
+    engine: Engine | None = None
+
+
+def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
+    """The application of one role."""
+    app = Flask("pizzashop", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    for blueprint in BLUEPRINTS[role]:
+        app.register_blueprint(blueprint)
+    app.extensions.update(_extensions(role, settings, parts))
+    problems.register(app)
+    _answer_health(app, role, parts)
+    _check_host(app, settings)
+    return app
+
+
+def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, object]:
+    if role is ORDER:
+        records = Records(parts.sidecar)
+        return {"records": records, "listing": Listing(records), "inbox": Inbox(records, parts.sidecar)}
+    if role is WORKFLOW:
+        assert parts.engine is not None
+        return {"office": Office(parts.sidecar, parts.engine, settings.max_remakes)}
+    return {"means": Means(parts.sidecar, parts.gate, settings.pace, settings.fail)}
+
+
+def _answer_health(app: Flask, role: Role, parts: Parts) -> None:
+    @app.get("/healthz")
+    def health() -> ResponseReturnValue:
+        if parts.gate.stopping.is_set():
+            return problems.problem(503, "This process is stopping")
+        return jsonify(status="ok", role=role.name)
+
+
+def _check_host(app: Flask, settings: Settings) -> None:
+    """A page elsewhere that had its name point here would speak for whoever opens it: names must be known."""
+    known = {name.strip() for name in settings.hosts.split(",")} | {settings.host}
+
+    @app.before_request
+    def check() -> None:
+        name = request.host.rsplit(":", 1)[0].strip("[]") if request.host else ""
+        if not is_loopback(name) and name not in known:
+            abort(421, f"This shop is not called {name[:80]!r}")

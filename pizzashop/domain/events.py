@@ -1,0 +1,50 @@
+"""Events on the topic `orders`: what the roles say has begun, and how it is read back."""
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from pizzashop.domain.errors import Invalid
+from pizzashop.domain.history import Entry
+from pizzashop.domain.order import RANK
+from pizzashop.domain.requests import OrderRef, Request, invalid
+
+
+class StageEvent(Request):
+    """One stage of one order, as the topic has it; without `uid` it is about whichever order has the id."""
+
+    order_id: str
+    uid: str | None
+    run: str | None
+    entry: Entry
+
+
+def stage_event(order: dict[str, Any], entry: Entry, run: str) -> dict[str, Any]:
+    """The event that says that a stage began: the whole order, with its status, attempt, time and run."""
+    told = {name: value for name, value in order.items() if name != "history"}
+    return {**told, "status": entry.status, "attempt": entry.attempt, "at": entry.at, "run": run}
+
+
+def read(cloud_event: Any, received_at: str) -> StageEvent:
+    """Read a CloudEvent, whose `data` may be an object or a JSON string; raises Invalid where it is neither."""
+    data = cloud_event.get("data") if isinstance(cloud_event, dict) else None
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except (ValueError, RecursionError):
+            raise Invalid("The event's data is not JSON") from None
+    if not isinstance(data, dict):
+        raise Invalid("The event has no data")
+    ref = OrderRef.parse({"order_id": data.get("order_id")})
+    if not isinstance(data.get("status"), str) or data["status"] not in RANK:
+        raise Invalid(f"The event's status is none that an order can have: {str(data.get('status'))[:80]!r}")
+    try:
+        return StageEvent(
+            order_id=ref.order_id,
+            uid=data.get("uid"),
+            run=data.get("run"),
+            entry=Entry(status=data["status"], attempt=data.get("attempt", 1), at=data.get("at", received_at)),
+        )
+    except ValidationError as error:
+        raise invalid(error) from None

@@ -1,0 +1,59 @@
+"""The history of an order: what happened to it, one entry each."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pizzashop.domain.order import RANK
+
+
+def now() -> str:
+    """The present moment, RFC 3339 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def seconds_since(at: str) -> float:
+    """How long ago `at` was; never less than 0, whatever another machine's clock says."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
+
+
+def _moment(at: str) -> str:
+    if datetime.fromisoformat(at).tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return at
+
+
+Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
+
+
+class Entry(BaseModel):
+    """One thing that happened: a stage that began, a decision of the manager, or an operator's action."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["stage", "decision", "action"] = "stage"
+    status: str = Field(max_length=64)
+    attempt: int = Field(1, ge=1)
+    at: Moment
+    by: str | None = None
+    note: str | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where a stage comes in the way of an order; entries of one place are the same thing heard twice."""
+        return self.attempt, RANK[self.status]
+
+
+def insert(history: list[Entry], entry: Entry) -> None:
+    """Put a stage in its place: after what came before it, however late it is heard of."""
+    where = len(history)
+    while where and _later(history[where - 1], entry):
+        where -= 1
+    history.insert(where, entry)
+
+
+def _later(present: Entry, entry: Entry) -> bool:
+    if present.kind == "stage" and present.status in RANK:
+        return present.place > entry.place
+    return datetime.fromisoformat(present.at) > datetime.fromisoformat(entry.at)

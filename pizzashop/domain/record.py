@@ -1,0 +1,193 @@
+"""The record of one order, and every rule by which it may change. Pure: it is loaded and saved elsewhere."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pizzashop.domain.errors import Conflict
+from pizzashop.domain.history import Entry, insert
+from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, FINAL, RANK
+
+Content = dict[str, Any]
+
+
+class Lease(BaseModel):
+    """Who does a step just now, and until when it may count on being alone (seconds since the epoch)."""
+
+    step: str
+    attempt: int
+    run: str
+    until: float
+
+
+class Record(BaseModel):
+    """What the shop knows of an order. `uid` tells it from another of the same id after a deletion."""
+
+    model_config = ConfigDict(validate_assignment=False)
+
+    uid: str
+    order: Content = Field(default_factory=dict)
+    status: str = ACCEPTED
+    attempt: int = 1
+    paused: bool = False
+    error: str | None = None
+    version: int = 1
+    history: list[Entry] = Field(default_factory=list)
+    wanted: bool = False  # a workflow is to bring it to its end
+    begun: bool = False  # and that workflow has asked for its first step
+    cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
+    lease: Lease | None = None
+    deleted: bool = False
+    page: int = 0  # where it stands in the index: a page,
+    place: int = 0  # and its position there
+
+    def delete(self) -> None:
+        """Forget what the order was, but for its `uid`: what is heard of it later must bring nothing back."""
+        if self.live:
+            raise Conflict("The order's workflow is at work on it: cancel it first")
+        self.order, self.history, self.error, self.lease = {}, [], None, None
+        self.deleted = True
+
+    @classmethod
+    def accept(cls, uid: str, order: Content, at: str, *, wanted: bool, version: int = 1) -> "Record":
+        """The record of an order that was just accepted."""
+        entry = Entry(status=ACCEPTED, at=at)
+        return cls(uid=uid, order=order, history=[entry], wanted=wanted, version=version)
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended: nothing but the truth about its past is added any more."""
+        return self.status in FINAL
+
+    @property
+    def closed(self) -> bool:
+        """Whether no step may begin any more."""
+        return self.deleted or self.final or self.cancelling is not None
+
+    @property
+    def live(self) -> bool:
+        """Whether a workflow is, or will be, at work on it."""
+        return self.wanted and not self.final
+
+    def view(self) -> Content:
+        """The order as anyone may read it: its fields, and what has become of it."""
+        view = {**self.order, "status": self.status, "attempt": self.attempt, "paused": self.paused}
+        if self.error is not None:
+            view["error"] = self.error
+        history = [entry.model_dump(exclude_none=True) for entry in self.history]
+        return {**view, "version": self.version, "history": history}
+
+    def same_content(self, order: Content) -> bool:
+        """Whether `order` is what this record was made of, to the letter (1 is not true, nor 1.0)."""
+        return json.dumps(order, sort_keys=True) == json.dumps(self.order, sort_keys=True)
+
+    def want(self) -> bool:
+        """Mark it as wanted: its workflow is to be scheduled. Answers whether that changed anything."""
+        changed, self.wanted = not self.wanted, True
+        return changed
+
+    def hear(self, entries: list[Entry], run: str | None = None, lease_until: float = 0) -> bool:
+        """Take in stages that began, in any order and any number of times; answers whether any was new."""
+        fresh = [entry for entry in entries if not self._knows(entry)]
+        for entry in fresh:
+            insert(self.history, entry)
+            self._move_to(entry)
+            self._keep_lease(entry, run, lease_until)
+        return bool(fresh)
+
+    def stages_of(self, attempt: int, statuses: tuple[str, ...]) -> list[Entry]:
+        """Which of `statuses` have begun in this attempt, oldest first."""
+        return [e for e in self.history if e.kind == "stage" and e.attempt == attempt and e.status in statuses]
+
+    def is_past(self, attempt: int, status: str) -> bool:
+        """Whether something that comes after this stage has begun."""
+        place = attempt, RANK[status]
+        return any(e.kind == "stage" and e.status in RANK and e.place > place for e in self.history)
+
+    def decision_of(self, attempt: int) -> Entry | None:
+        """The manager's decision on this attempt, if there is one."""
+        return next((e for e in self.history if e.kind == "decision" and e.attempt == attempt), None)
+
+    def decide(self, verdict: str, attempt: int | None, at: str, by: str | None, note: str | None) -> Entry:
+        """Record a decision and answer the one that stands; raises Conflict where another stands already."""
+        attempt = attempt or self.attempt
+        standing = self.decision_of(attempt)
+        if standing is not None:
+            if standing.status != verdict:
+                raise Conflict(f"Attempt {attempt} was {said(standing.status)} already", decision=standing.status)
+            return standing
+        self._must_be_open("decided on")
+        if attempt != self.attempt:
+            raise Conflict(f"Attempt {attempt} has not begun: the present one is {self.attempt}")
+        entry = Entry(kind="decision", status=verdict, attempt=attempt, at=at, by=by, note=note)
+        self.history.append(entry)
+        return entry
+
+    def pause(self, at: str, by: str | None, note: str | None) -> bool:
+        """Mark it as paused; answers whether that changed anything."""
+        return self._set_paused(True, "paused", at, by, note)
+
+    def resume(self, at: str, by: str | None, note: str | None) -> bool:
+        """Mark it as going on; answers whether that changed anything."""
+        return self._set_paused(False, "resumed", at, by, note)
+
+    def cancel(self, at: str, by: str | None, note: str | None) -> bool:
+        """Begin to cancel it: from here on it can only end as cancelled. Answers whether anything changed."""
+        if self.status == CANCELLED or self.cancelling is not None:
+            return False
+        self._must_be_open("cancelled")
+        if self.stages_of(self.attempt, (DELIVERED,)):
+            raise Conflict("The order is delivered: it cannot be cancelled any more")
+        self.cancelling = Entry(kind="action", status=CANCELLED, attempt=self.attempt, at=at, by=by, note=note)
+        return True
+
+    def end(self, status: Literal["delivered", "failed", "cancelled"], at: str, error: str | None) -> bool:
+        """Bring it to its end, unless it has one already: the first stands. Answers whether it changed."""
+        if self.final or (self.cancelling is not None and status != CANCELLED):
+            return False
+        if status == CANCELLED and self.cancelling is not None:
+            self.history.append(self.cancelling)
+        elif status == FAILED:
+            self.history.append(Entry(status=FAILED, attempt=self.attempt, at=at, note=error))
+        elif not self.stages_of(self.attempt, (DELIVERED,)):
+            self.history.append(Entry(status=DELIVERED, attempt=self.attempt, at=at))
+        self.status, self.error = status, error if status == FAILED else None
+        self.paused, self.cancelling, self.lease = False, None, None
+        return True
+
+    def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
+        if self.paused == paused and not self.closed:
+            return False
+        self._must_be_open(word)
+        self.paused = paused
+        self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
+        return True
+
+    def _must_be_open(self, done: str) -> None:
+        if self.closed:
+            word = self.status if self.final else "being cancelled"
+            raise Conflict(f"The order is {word}: it cannot be {done} any more")
+        if not self.wanted:
+            raise Conflict("The order has not been started: send it to /start-order")
+
+    def _knows(self, entry: Entry) -> bool:
+        return entry.status not in RANK or any(
+            e.kind == "stage" and e.attempt == entry.attempt and e.status == entry.status for e in self.history
+        )
+
+    def _move_to(self, entry: Entry) -> None:
+        ended_by_its_workflow = self.wanted and entry.status == DELIVERED
+        if self.final or self.cancelling is not None or ended_by_its_workflow:
+            return
+        if entry.place > (self.attempt, RANK[self.status]):
+            self.attempt, self.status = entry.attempt, entry.status
+
+    def _keep_lease(self, entry: Entry, run: str | None, until: float) -> None:
+        if self.lease is not None and self.lease.run == run and self.lease.attempt == entry.attempt:
+            self.lease.until = max(self.lease.until, until)
+
+
+def said(verdict: str) -> str:
+    """A verdict as part of a sentence."""
+    return {"remake": "sent back to be made again"}.get(verdict, verdict)

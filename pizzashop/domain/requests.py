@@ -1,0 +1,122 @@
+"""What a client may send: each request's shape and limits, checked before anything happens."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pizzashop.domain.errors import Invalid
+from pizzashop.domain.history import Entry
+
+ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+ORDER_ID_FORM = re.compile(ORDER_ID)
+RESERVED = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("only printable characters")
+    return text
+
+
+OrderId = Annotated[str, Field(pattern=ORDER_ID)]
+Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Note = Annotated[str, Field(max_length=500)]
+
+
+class Request(BaseModel):
+    """A JSON object from outside: types as they stand, nothing converted."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    @classmethod
+    def parse(cls, content: Any) -> Self:
+        """Check `content` (parsed JSON); raises Invalid, which names every field at fault."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise invalid(error) from None
+
+
+class Customer(Request):
+    """Who the pizza is for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field("", max_length=200)
+    address: str = Field("", max_length=200)
+    phone: str = Field("", max_length=200)
+
+
+class StepOrder(Request):
+    """An order as it travels from step to step, with what the shop has added to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    order_id: OrderId
+    pizza_type: Words
+    size: Words
+    customer: Customer = Field(default_factory=Customer)
+    attempt: int = Field(1, ge=1, le=1000)
+    uid: str | None = Field(None, max_length=64)
+    history: list[Entry] = Field(default_factory=list, max_length=200)
+
+
+class NewOrder(Request):
+    """An order as a client places it: the shop's own names are not for the client to set."""
+
+    model_config = ConfigDict(extra="allow")
+
+    order_id: OrderId
+    pizza_type: Words
+    size: Words
+    customer: Customer = Field(default_factory=Customer)
+
+    @model_validator(mode="after")
+    def _no_names_of_the_shop(self) -> Self:
+        taken = sorted(RESERVED & set(self.model_extra or ()))
+        if taken:
+            raise ValueError(f"the shop itself uses the name {', '.join(taken)}")
+        return self
+
+
+class OrderRef(Request):
+    """Which order a command is about, who gives it, and why."""
+
+    order_id: OrderId
+    by: Note | None = None
+    note: Note | None = None
+
+
+class Decision(OrderRef):
+    """What the manager says of a pizza; without `attempt`, of the present one."""
+
+    approved: bool
+    remake: bool = False
+    attempt: int | None = Field(None, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _good_pizzas_are_not_remade(self) -> Self:
+        if self.approved and self.remake:
+            raise ValueError("remake goes with approved: false")
+        return self
+
+    @property
+    def verdict(self) -> Literal["approved", "rejected", "remake"]:
+        """The decision in one word, as the history has it."""
+        if self.approved:
+            return "approved"
+        return "remake" if self.remake else "rejected"
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """A pydantic error as the shop says it."""
+    errors = [
+        {
+            "field": ".".join(str(part) for part in each["loc"]),
+            "message": each["msg"].removeprefix("Value error, "),
+        }
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    said = "; ".join(f"{each['field']}: {each['message']}".removeprefix(": ") for each in errors)
+    return Invalid(f"The request is not valid: {said}", errors)

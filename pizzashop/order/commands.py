@@ -1,0 +1,117 @@
+"""What the other roles ask of `order`, by service invocation: the moves that the record alone decides on."""
+
+import time
+from typing import Any, Literal
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from pydantic import Field
+
+from pizzashop.body import read_json
+from pizzashop.domain.claims import Answer, Claim, answer, release
+from pizzashop.domain.errors import Conflict, NotFound
+from pizzashop.domain.history import Entry, now
+from pizzashop.domain.record import Record
+from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
+from pizzashop.order.views import records
+
+blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
+
+
+class End(Request):
+    """How the workflow says that the order ends."""
+
+    status: Literal["delivered", "failed", "cancelled"]
+    uid: str | None = None
+    error: str | None = None
+    history: list[Entry] = Field(default_factory=list, max_length=200)
+
+
+@blueprint.post("/accept")
+def accept(order_id: str) -> ResponseReturnValue:
+    """Accept an order whose workflow is to run; `start` says whether it is still to be scheduled."""
+    content = read_json()
+    if NewOrder.parse(content).order_id != order_id:
+        raise Conflict("The order's id is not the one in the address")
+    record = records().accept(content, wanted=True)
+    return jsonify(**_summary(record), start=not (record.begun or record.closed))
+
+
+@blueprint.get("/summary")
+def summary(order_id: str) -> ResponseReturnValue:
+    """Where the order stands, in a few words."""
+    return jsonify(_summary(records().get(order_id)))
+
+
+@blueprint.post("/claim")
+def claim(order_id: str) -> ResponseReturnValue:
+    """Answer a run that asks for a step, or take back one that it could not finish."""
+    asked = Claim.parse(read_json())
+    try:
+        if asked.release:
+            records().change(order_id, lambda record: release(record, asked))
+            return jsonify(claim="granted")
+        granted = records().change(order_id, lambda record: answer(record, asked, time.time()))
+    except NotFound:
+        granted = _of_none(order_id, asked)
+    return jsonify(granted.model_dump())
+
+
+@blueprint.post("/decide")
+def decide(order_id: str) -> ResponseReturnValue:
+    """Record the manager's decision; answers the one that stands."""
+    asked = Decision.parse(read_json())
+
+    def record_it(record: Record) -> dict[str, Any]:
+        entry = record.decide(asked.verdict, asked.attempt, now(), asked.by, asked.note)
+        return {**_summary(record), "decision": entry.model_dump()}
+
+    return jsonify(records().change(order_id, record_it))
+
+
+@blueprint.post("/<any(pause, resume, cancel):word>")
+def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
+    """Mark the order as paused, as going on, or as being cancelled."""
+    asked = OrderRef.parse(read_json())
+
+    def mark(record: Record) -> dict[str, Any]:
+        change = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}[word]
+        change(now(), asked.by, asked.note)
+        return _summary(record)
+
+    return jsonify(records().change(order_id, mark))
+
+
+@blueprint.post("/end")
+def end(order_id: str) -> ResponseReturnValue:
+    """Bring the order to its end, unless it has another already; answers the one that stands."""
+    asked = End.parse(read_json())
+
+    def end_it(record: Record) -> dict[str, Any]:
+        if asked.uid not in (None, record.uid):
+            raise NotFound("Order not found")
+        record.hear(asked.history)
+        record.end(asked.status, now(), asked.error)
+        return _summary(record)
+
+    return jsonify(records().change(order_id, end_it))
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    return {
+        "order_id": record.order.get("order_id"),
+        "uid": record.uid,
+        "status": record.status,
+        "attempt": record.attempt,
+        "paused": record.paused,
+        "error": record.error,
+        "wanted": record.wanted,
+        "cancelling": record.cancelling is not None,
+    }
+
+
+def _of_none(order_id: str, asked: Claim) -> Answer:
+    deleted = records().find(order_id) is not None
+    if asked.uid is not None or deleted:
+        return Answer(claim="closed", error="the order was deleted")
+    return Answer(claim="unknown")

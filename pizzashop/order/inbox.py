@@ -1,0 +1,76 @@
+"""Events of the topic `orders` applied to the records: each once, however often and in whatever order."""
+
+import json
+import logging
+import time
+from collections import defaultdict
+from typing import Any
+from uuid import uuid4
+
+from pizzashop.domain.claims import LEASE_SECONDS
+from pizzashop.domain.errors import Invalid, NotFound, Unavailable
+from pizzashop.domain.events import StageEvent, read
+from pizzashop.domain.history import now
+from pizzashop.domain.record import Record
+from pizzashop.order.index import Pages
+from pizzashop.order.records import Records
+from pizzashop.sidecar import Sidecar
+
+SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
+
+log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """Takes events in; one that can never be applied is kept aside, where it can be looked at."""
+
+    def __init__(self, records: Records, sidecar: Sidecar) -> None:
+        self._records, self._sidecar = records, sidecar
+        self._aside = Pages(sidecar, "aside")
+
+    def take(self, cloud_events: list[Any]) -> list[str]:
+        """Apply the events, all those of one order in one write; answers SUCCESS, RETRY or DROP for each."""
+        answers = [SUCCESS] * len(cloud_events)
+        of_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
+        for place, cloud_event in enumerate(cloud_events):
+            try:
+                event = read(cloud_event, now())
+            except Invalid as error:
+                answers[place] = self._put_aside(cloud_event, str(error))
+            else:
+                of_order[event.order_id].append((place, event))
+        for order_id, placed in of_order.items():
+            if not self._apply(order_id, [event for _, event in placed]):
+                answers = [RETRY if n in dict(placed) else answer for n, answer in enumerate(answers)]
+        return answers
+
+    def _apply(self, order_id: str, events: list[StageEvent]) -> bool:
+        try:
+            for told in self._records.change(order_id, lambda record: _hear(record, events)):
+                log.info(told.entry.status, extra={"order": order_id, "attempt": told.entry.attempt})
+        except NotFound:
+            # A step tried by hand, or an order that was deleted meanwhile: nothing is kept of it.
+            log.info("event of an order that is not there", extra={"order": order_id})
+        except Unavailable as error:
+            log.warning("events wait: %s", error, extra={"order": order_id})
+            return False
+        return True
+
+    def _put_aside(self, cloud_event: Any, reason: str) -> str:
+        log.error("event kept aside: %s", reason)
+        key = f"aside_event_{uuid4().hex}"
+        try:
+            self._sidecar.save(key, json.dumps({"at": now(), "reason": reason, "event": cloud_event}), "")
+            self._aside.append(key)
+        except Unavailable as error:
+            log.warning("event not kept aside yet: %s", error)
+            return RETRY
+        return DROP
+
+
+def _hear(record: Record, events: list[StageEvent]) -> list[StageEvent]:
+    """Those of the events that were news to the record."""
+    until = time.time() + LEASE_SECONDS
+    ours = [event for event in events if event.uid in (None, record.uid)]
+    ours.sort(key=lambda event: event.entry.place)
+    return [event for event in ours if record.hear([event.entry], event.run, until)]

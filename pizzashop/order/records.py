@@ -1,0 +1,113 @@
+"""The records in the state store: read, created and changed, always on the condition that nobody else did."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import uuid4
+from zlib import crc32
+
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
+from pizzashop.domain.history import now
+from pizzashop.domain.record import Record
+from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.order.index import OpenOrders, Pages
+from pizzashop.sidecar import Sidecar, Stale
+
+TRIES = 50
+LOCKS = 64
+
+T = TypeVar("T")
+
+
+class Records:
+    """All orders' records, and the index of them."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self.pages = Pages(sidecar, "orders")
+        self.open = OpenOrders(sidecar)
+        # Between processes the ETag decides; within one, a lock saves most of the conflicts.
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
+
+    def find(self, order_id: str) -> Record | None:
+        """The record as it is stored, a deleted one too; None where there never was one."""
+        return self._load(order_id)[0]
+
+    def find_many(self, order_ids: Sequence[str]) -> list[Record]:
+        """Those of the orders that are there."""
+        values = self._sidecar.load_many([_key(each) for each in order_ids])
+        records = [Record.model_validate_json(value) for value in values if value]
+        return [record for record in records if not record.deleted]
+
+    def get(self, order_id: str) -> Record:
+        """The record; raises NotFound where there is none (any more)."""
+        return _there(self.find(order_id))
+
+    def accept(self, order: dict[str, Any], *, wanted: bool) -> Record:
+        """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
+        order_id: str = order["order_id"]
+        with self._lock(order_id):
+            for _ in range(TRIES):
+                record, etag = self._load(order_id)
+                if record is None or record.deleted:
+                    version = record.version + 1 if record else 1
+                    accepted = Record.accept(uuid4().hex, order, now(), wanted=wanted, version=version)
+                    accepted.page, accepted.place = self.pages.append(order_id)
+                    self.open.add(order_id)
+                elif not record.same_content(order):
+                    raise Conflict(f"Order {order_id} is there already, with other content")
+                elif not wanted or record.final or not record.want():
+                    return record
+                else:
+                    accepted = record
+                    accepted.version += 1
+                if self._saved(order_id, accepted, etag):
+                    return accepted
+        raise _too_many(order_id)
+
+    def change(self, order_id: str, how: Callable[[Record], T]) -> T:
+        """Have `how` change the record (again, where another came first), save it, and answer what `how` answers."""
+        with self._lock(order_id):
+            for _ in range(TRIES):
+                record, etag = self._load(order_id)
+                record = _there(record)
+                before, was_open = record.model_dump_json(), not record.final
+                answer = how(record)
+                if record.model_dump_json() == before:
+                    return answer
+                record.version += 1
+                if self._saved(order_id, record, etag):
+                    if was_open and (record.final or record.deleted):
+                        self.open.remove(order_id)
+                    return answer
+        raise _too_many(order_id)
+
+    def _load(self, order_id: str) -> tuple[Record | None, str]:
+        stored = self._sidecar.load(_key(order_id))
+        return (Record.model_validate_json(stored.value) if stored.value else None), stored.etag
+
+    def _saved(self, order_id: str, record: Record, etag: str) -> bool:
+        try:
+            self._sidecar.save(_key(order_id), record.model_dump_json(), etag)
+        except Stale:
+            return False
+        return True
+
+    def _lock(self, order_id: str) -> threading.Lock:
+        return self._locks[crc32(order_id.encode()) % LOCKS]
+
+
+def _key(order_id: str) -> str:
+    if ORDER_ID_FORM.fullmatch(order_id) is None:
+        raise NotFound("Order not found")
+    return f"order_{order_id}"
+
+
+def _there(record: Record | None) -> Record:
+    if record is None or record.deleted:
+        raise NotFound("Order not found")
+    return record
+
+
+def _too_many(order_id: str) -> Unavailable:
+    return Unavailable(f"Order {order_id} is written to by too many at once")

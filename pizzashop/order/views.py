@@ -1,0 +1,77 @@
+"""The public routes of role `order`: the records, the list of them, and the events that come in."""
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from pizzashop.body import MAX_BYTES, read_json
+from pizzashop.domain.errors import NotFound
+from pizzashop.domain.record import Record
+from pizzashop.domain.requests import NewOrder
+from pizzashop.order.inbox import Inbox
+from pizzashop.order.listing import Listing
+from pizzashop.order.records import Records
+
+blueprint = Blueprint("order", __name__)
+
+MAX_BYTES_IN_BULK = 16 * 1024 * 1024
+
+
+def records() -> Records:
+    """The records of the application that serves this request."""
+    found: Records = current_app.extensions["records"]
+    return found
+
+
+@blueprint.post("/order")
+def create() -> ResponseReturnValue:
+    """Create a record if there is none; it starts no workflow."""
+    content = read_json()
+    NewOrder.parse(content)
+    records().accept(content, wanted=False)
+    return jsonify(success=True)
+
+
+@blueprint.get("/order/<order_id>")
+def show(order_id: str) -> ResponseReturnValue:
+    """One order, with all that is known of it."""
+    return jsonify(records().get(order_id).view())
+
+
+@blueprint.delete("/order/<order_id>")
+def delete(order_id: str) -> ResponseReturnValue:
+    """Delete one order, unless its workflow is live; there being none is as good."""
+    with suppress(NotFound):
+        records().change(order_id, Record.delete)
+    return jsonify(success=True)
+
+
+@blueprint.get("/orders")
+def index() -> ResponseReturnValue:
+    """Orders, newest first, a page at a time."""
+    listing: Listing = current_app.extensions["listing"]
+    found, following = listing.page(request.args.to_dict())
+    return jsonify(orders=[record.view() for record in found], next=following)
+
+
+@blueprint.post("/orders-sub")
+def take_events() -> ResponseReturnValue:
+    """Take in one CloudEvent, or several in Dapr's bulk envelope."""
+    inbox: Inbox = current_app.extensions["inbox"]
+    content = read_json(MAX_BYTES_IN_BULK)
+    entries = content.get("entries") if isinstance(content, dict) else None
+    if isinstance(entries, list):
+        return jsonify(statuses=_in_bulk(inbox, entries))
+    if (request.content_length or 0) > MAX_BYTES:
+        raise RequestEntityTooLarge
+    (answer,) = inbox.take([content])
+    return jsonify(success=answer == "SUCCESS", status=answer)
+
+
+def _in_bulk(inbox: Inbox, entries: list[Any]) -> list[dict[str, Any]]:
+    rows = [entry if isinstance(entry, dict) else {} for entry in entries]
+    answers = inbox.take([row.get("event") for row in rows])
+    return [{"entryId": row.get("entryId"), "status": answer} for row, answer in zip(rows, answers, strict=True)]

@@ -1,0 +1,70 @@
+"""What one process has open while it serves its roles: the HTTP client, the sidecars, the engine, the worker."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flask import Flask
+
+from pizzashop.app import Parts, create_app
+from pizzashop.http import HttpClient
+from pizzashop.roles import WORKFLOW, Role
+from pizzashop.settings import Settings
+from pizzashop.sidecar import DaprSidecar
+from pizzashop.stages import Gate
+from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.engine import DaprEngine
+from pizzashop.workflow.worker import Worker
+
+SPARE_SHARE = 4
+"""One thread in so many is kept from steps, for what must always be answered."""
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class Running:
+    """Opened in the process that serves, after the fork; `stop` takes no more work, `close` gives all back."""
+
+    def __init__(self, roles: Sequence[Role], settings: Settings) -> None:
+        self._settings = settings
+        self._alone = len(roles) == 1
+        self._http = HttpClient()
+        self._gate = Gate(settings.threads - settings.threads // SPARE_SHARE)
+        self._engine: DaprEngine | None = None
+        self._worker: Worker | None = None
+        self._stopping: threading.Thread | None = None
+        self._apps = {str(role.port): self._app(role) for role in roles}
+
+    def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand a request to the role on whose port it came in."""
+        return self._apps[environ["SERVER_PORT"]](environ, start_response)
+
+    def stop(self) -> None:
+        """Take no more work: steps that run are given back, the workflow worker disconnects. Returns at once."""
+        self._gate.stopping.set()
+        if self._worker is not None and self._stopping is None:
+            self._stopping = threading.Thread(target=self._worker.stop, name="stopping")
+            self._stopping.start()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.stop()
+        if self._stopping is not None:
+            self._stopping.join()
+        if self._engine is not None:
+            self._engine.close()
+        self._http.close()
+
+    def _app(self, role: Role) -> Flask:
+        # Dapr tells a process the ports of its own sidecar; one that serves several roles has several.
+        told = self._settings if self._alone else None
+        http_port = (told and told.dapr_http_port) or role.dapr_http_port
+        grpc_port = (told and told.dapr_grpc_port) or role.dapr_grpc_port
+        sidecar = DaprSidecar(self._http, http_port, os.environ.get("DAPR_API_TOKEN", ""))
+        if role is WORKFLOW:
+            self._engine = DaprEngine(grpc_port)
+            self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace))
+            self._worker.start()
+        return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine))

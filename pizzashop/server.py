@@ -1,0 +1,94 @@
+"""gunicorn around the roles: one worker process with threads, which opens what the roles need, and closes it."""
+
+import errno
+import socket
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from pizzashop import logs
+from pizzashop.domain.errors import LocalError
+from pizzashop.roles import Role
+from pizzashop.running import Running
+from pizzashop.settings import Settings
+
+GRACEFUL_SECONDS = 8
+BACKLOG = 2048
+
+
+def serve(roles: Sequence[Role], settings: Settings) -> None:
+    """Serve `roles`, each on its own port, until a signal says to stop; raises LocalError where a port is taken."""
+    logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles))
+    for role in roles:
+        _must_be_free(settings.host, role)
+    _Server(roles, settings).run()
+
+
+class _Worker(ThreadWorker):
+    """gunicorn's worker with threads, that tells the roles when it is to stop, and closes them when it has."""
+
+    app: "_Server"
+
+    def handle_exit(self, signal: int, frame: FrameType | None) -> None:
+        self.app.running.stop()
+        super().handle_exit(signal, frame)
+
+    def run(self) -> None:
+        super().run()
+        self.app.running.close()
+
+
+class _Server(BaseApplication):
+    """gunicorn with its settings handed in: no file, no environment, no command line."""
+
+    running: Running
+
+    def __init__(self, roles: Sequence[Role], settings: Settings) -> None:
+        self._roles, self._settings = roles, settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options().items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        # In the worker, after the fork: gRPC channels and threads do not survive one.
+        self.running = Running(self._roles, self._settings)
+        return self.running.wsgi
+
+    def _options(self) -> dict[str, object]:
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return {
+            "bind": [f"{host}:{role.port}" for role in self._roles],
+            "worker_class": _Worker,
+            "workers": 1,
+            "threads": self._settings.threads,
+            "worker_connections": 4 * self._settings.threads,
+            "backlog": BACKLOG,
+            "keepalive": 75,
+            "timeout": 60,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "proc_name": f"pizzashop {' '.join(role.name for role in self._roles)}",
+            # It would be one socket in the user's home, for every server of the shop.
+            "control_socket_disable": True,
+            "logconfig_dict": {"version": 1, "disable_existing_loggers": False},
+        }
+
+
+def _must_be_free(host: str, role: Role) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, role.port))
+        except OSError as error:
+            raise LocalError(_why(error, host, role)) from None
+
+
+def _why(error: OSError, host: str, role: Role) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {role.port} is taken: is the {role.name} role, or another program, running there already?"
+    return f"The {role.name} role cannot listen on {host}:{role.port}: {error.strerror}"

@@ -1,0 +1,72 @@
+"""What may be done to an order from outside: first the record decides, then the engine is told."""
+
+from typing import Any
+
+from pizzashop.domain.errors import NotFound
+from pizzashop.domain.order import CANCELLED, FINAL
+from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
+from pizzashop.roles import ORDER
+from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.engine import Engine
+
+Summary = dict[str, Any]
+
+
+class Office:
+    """Every command is written to the record first; told to the engine again, it does no harm."""
+
+    def __init__(self, sidecar: Sidecar, engine: Engine, max_remakes: int) -> None:
+        self._sidecar, self._engine, self._max_remakes = sidecar, engine, max_remakes
+
+    def start(self, order_id: str, order: dict[str, Any]) -> None:
+        """Accept the order and schedule its workflow, unless that has begun already."""
+        record = self._ask(order_id, "accept", order)
+        if record["start"]:
+            plan = {"order": {**order, "attempt": 1, "uid": record["uid"]}, "max_remakes": self._max_remakes}
+            self._engine.schedule(order_id, plan)
+
+    def decide(self, decision: Decision) -> None:
+        """Record the manager's decision, then wake the workflow with it."""
+        asked = decision.model_dump(exclude_none=True)
+        record = self._ask(decision.order_id, "decide", asked)
+        if record["status"] not in FINAL:
+            event = {**asked, "attempt": record["decision"]["attempt"], "recorded": True}
+            self._engine.decide(decision.order_id, event)
+
+    def runtime_status(self, order_id: str) -> str:
+        """What the engine says of the order's workflow; after a purge, what the record says that it was."""
+        if ORDER_ID_FORM.fullmatch(order_id) is None:
+            raise NotFound("Order not found")
+        return self._engine.status(order_id) or self._status_by_record(order_id)
+
+    def pause(self, asked: OrderRef) -> None:
+        """Suspend the workflow after the step at hand."""
+        self._command("pause", asked)
+        self._engine.pause(asked.order_id)
+
+    def resume(self, asked: OrderRef) -> None:
+        """Let the workflow go on."""
+        self._command("resume", asked)
+        self._engine.resume(asked.order_id)
+
+    def cancel(self, asked: OrderRef) -> None:
+        """Cancel: from the first write on the order can end only so, whatever dies meanwhile."""
+        record = self._command("cancel", asked)
+        if record["status"] != CANCELLED:
+            self._engine.terminate(asked.order_id)
+            self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
+
+    def _command(self, word: str, asked: OrderRef) -> Summary:
+        return self._ask(asked.order_id, word, asked.model_dump(exclude_none=True))
+
+    def _status_by_record(self, order_id: str) -> str:
+        record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+        if not record["wanted"]:
+            raise NotFound("The order has no workflow: it was never started")
+        if record["status"] == CANCELLED:
+            return "TERMINATED"
+        return "COMPLETED" if record["status"] in FINAL else "PENDING"
+
+    def _ask(self, order_id: str, what: str, content: Any) -> Summary:
+        answer: Summary = self._sidecar.invoke(ORDER, "POST", f"/order/{order_id}/{what}", content)
+        return answer

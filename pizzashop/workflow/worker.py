@@ -1,0 +1,66 @@
+"""The worker: registers the workflow and its activities with the sidecar, and runs them."""
+
+import logging
+import threading
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
+
+from pizzashop.workflow.activities import Activities, Activity
+from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
+
+VERSION = "v1"
+AT_ONCE = 4096
+"""Activities under way at a time: each only waits, and costs a few kilobytes."""
+READY_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs the workflow and its activities on threads of its own, from `start` to `stop`."""
+
+    def __init__(self, grpc_port: int, activities: Activities) -> None:
+        self._runtime = WorkflowRuntime(
+            host="127.0.0.1",
+            port=str(grpc_port),
+            maximum_concurrent_activity_work_items=AT_ONCE,
+            worker_ready_timeout=READY_SECONDS,
+        )
+        _register(self._runtime, activities)
+        self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
+        self.ready = threading.Event()
+
+    def start(self) -> None:
+        """Connect in the background: the sidecar may come up after the application."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more work and disconnect."""
+        self._runtime.shutdown()
+
+    def _run(self) -> None:
+        try:
+            self._runtime.start()
+        except RuntimeError as error:
+            log.error("the workflow worker did not start: %s", error)
+            return
+        self.ready.set()
+        log.info("workflow worker ready")
+
+
+def _register(runtime: WorkflowRuntime, activities: Activities) -> None:
+    # The SDK marks what it registers, once in a process; wrapped here, the originals stay plain functions.
+    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
+        return pizza_workflow(ctx, plan)
+
+    runtime.register_versioned_workflow(versioned, name=NAME, version_name=VERSION, is_latest=True)
+    for activity in activities.all():
+        runtime.register_activity(_plain(activity), name=activity.__name__)
+
+
+def _plain(activity: Activity) -> Activity:
+    async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
+        return await activity(ctx, content)
+
+    return run
