@@ -2,4 +2,20 @@
 
 import click
 
-COMMANDS: tuple[click.Command, ...] = ()
+from pizzashop.console.deciding import approve, reject, remake
+from pizzashop.console.looking import list_orders, status, watch
+from pizzashop.console.placing import order
+from pizzashop.console.steering import cancel, pause, resume
+
+COMMANDS: tuple[click.Command, ...] = (
+    order,
+    watch,
+    status,
+    list_orders,
+    approve,
+    reject,
+    remake,
+    pause,
+    resume,
+    cancel,
+)

@@ -1,0 +1,39 @@
+"""One command for several orders: each is tried, and what went wrong with one does not stop the others."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from pizzashop.console.options import echo_json
+from pizzashop.domain.errors import NotFound, ShopError, Unavailable
+
+Answer = dict[str, Any]
+
+
+def each(order_ids: Iterable[str], act: Callable[[str], tuple[str, Answer]], *, as_json: bool) -> None:
+    """Do `act` to each order: it answers a sentence, and JSON. Ends with the exit code of the first error."""
+    answers: list[Answer] = []
+    code = 0
+    for order_id in dict.fromkeys(order_ids):
+        try:
+            said, answer = act(order_id)
+        except Unavailable:
+            _tell(answers, as_json=as_json)
+            raise
+        except ShopError as error:
+            about = "" if isinstance(error, NotFound) else f"{order_id}: "
+            click.echo(f"pizzashop: {about}{error}", err=True)
+            answers.append({"order_id": order_id, "error": str(error)})
+            code = code or error.exit_code
+        else:
+            answers.append(answer)
+            if not as_json:
+                click.echo(said)
+    _tell(answers, as_json=as_json)
+    click.get_current_context().exit(code)
+
+
+def _tell(answers: list[Answer], *, as_json: bool) -> None:
+    if as_json:
+        echo_json(answers)

@@ -1,0 +1,83 @@
+"""HTTP to the shop, one call at a time, with time-outs and with the shop's errors as our own."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from pizzashop.console.problems import Closed, error_from
+from pizzashop.domain.errors import ShopError, Unavailable
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+
+class Client:
+    """Calls the shop and waits for the answer; opens at the first call (seconds for its time-outs)."""
+
+    def __init__(self, connect: float = 2.0, read: float = 10.0) -> None:
+        self._connect = connect
+        self._read = read
+        self._runner: asyncio.Runner | None = None
+        self._session: ClientSession | None = None
+
+    def get(self, url: str, query: Mapping[str, str] | None = None) -> Any:
+        """GET; the answer's JSON, or an error of the shop."""
+        return self._call("GET", url, params=query or {})
+
+    def post(self, url: str, body: Mapping[str, Any]) -> Any:
+        """POST `body` as JSON; the answer's JSON, or an error of the shop."""
+        return self._call("POST", url, json=body)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._runner:
+            if self._session:
+                self._runner.run(self._session.close())
+            self._runner.close()
+        self._runner = self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _call(self, method: str, url: str, **content: Any) -> Any:
+        self._runner = self._runner or asyncio.Runner()
+        status, answer = self._runner.run(self._exchange(method, url, content))
+        if status >= 300:
+            raise error_from(status, answer, _door(url))
+        if answer is None:
+            raise ShopError(f"What answers on {_door(url)} is not the shop.")
+        return answer
+
+    async def _exchange(self, method: str, url: str, content: dict[str, Any]) -> tuple[int, Any]:
+        # Loaded here because it takes longer than all the rest of the command, and `--help` needs none of it.
+        import aiohttp
+
+        self._session = self._session or aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect, sock_read=self._read)
+        )
+        try:
+            async with self._session.request(method, url, allow_redirects=False, **content) as response:
+                return response.status, _parse(await response.read())
+        except aiohttp.ClientConnectorError:
+            raise Closed(_door(url)) from None
+        except TimeoutError:
+            raise Unavailable(f"The shop does not answer on {_door(url)}; it may be too busy.") from None
+        except aiohttp.ClientError:
+            raise Unavailable(f"The connection to the shop on {_door(url)} was lost.") from None
+
+
+def _parse(content: bytes) -> Any:
+    import json
+
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _door(url: str) -> str:
+    return f"port {urlsplit(url).port}"

@@ -1,0 +1,31 @@
+"""A list of orders as an aligned table."""
+
+from collections.abc import Sequence
+
+from pizzashop.console.record import Record
+from pizzashop.console.text import counting
+from pizzashop.domain.history import seconds_since
+from pizzashop.domain.words import say
+
+_HEAD = ("ORDER", "PIZZA", "STATUS", "FOR")
+_PIZZA_WIDTH = 32
+
+
+def listing(records: Sequence[Record]) -> str:
+    """A line for each order: which, what, how it stands, and for how long."""
+    if not records:
+        return "No orders here. Place one: pizzashop order pepperoni"
+    lines = [_HEAD, *(_line(record) for record in records)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _line(record: Record) -> tuple[str, str, str, str]:
+    pizza = record.pizza
+    if len(pizza) > _PIZZA_WIDTH:
+        pizza = f"{pizza[: _PIZZA_WIDTH - 1]}…"
+    standing = f"paused: {say(record.status)}" if record.paused else say(record.status)
+    if record.attempt > 1:
+        standing += f" (pizza {record.attempt})"
+    age = counting(seconds_since(record.history[-1].at)) if record.history else ""
+    return record.order_id, pizza, standing, age

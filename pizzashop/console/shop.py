@@ -1,0 +1,81 @@
+"""The running shop as an operator uses it: each call of its contract that the commands need."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any, Self
+
+from pizzashop import roles
+from pizzashop.console.client import Client
+from pizzashop.console.record import Record
+from pizzashop.domain.errors import NotFound, ShopError
+
+
+class Shop:
+    """The roles `order` and `workflow`, at their addresses."""
+
+    def __init__(self, client: Client, order_url: str, workflow_url: str) -> None:
+        self._client = client
+        self.order_url = order_url
+        self.workflow_url = workflow_url
+
+    @classmethod
+    def beside(cls, client: Client, host: str) -> Self:
+        """The shop whose roles listen on `host` of this machine, each on its own port."""
+        name = _reachable(host)
+        return cls(client, f"http://{name}:{roles.ORDER.port}", f"http://{name}:{roles.WORKFLOW.port}")
+
+    def place(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Place an order; the answer names its workflow."""
+        return _object(self._client.post(f"{self.workflow_url}/start-order", order))
+
+    def record(self, order_id: str) -> Record:
+        """The order's record, with its history."""
+        with _about(order_id):
+            return Record.parse(self._client.get(f"{self.order_url}/order/{order_id}"))
+
+    def records(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """A page of orders, newest first, and where the next one begins."""
+        return _object(self._client.get(f"{self.order_url}/orders", query))
+
+    def runtime_status(self, order_id: str) -> str:
+        """What the workflow engine says of the order: RUNNING, COMPLETED, …"""
+        return str(self._client.get(f"{self.workflow_url}/get-status/{order_id}"))
+
+    def decide(self, decision: Mapping[str, Any]) -> dict[str, Any]:
+        """Send the manager's decision."""
+        with _about(decision["order_id"]):
+            return _object(self._client.post(f"{self.workflow_url}/validate-pizza", decision))
+
+    def steer(self, action: str, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Pause, resume or cancel (`action`) an order."""
+        with _about(command["order_id"]):
+            return _object(self._client.post(f"{self.workflow_url}/{action}-order", command))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+
+@contextmanager
+def _about(order_id: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound:
+        raise NotFound(f"There is no order {order_id}.") from None
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise ShopError("The answer does not come from the shop.")
+    return answer
+
+
+def _reachable(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return f"[{host}]" if address.version == 6 else host

@@ -1,0 +1,43 @@
+"""The fake shop, and the command line that talks to it."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+from fake_shop import FakeShop, open_shop
+
+from pizzashop.cli import main
+from pizzashop.console.client import Client
+from pizzashop.console.desk import Desk
+from pizzashop.console.shop import Shop
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def shop() -> Iterator[FakeShop]:
+    with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def desk(shop: FakeShop) -> Iterator[Desk]:
+    with Client() as client:
+        yield Desk(Shop(client, shop.url, shop.url), asks=False, interval=0)
+
+
+@pytest.fixture
+def run(desk: Desk) -> Run:
+    def run(*args: str, typed: str | None = None) -> Result:
+        return CliRunner().invoke(main, args, obj=desk, input=typed)
+
+    return run
+
+
+@pytest.fixture
+def run_json(run: Run) -> Callable[..., object]:
+    def run_json(*args: str) -> object:
+        return json.loads(run(*args, "--json").stdout)
+
+    return run_json

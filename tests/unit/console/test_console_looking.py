@@ -1,0 +1,68 @@
+"""Status and list."""
+
+from fake_shop import problem
+from story import acted, at, decided, record, way_to
+
+
+def test_status_shows_all_that_is_known(run, shop) -> None:
+    customer = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
+    history = [*way_to("pending_validation"), decided("rejected", 30, by="ana", note="too dark")]
+    failed = record(
+        *history, status="failed", error="Pizza validation failed - need to remake", customer=customer
+    )
+    shop.films["1"] = [failed]
+    shop.answers["/get-status/1"] = "COMPLETED"
+    text = run("status", "1").output
+    assert "✗ rejected by ana" in text
+    assert "failed, attempt 1" in text
+    assert "COMPLETED" in text
+    assert "Pizza validation failed - need to remake" in text
+    assert "John Doe, 123 Main St, 555-0123" in text
+    assert "cooking_quality_check" in text
+    assert "rejected by ana: too dark" in text
+
+
+def test_status_as_json_is_the_record_and_the_workflow(run_json, shop) -> None:
+    shop.films["1"] = [at("cooked", extra_cheese=True)]
+    shop.answers["/get-status/1"] = "RUNNING"
+    assert run_json("status", "1") == at("cooked", extra_cheese=True) | {"workflow_status": "RUNNING"}
+
+
+def test_status_of_an_order_that_was_never_started(run, run_json, shop) -> None:
+    shop.films["1"] = [at("accepted")]
+    assert "not started" in run("status", "1").output
+    assert run_json("status", "1")["workflow_status"] is None
+
+
+def test_list_shows_a_line_for_each_order(run, shop) -> None:
+    paused = record(*way_to("cooking_baking"), acted("paused", 9), order_id="2", paused=True)
+    again = record(*way_to("cooking_baking", attempt=2), order_id="3", pizza_type="x" * 64)
+    shop.answers["/orders"] = {"orders": [at("pending_validation"), paused, again], "next": None}
+    lines = run("list").output.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["ORDER", "7Q4K-M2XD", "2", "3"]
+    assert "waiting for the manager" in lines[1]
+    assert "paused: in the oven" in lines[2]
+    assert "…  in the oven (pizza 2)" in lines[3]
+    assert shop.sent == [("/orders", {"limit": "20"})]
+
+
+def test_list_says_how_to_see_more(run, shop) -> None:
+    shop.answers["/orders"] = {"orders": [at("cooked")], "next": "c2"}
+    result = run("list", "--status", "open", "--limit", "1", "--after", "c1")
+    assert shop.sent == [("/orders", {"status": "open", "limit": "1", "after": "c1"})]
+    assert "pizzashop list --status open --limit 1 --after c2" in result.output
+
+
+def test_list_of_nothing_says_what_to_do(run, shop) -> None:
+    shop.answers["/orders"] = {"orders": [], "next": None}
+    assert "pizzashop order pepperoni" in run("list").output
+
+
+def test_list_as_json_is_the_answer_of_the_shop(run_json, shop) -> None:
+    shop.answers["/orders"] = {"orders": [at("cooked")], "next": "c2"}
+    assert run_json("list") == {"orders": [at("cooked")], "next": "c2"}
+
+
+def test_list_with_a_status_that_is_none(run, shop) -> None:
+    shop.answers["/orders"] = problem(400, "No order has the status: eaten")
+    assert run("list", "--status", "eaten").exit_code == 2
