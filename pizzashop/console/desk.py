@@ -33,7 +33,8 @@ class Desk:
         """The terminal, or what stands in its place."""
         from rich.console import Console
 
-        return Console(highlight=False)
+        # What goes into a file or a pipe has no width of its own; rich would break its lines at 80.
+        return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def pass_desk(command: Callable[Concatenate[Desk, P], T]) -> Callable[P, T]:

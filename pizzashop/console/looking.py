@@ -9,6 +9,9 @@ from pizzashop.console.record import Record
 from pizzashop.console.text import clean
 from pizzashop.console.watch import watch as follow_to_the_end
 from pizzashop.domain.errors import NotFound
+from pizzashop.domain.order import CANCELLED, FAILED, WAY
+
+_STANDING = click.Choice(["open", "closed", *WAY, FAILED, CANCELLED])
 
 
 @click.command()
@@ -53,8 +56,8 @@ def status(desk: Desk, order_id: str, as_json: bool) -> None:
 
 
 @click.command("list")
-@click.option("--status", "wanted", help="open, closed, or a status such as pending_validation.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
+@click.option("--status", "wanted", metavar="STATUS", type=_STANDING, help="open, closed, or a status of an order.")
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="At most so many.")
 @click.option("--after", help="Go on after this place, which the page before names.")
 @as_json
 @pass_desk

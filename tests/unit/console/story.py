@@ -54,7 +54,5 @@ def at(status: str, **more: Any) -> dict[str, Any]:
 
 def delivered() -> dict[str, Any]:
     """An order that went well; 21 seconds."""
-    later = [
-        entry(status, 20 + n / 10) for n, status in enumerate(WAY[WAY.index("delivery_finding_driver") :])
-    ]
+    later = [entry(status, 20 + n / 10) for n, status in enumerate(WAY[WAY.index("delivery_finding_driver") :])]
     return record(*way_to("pending_validation"), decided("approved", 19, by="ana"), *later)

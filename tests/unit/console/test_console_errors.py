@@ -22,9 +22,7 @@ def test_each_refusal_has_its_exit_code(run, shop, status, code) -> None:
     assert result.stderr == "pizzashop: So it is.\n"
 
 
-@pytest.mark.parametrize(
-    "args", [("order", "funghi"), ("status", "1"), ("list",), ("watch", "1"), ("approve", "1")]
-)
+@pytest.mark.parametrize("args", [("order", "funghi"), ("status", "1"), ("list",), ("watch", "1"), ("approve", "1")])
 def test_a_closed_shop_says_how_to_open_it(args) -> None:
     with socket.socket() as free, Client() as client:
         free.bind(("127.0.0.1", 0))  # taken, and nobody listens
@@ -33,8 +31,7 @@ def test_a_closed_shop_says_how_to_open_it(args) -> None:
         result = CliRunner().invoke(main, args, obj=Desk(Shop(client, url, url)))
     assert result.exit_code == 5
     assert result.stderr == (
-        f"pizzashop: The shop is not open: nothing answers on port {port}. "
-        "Open it with `make up` or `pizzashop up`.\n"
+        f"pizzashop: The shop is not open: nothing answers on port {port}. Open it with `make up` or `pizzashop up`.\n"
     )
 
 

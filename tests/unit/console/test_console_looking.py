@@ -1,15 +1,12 @@
 """Status and list."""
 
-from fake_shop import problem
 from story import acted, at, decided, record, way_to
 
 
 def test_status_shows_all_that_is_known(run, shop) -> None:
     customer = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
     history = [*way_to("pending_validation"), decided("rejected", 30, by="ana", note="too dark")]
-    failed = record(
-        *history, status="failed", error="Pizza validation failed - need to remake", customer=customer
-    )
+    failed = record(*history, status="failed", error="Pizza validation failed - need to remake", customer=customer)
     shop.films["1"] = [failed]
     shop.answers["/get-status/1"] = "COMPLETED"
     text = run("status", "1").output
@@ -64,5 +61,5 @@ def test_list_as_json_is_the_answer_of_the_shop(run_json, shop) -> None:
 
 
 def test_list_with_a_status_that_is_none(run, shop) -> None:
-    shop.answers["/orders"] = problem(400, "No order has the status: eaten")
     assert run("list", "--status", "eaten").exit_code == 2
+    assert shop.sent == []

@@ -55,7 +55,5 @@ class TestCancel:
     def test_does_not_ask_about_an_order_that_has_ended(self, run, desk, shop) -> None:
         desk.asks = True
         shop.films["1"] = [delivered()]
-        shop.answers["/cancel-order"] = problem(
-            409, "The order is delivered: it cannot be cancelled any more"
-        )
+        shop.answers["/cancel-order"] = problem(409, "The order is delivered: it cannot be cancelled any more")
         assert run("cancel", "1").exit_code == 4
