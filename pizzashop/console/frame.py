@@ -16,7 +16,7 @@ from pizzashop.domain.order import DELIVERED
 
 def frame(record: Record, trouble: str = "") -> RenderableType:
     """The whole picture; `trouble` is a quiet line under it."""
-    parts: list[RenderableType] = [_header(record), _indented(Lines(rows(record))), _indented(_bar(record))]
+    parts: list[RenderableType] = [_header(record), Lines(rows(record)), _indented(_bar(record))]
     if last := ending(record) or trouble:
         parts.append(_indented(Text(last, style="" if record.ended else "dim")))
     return Group(*parts)

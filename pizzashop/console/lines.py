@@ -21,6 +21,7 @@ _SIGNS: dict[Mark, tuple[str, str]] = {
 }
 _LABEL_WIDTH = 26
 _TIME_WIDTH = 6
+_INDENT = 2
 
 
 class Lines:
@@ -33,11 +34,15 @@ class Lines:
         width = max(_LABEL_WIDTH, *(cell_len(row.label) for row in self._rows))
         for row in self._rows:
             line, note = _line(row, width), _note(row)
-            if line.cell_len + 2 + note.cell_len <= options.max_width:
-                yield Text.assemble(line, "  ", note) if note else line
+            if line.cell_len + 2 + note.cell_len <= options.max_width - _INDENT:
+                yield _indented(Text.assemble(line, "  ", note) if note else line, _INDENT)
             else:
-                yield line
-                yield Padding(note, (0, 0, 0, 2))
+                yield _indented(line, _INDENT)
+                yield _indented(note, 2 * _INDENT)
+
+
+def _indented(text: Text, indent: int) -> Padding:
+    return Padding(text, (0, 0, 0, indent), expand=False)
 
 
 def _line(row: Row, width: int) -> Text:

@@ -17,6 +17,7 @@ def test_status_shows_all_that_is_known(run, shop) -> None:
     assert "John Doe, 123 Main St, 555-0123" in text
     assert "cooking_quality_check" in text
     assert "rejected by ana: too dark" in text
+    assert max(map(len, text.splitlines())) < 110  # a pipe has no width to be filled
 
 
 def test_status_as_json_is_the_record_and_the_workflow(run_json, shop) -> None:
