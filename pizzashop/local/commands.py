@@ -4,9 +4,7 @@ import click
 
 
 @click.command()
-@click.option(
-    "--pace", type=click.FloatRange(min=0), help="Multiplies how long every stage lasts; 0 is at once."
-)
+@click.option("--pace", type=click.FloatRange(min=0), help="Multiplies how long every stage lasts; 0 is at once.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log of the roles and sidecars too.")
 def up(pace: float | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.

@@ -11,6 +11,8 @@ from pizzashop.local.health import http_ok, wait_until
 from pizzashop.local.process import Process
 from pizzashop.local.project import App, Project
 
+_SIDECAR = "the sidecar of"
+
 
 class Crew:
     """`dapr run -f` and what it has started. The CLI does not say when a part dies, so this looks."""
@@ -42,15 +44,18 @@ class Crew:
             self._look()
         for child, name in self._seen.items():
             if family.gone(child):
-                raise LocalError(f"{name} has ended. {self.process.tail(about=name.split()[-1])}")
+                mark = f"app_id={name.split()[-1]}" if name.startswith(_SIDECAR) else f"- {name} =="
+                raise LocalError(f"{name} has ended. {self.process.tail(about=mark)}")
 
     def stop(self) -> None:
         """Stop the roles, which finish what they can, then their sidecars, then the CLI."""
         if not self._open:
             # The CLI hears no signal until it has started everything: held, it starts nothing more.
             self.process.send(signal.SIGSTOP)
-        everyone = family.children(self.process.pid)
-        roles = [child for child, name in self._seen.items() if not name.startswith("the sidecar")]
+        # What the CLI started outlives it.
+        everyone = [*family.children(self.process.pid), *self._seen]
+        everyone += [below for child in self._seen for below in family.children(child.pid)]
+        roles = [child for child, name in self._seen.items() if not name.startswith(_SIDECAR)]
         if self._open:
             family.end(roles, 5, self.process.closing)
             # It kills the sidecars: all that they know is in the store and with the scheduler.
@@ -70,7 +75,7 @@ class Crew:
         except psutil.Error:
             return ""
         if "--app-id" in words:
-            return f"the sidecar of {words[words.index('--app-id') + 1]}"
+            return f"{_SIDECAR} {words[words.index('--app-id') + 1]}"
         for app in self.project.apps:
             if app.command and tuple(words[-len(app.command) + 1 :]) == app.command[1:]:
                 return app.app_id

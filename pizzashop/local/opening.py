@@ -42,9 +42,7 @@ class Opening:
         embedded = f"embedded, port {PORT}, every write appended to {tilde(directory)}"
         self.line(f"{server.name} {server.version}", f"already running, port {PORT}" if theirs else embedded)
         if not server.persists:
-            self.warn(
-                "It keeps nothing on disk: all orders go when it stops. `CONFIG SET appendonly yes` helps."
-            )
+            self.warn("It keeps nothing on disk: all orders go when it stops. `CONFIG SET appendonly yes` helps.")
 
     def services(self, services: Services) -> None:
         """Placement and scheduler, and whose they are."""
@@ -71,6 +69,12 @@ class Opening:
     def closed(self) -> None:
         """Nothing of it runs any more."""
         self.console.print("  Closed. What was in flight goes on when it opens again.")
+
+    def unclosed(self, count: int) -> None:
+        """The last shop was killed; so many of its processes still ran."""
+        # Its scheduler's claim to lead lasts 20 s where it had no time to give it up.
+        ended = f"{count} processes that it left were ended" if count else "opening may take 20 s longer"
+        self.warn(f"The shop was not closed the last time: {ended}.")
 
     def warn(self, text: str) -> None:
         """Something that works, but not as it should."""

@@ -24,9 +24,7 @@ def holder(port: int) -> str:
 
 def require_free(ports: Mapping[int, str]) -> None:
     """Raise LocalError, which names each port that is not free, what it is for and who holds it."""
-    held = [
-        f"port {port} ({ports[port]}) is held by {holder(port) or 'another process'}" for port in taken(ports)
-    ]
+    held = [f"port {port} ({ports[port]}) is held by {holder(port) or 'another process'}" for port in taken(ports)]
     if held:
         text = "; ".join(held)
         raise LocalError(f"{text[0].upper()}{text[1:]}: stop that, and try again. Nothing was started.")

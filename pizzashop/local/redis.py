@@ -1,4 +1,4 @@
-"""The Redis-protocol server on this machine, whoever runs it: what it is, whether it keeps what it is told."""
+"""The Redis-protocol server on this machine, whoever runs it: what it is, and whether it keeps its data."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,7 @@ class Redis:
 def ask(port: int = PORT) -> Redis | None:
     """What listens on this port says about itself; None where nothing does, or nothing that speaks Redis."""
     try:
-        with valkey.Valkey(
-            HOST, port, socket_timeout=2, socket_connect_timeout=1, decode_responses=True
-        ) as client:
+        with valkey.Valkey(HOST, port, socket_timeout=2, socket_connect_timeout=1, decode_responses=True) as client:
             info = dict(client.info("server"))
             # One that hides its configuration is believed.
             persists = dict(client.config_get("appendonly")) != {"appendonly": "no"}

@@ -59,8 +59,10 @@ class Register:
                         found += [process, *family.children(pid)]
         return found
 
-    def tidy(self, closing: Closing) -> int:
-        """End what an earlier shop has left behind; returns how many processes that were."""
+    def tidy(self, closing: Closing) -> int | None:
+        """End what a shop that was not closed has left; returns how many processes, None where it was closed."""
+        if not self.path.exists():
+            return None
         left = self.left()
         family.end(left, 5, closing)
         self.path.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """One service beside the roles: started where nothing serves its port yet, ready when it says so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pizzashop.domain.errors import LocalError
+from pizzashop.local.closing import Closing
 from pizzashop.local.health import wait_until
 from pizzashop.local.process import Process
 
@@ -15,6 +16,7 @@ class Service:
     process: Process
     ports: tuple[int, ...]
     ready: Callable[[], bool]
+    closing: Closing = field(default_factory=Closing)
     theirs: bool = False
     """Someone else runs it: it is used, and never stopped."""
 
@@ -26,7 +28,7 @@ class Service:
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it is ready; raises LocalError with the end of its log."""
         self.process.start()
-        wait_until(self.ready, self.name, seconds=seconds, closing=self.process.closing, check=self.check)
+        wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
 
     def check(self) -> None:
         """Raise LocalError where it has ended though nobody stopped it."""
@@ -34,7 +36,7 @@ class Service:
             raise LocalError(f"{self.name} has ended. {self.process.tail()}")
 
     def stop(self, seconds: float = 10.0) -> None:
-        """Ask it to end and wait for it: what it holds is written first."""
+        """Ask it to end and wait for it: what it holds is written first, and there is no hurrying that."""
         self.process.stop(seconds)
 
     def kill(self) -> None:

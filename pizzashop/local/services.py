@@ -35,10 +35,9 @@ class Services:
 
     def __init__(self, state_dir: Path, dapr: Dapr, closing: Closing | None = None) -> None:
         self.state_dir = state_dir
-        closing = closing or Closing()
         made = (_valkey(state_dir), _placement(state_dir, dapr), _scheduler(state_dir, dapr))
         for each in made:
-            each.process.closing = closing
+            each.closing = closing or Closing()
         self._by_name = {each.name: each for each in made}
         self._started = ExitStack()
 

@@ -25,21 +25,20 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     register = Register(state_dir)
     with Closing().listening() as closing, register.held():
         opening.title()
-        if count := register.tidy(closing):
-            opening.warn(f"An earlier shop was not closed: {count} processes that it left were ended.")
+        if (count := register.tidy(closing)) is not None:
+            opening.unclosed(count)
         preflight.require(project)
         dapr = provide(cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(state_dir, project, dapr, closing=closing, env=env)
-        with following(shop.log, verbose), shop:
-            _open(shop, opening, register)
-            with suppress(Interrupted):
-                while True:
-                    shop.check()
-                    closing.pause(0.5)
-            opening.closing()
+        try:
+            with following(shop.log, verbose), shop:
+                _open(shop, opening, register)
+                _keep_open(shop, closing)
+                opening.closing()
+        finally:
+            register.tidy(closing)
         opening.closed()
-        register.path.unlink(missing_ok=True)
 
 
 def _open(shop: Shop, opening: Opening, register: Register) -> None:
@@ -53,6 +52,13 @@ def _open(shop: Shop, opening: Opening, register: Register) -> None:
     shop.crew.wait()
     register.note(shop.processes())
     opening.shop(shop.project, shop.log, time.monotonic() - began)
+
+
+def _keep_open(shop: Shop, closing: Closing) -> None:
+    with suppress(Interrupted):
+        while True:
+            shop.check()
+            closing.pause(0.5)
 
 
 def _absolute(path: Path) -> Path:

@@ -1,0 +1,56 @@
+# `make` alone lists what can be made. All of it happens in a virtual environment of the project's own.
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help up doctor install test unit lint format clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
+	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
+
+doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
+	@exec $(BIN)/pizzashop doctor
+
+install: $(VENV)/.installed ## Install the shop into .venv, without starting it
+
+test: lint ## Check everything, then run all tests, also those on real Dapr
+	$(BIN)/pytest
+
+unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
+	$(BIN)/pytest tests/unit tests/contract
+
+lint: $(VENV)/.installed-test ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-test ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove what can be made again; orders and the built Dapr stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.installed: pyproject.toml $(BIN)/python
+	@echo "Installing the shop into $(VENV) ..."
+	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(BIN)/python
+	@echo "Installing the shop and what its tests need into $(VENV) ..."
+	@$(PIP) install -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	    $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    exec $$python -m venv $(VENV); \
+	done; \
+	echo "Python 3.11 or newer is needed, with its venv module (on Debian: apt install python3 python3-venv)." >&2; \
+	exit 1
