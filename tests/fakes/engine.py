@@ -1,0 +1,131 @@
+"""A workflow engine in memory: it runs the real story against the real activities, when it is told to."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.pizza_workflow import DECIDED, Story, pizza_workflow
+
+
+class Call(NamedTuple):
+    """The story waits for an activity."""
+
+    activity: str
+    content: Any
+
+
+class Wait(NamedTuple):
+    """The story waits for an external event."""
+
+    event: str
+
+
+class FakeContext:
+    """What the story is given in place of the engine's context."""
+
+    is_replaying = False
+
+    def call_activity(self, activity: str, *, input: Any = None) -> Call:  # noqa: A002
+        return Call(activity, copied(input))
+
+    def wait_for_external_event(self, name: str) -> Wait:
+        return Wait(name)
+
+
+@dataclass
+class Instance:
+    """One workflow: where its story is, and the events that it has not asked for yet."""
+
+    story: Story
+    status: str = "PENDING"
+    waits_for: Call | Wait | None = None
+    events: list[Any] = field(default_factory=list)
+    result: Any = None
+
+
+class FakeEngine:
+    """The engine; `away` makes it unreachable."""
+
+    def __init__(self, activities: Activities) -> None:
+        self._activities = {activity.__name__: activity for activity in activities.all()}
+        self.instances: dict[str, Instance] = {}
+        self.called: list[str] = []
+        self.scheduled: list[str] = []
+        self.away = False
+
+    def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
+        self._must_be_there()
+        if self.status(order_id) in ("PENDING", "RUNNING", "SUSPENDED"):
+            return
+        # As the real one: a workflow that has ended runs again if it is scheduled again.
+        self.scheduled.append(order_id)
+        self.instances[order_id] = Instance(pizza_workflow(FakeContext(), copied(plan)))  # type: ignore[arg-type]
+
+    def status(self, order_id: str) -> str | None:
+        self._must_be_there()
+        return self.instances[order_id].status if order_id in self.instances else None
+
+    def decide(self, order_id: str, decision: dict[str, Any]) -> None:
+        self._must_be_there()
+        self.raise_event(order_id, decision)
+
+    def pause(self, order_id: str) -> None:
+        self._known(order_id).status = "SUSPENDED"
+
+    def resume(self, order_id: str) -> None:
+        self._known(order_id).status = "RUNNING"
+
+    def terminate(self, order_id: str) -> None:
+        self._must_be_there()
+        if order_id in self.instances:
+            self.instances[order_id].status = "TERMINATED"
+
+    def close(self) -> None:
+        pass
+
+    def raise_event(self, order_id: str, said: Any) -> None:
+        """Raise `ValidationComplete`, as anyone can who reaches the engine."""
+        if order_id in self.instances:
+            self.instances[order_id].events.append(copied(said))
+
+    def purge(self, order_id: str) -> None:
+        """Forget a workflow that has ended."""
+        del self.instances[order_id]
+
+    def work(self, order_id: str = "123") -> None:
+        """Run the order's workflow as far as it goes."""
+        instance = self.instances[order_id]
+        if instance.status == "PENDING":
+            instance.status, instance.waits_for = "RUNNING", next(instance.story)
+        while instance.status == "RUNNING" and not (isinstance(instance.waits_for, Wait) and not instance.events):
+            try:
+                instance.waits_for = instance.story.send(self._outcome(instance))
+            except StopIteration as end:
+                instance.status, instance.result = "COMPLETED", copied(end.value)
+
+    def _outcome(self, instance: Instance) -> Any:
+        waits_for = instance.waits_for
+        if isinstance(waits_for, Call):
+            self.called.append(waits_for.activity)
+            activity = self._activities[waits_for.activity]
+            return copied(asyncio.run(activity(None, waits_for.content)))  # type: ignore[arg-type]
+        assert waits_for == Wait(DECIDED)
+        return instance.events.pop(0)
+
+    def _known(self, order_id: str) -> Instance:
+        self._must_be_there()
+        if order_id not in self.instances:
+            raise NotFound("The workflow engine does not know this order")
+        return self.instances[order_id]
+
+    def _must_be_there(self) -> None:
+        if self.away:
+            raise Unavailable("the engine is away")
+
+
+def copied(content: Any) -> Any:
+    """As it comes out where JSON carried it."""
+    return json.loads(json.dumps(content))

@@ -1,0 +1,69 @@
+"""All five roles in one process, wired to one another by a fake sidecar and a fake engine."""
+
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from fakes.engine import FakeEngine
+from fakes.sidecar import FakeSidecar
+from pizzashop.app import Parts, create_app
+from pizzashop.domain.history import now
+from pizzashop.roles import ORDER, ROLES, WORKFLOW, Role
+from pizzashop.settings import Settings
+from pizzashop.stages import Gate
+from pizzashop.workflow.activities import Activities
+
+ORDER_123 = {
+    "order_id": "123",
+    "pizza_type": "pepperoni",
+    "size": "large",
+    "customer": {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"},
+}
+"""The workshop's sample order."""
+
+
+class FakeShop:
+    """The shop at pace 0; `settings` as the environment would have them."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings(**{"pace": 0, **settings})
+        self.sidecar = FakeSidecar()
+        self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
+        self.gate = Gate(8)
+        parts = Parts(self.sidecar, self.gate, self.engine)
+        self.sidecar.apps.update({role: create_app(role, self.settings, parts) for role in ROLES})
+
+    def client(self, role: Role) -> FlaskClient:
+        return self.sidecar.apps[role].test_client()
+
+    def place(self, order_id: str = "123") -> None:
+        """Start an order; its events reach its record as they are published."""
+        self.sidecar.delivers_at_once = True
+        answer = self.client(WORKFLOW).post("/start-order", json={**ORDER_123, "order_id": order_id})
+        assert answer.status_code == 200
+
+    def place_and_work(self, order_id: str = "123") -> None:
+        """Start an order and go on until the manager is asked."""
+        self.place(order_id)
+        self.engine.work(order_id)
+
+    def decide(self, *, approved: bool, order_id: str = "123", **more: Any) -> None:
+        """Decide on a pizza, and go on as far as it goes."""
+        said = {"order_id": order_id, "approved": approved, **more}
+        assert self.client(WORKFLOW).post("/validate-pizza", json=said).status_code == 200
+        self.engine.work(order_id)
+
+    def record(self, order_id: str = "123") -> dict[str, Any]:
+        """The order as role `order` shows it."""
+        shown = self.client(ORDER).get(f"/order/{order_id}").json
+        assert isinstance(shown, dict)
+        return shown
+
+    def history(self, order_id: str = "123") -> list[str]:
+        """The statuses in the order's history."""
+        return [entry["status"] for entry in self.record(order_id)["history"]]
+
+
+def stage(status: str, **more: Any) -> dict[str, Any]:
+    """An event of the topic: a stage of the sample order that began just now."""
+    return {**ORDER_123, "status": status, "attempt": 1, "at": now(), "run": "run-1", **more}

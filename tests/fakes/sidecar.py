@@ -1,0 +1,114 @@
+"""A sidecar in memory: state with ETags, a topic that delivers when it is told to, and the other roles' routes."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from pizzashop.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from pizzashop.roles import ORDER, Role
+from pizzashop.sidecar import Stale, Stored
+
+Content = dict[str, Any]
+
+
+class FakeSidecar:
+    """The sidecar of every role at once; `away` makes it unreachable, `gone` one of the roles behind it."""
+
+    def __init__(self) -> None:
+        self.apps: dict[Role, Flask] = {}
+        self.published: list[Content] = []
+        self.invoked: list[tuple[Role, str]] = []
+        self.away = False
+        self.gone: set[Role] = set()
+        self.delivers_at_once = False
+        self._values: dict[str, tuple[str, int]] = {}
+        self._lock = threading.Lock()
+
+    def publish(self, event: Content) -> None:
+        self._must_be_there()
+        self.published.append(json.loads(json.dumps(event)))
+        if self.delivers_at_once:
+            self.deliver(event)
+
+    async def apublish(self, event: Content) -> None:
+        self.publish(event)
+
+    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
+        self._must_be_there()
+        if role in self.gone:
+            raise Unavailable(f"{role.name} is gone")
+        self.invoked.append((role, path))
+        body = {} if content is None else {"json": content}
+        headers = {"Dapr-Caller-App-Id": "pizza-other"}
+        return _answer(self.apps[role].test_client().open(path, method=method, headers=headers, **body))
+
+    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:  # noqa: ARG002
+        return self.invoke(role, "POST", path, content)
+
+    def load(self, key: str) -> Stored:
+        self._must_be_there()
+        if key not in self._values:
+            return Stored(None, "")
+        value, version = self._values[key]
+        return Stored(value.encode(), str(version))
+
+    def load_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [self.load(key).value for key in keys]
+
+    def save(self, key: str, value: str, etag: str) -> None:
+        self._must_be_there()
+        with self._lock:
+            _, version = self._values.get(key, ("", 0))
+            # Where there is no value yet the real store takes a write with any ETag.
+            if version and etag != str(version):
+                raise Stale(key)
+            self._values[key] = value, version + 1
+
+    async def aput(self, key: str, value: str) -> None:
+        self._must_be_there()
+        self._values[key] = value, self._values.get(key, ("", 0))[1] + 1
+
+    def keys(self) -> set[str]:
+        return set(self._values)
+
+    def deliver(self, *events: Content) -> None:
+        """Hand events to role `order`, in one bulk, as Dapr does."""
+        entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
+        answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries})
+        assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
+
+    def _must_be_there(self) -> None:
+        if self.away:
+            raise Unavailable("the sidecar is away")
+
+
+def cloud_event(data: Any) -> Content:
+    """An event as Dapr wraps it."""
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "pizza-kitchen",
+        "type": "com.dapr.event.sent",
+        "datacontenttype": "application/json",
+        "topic": "orders",
+        "pubsubname": "pizzapubsub",
+        "data": data,
+    }
+
+
+def _answer(response: TestResponse) -> Any:
+    said = response.json
+    if response.status_code < 300:
+        return said
+    if response.status_code >= 500:
+        raise Unavailable(said["detail"])
+    if response.status_code == 404:
+        raise NotFound(said["detail"])
+    if response.status_code == 409:
+        known = ("type", "title", "status", "detail", "error")
+        raise Conflict(said["detail"], **{name: value for name, value in said.items() if name not in known})
+    raise Invalid(said["detail"], said.get("errors", ()))
