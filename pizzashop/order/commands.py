@@ -7,7 +7,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from pizzashop.body import read_json
+from pizzashop.body import read_json_inside
 from pizzashop.domain.claims import Answer, Claim, answer, release
 from pizzashop.domain.errors import Conflict, NotFound
 from pizzashop.domain.history import Entry, now
@@ -30,7 +30,7 @@ class End(Request):
 @blueprint.post("/accept")
 def accept(order_id: str) -> ResponseReturnValue:
     """Accept an order whose workflow is to run; `start` says whether it is still to be scheduled."""
-    content = read_json()
+    content = read_json_inside()
     if NewOrder.parse(content).order_id != order_id:
         raise Conflict("The order's id is not the one in the address")
     record = records().accept(content, wanted=True)
@@ -46,7 +46,7 @@ def summary(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/claim")
 def claim(order_id: str) -> ResponseReturnValue:
     """Answer a run that asks for a step, or take back one that it could not finish."""
-    asked = Claim.parse(read_json())
+    asked = Claim.parse(read_json_inside())
     try:
         if asked.release:
             records().change(order_id, lambda record: release(record, asked))
@@ -60,7 +60,7 @@ def claim(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/decide")
 def decide(order_id: str) -> ResponseReturnValue:
     """Record the manager's decision; answers the one that stands."""
-    asked = Decision.parse(read_json())
+    asked = Decision.parse(read_json_inside())
 
     def record_it(record: Record) -> dict[str, Any]:
         entry = record.decide(asked.verdict, asked.attempt, now(), asked.by, asked.note)
@@ -72,7 +72,7 @@ def decide(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/<any(pause, resume, cancel):word>")
 def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
     """Mark the order as paused, as going on, or as being cancelled."""
-    asked = OrderRef.parse(read_json())
+    asked = OrderRef.parse(read_json_inside())
 
     def mark(record: Record) -> dict[str, Any]:
         change = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}[word]
@@ -85,7 +85,7 @@ def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> Respon
 @blueprint.post("/end")
 def end(order_id: str) -> ResponseReturnValue:
     """Bring the order to its end, unless it has another already; answers the one that stands."""
-    asked = End.parse(read_json())
+    asked = End.parse(read_json_inside())
 
     def end_it(record: Record) -> dict[str, Any]:
         if asked.uid not in (None, record.uid):

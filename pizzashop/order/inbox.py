@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import uuid4
 
+from pizzashop.body import MAX_DEPTH, check
 from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.errors import Invalid, NotFound, Unavailable
 from pizzashop.domain.events import StageEvent, read
@@ -16,6 +17,8 @@ from pizzashop.order.index import Pages
 from pizzashop.order.records import Records
 from pizzashop.sidecar import Sidecar
 
+MAX_EVENT_DEPTH = MAX_DEPTH + 1
+"""An order nested as deep as it may be is one deeper in its event."""
 SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Inbox:
         of_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
         for place, cloud_event in enumerate(cloud_events):
             try:
+                check(cloud_event, MAX_EVENT_DEPTH)
                 event = read(cloud_event, now())
             except Invalid as error:
                 answers[place] = self._put_aside(cloud_event, str(error))

@@ -7,11 +7,11 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from pizzashop.body import MAX_BYTES, read_json
+from pizzashop.body import MAX_BYTES, MAX_DEPTH, check, read_json, read_unchecked
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import NewOrder
-from pizzashop.order.inbox import Inbox
+from pizzashop.order.inbox import MAX_EVENT_DEPTH, Inbox
 from pizzashop.order.listing import Listing
 from pizzashop.order.records import Records
 
@@ -61,12 +61,14 @@ def index() -> ResponseReturnValue:
 def take_events() -> ResponseReturnValue:
     """Take in one CloudEvent, or several in Dapr's bulk envelope."""
     inbox: Inbox = current_app.extensions["inbox"]
-    content = read_json(MAX_BYTES_IN_BULK)
+    content = read_unchecked(MAX_BYTES_IN_BULK)
     entries = content.get("entries") if isinstance(content, dict) else None
     if isinstance(entries, list):
         return jsonify(statuses=_in_bulk(inbox, entries))
-    if (request.content_length or 0) > MAX_BYTES:
+    if len(request.get_data()) > MAX_BYTES:
         raise RequestEntityTooLarge
+    is_event = isinstance(content, dict) and "data" in content
+    check(content, MAX_EVENT_DEPTH if is_event else MAX_DEPTH)
     (answer,) = inbox.take([content])
     return jsonify(success=answer == "SUCCESS", status=answer)
 
