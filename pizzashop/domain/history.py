@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pizzashop.domain.order import RANK
+from pizzashop.domain.order import CANCELLED, FAILED, RANK
 
 
 def now() -> str:
     """The present moment, RFC 3339 in UTC with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _said(datetime.now(UTC))
 
 
 def seconds_since(at: str) -> float:
@@ -18,10 +18,18 @@ def seconds_since(at: str) -> float:
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
+def _said(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def _moment(at: str) -> str:
-    if datetime.fromisoformat(at).tzinfo is None:
+    moment = datetime.fromisoformat(at)
+    if moment.tzinfo is None:
         raise ValueError("a time needs its zone")
-    return at
+    try:
+        return _said(moment.astimezone(UTC))
+    except OverflowError:
+        raise ValueError("a time outside of all calendars") from None
 
 
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
@@ -54,6 +62,8 @@ def insert(history: list[Entry], entry: Entry) -> None:
 
 
 def _later(present: Entry, entry: Entry) -> bool:
+    if present.status in (FAILED, CANCELLED):
+        return True  # the end, which stays the last
     if present.kind == "stage" and present.status in RANK:
         return present.place > entry.place
     return datetime.fromisoformat(present.at) > datetime.fromisoformat(entry.at)

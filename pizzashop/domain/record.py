@@ -147,7 +147,7 @@ class Record(BaseModel):
         if self.final or (self.cancelling is not None and status != CANCELLED):
             return False
         if status == CANCELLED and self.cancelling is not None:
-            self.history.append(self.cancelling)
+            self.history.append(self.cancelling.model_copy(update={"at": at}))
         elif status == FAILED:
             self.history.append(Entry(status=FAILED, attempt=self.attempt, at=at, note=error))
         elif not self.stages_of(self.attempt, (DELIVERED,)):
@@ -157,9 +157,9 @@ class Record(BaseModel):
         return True
 
     def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
-        if self.paused == paused and not self.closed:
-            return False
         self._must_be_open(word)
+        if self.paused == paused:
+            return False
         self.paused = paused
         self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
         return True
