@@ -43,7 +43,8 @@ def answer(record: Record, claim: Claim, now: float) -> Answer:
     if reason is not None:
         return Answer(claim="closed", status=record.status, error=reason)
     record.hear(claim.history)
-    record.begun = True
+    # The workflow knows the record's uid: a step that somebody tries by hand is not the workflow's first.
+    record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
     began = record.stages_of(claim.attempt, step.announced)
     if record.is_past(claim.attempt, step.stages[-1].status):
