@@ -72,12 +72,15 @@ class NewOrder(Request):
     size: Words
     customer: Customer = Field(default_factory=Customer)
 
-    @model_validator(mode="after")
-    def _no_names_of_the_shop(self) -> Self:
-        taken = sorted(RESERVED & set(self.model_extra or ()))
+    @classmethod
+    def parse(cls, content: Any) -> Self:
+        """As any request; raises Invalid for each of the shop's own names too."""
+        order = super().parse(content)
+        taken = sorted(RESERVED & set(order.model_extra or ()))
         if taken:
-            raise ValueError(f"the shop itself uses the name {', '.join(taken)}")
-        return self
+            errors = [{"field": name, "message": "the shop itself uses this name"} for name in taken]
+            raise Invalid(f"The request is not valid: the shop itself uses the name {', '.join(taken)}", errors)
+        return order
 
 
 class OrderRef(Request):
