@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop import problems
 from pizzashop.delivery import views as delivery
+from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
 from pizzashop.order import commands
 from pizzashop.order import views as order
@@ -67,13 +68,13 @@ def _answer_health(app: Flask, role: Role, parts: Parts) -> None:
     @app.get("/healthz")
     def health() -> ResponseReturnValue:
         if parts.gate.stopping.is_set():
-            return problems.problem(503, "This process is stopping")
+            raise Unavailable("This process is stopping")
         return jsonify(status="ok", role=role.name)
 
 
 def _check_host(app: Flask, settings: Settings) -> None:
     """A page elsewhere that had its name point here would speak for whoever opens it: names must be known."""
-    known = {name.strip() for name in settings.hosts.split(",")} | {settings.host}
+    known = {name.strip() for name in settings.hosts.split(",") if name.strip()} | {settings.host}
 
     @app.before_request
     def check() -> None:
