@@ -28,7 +28,7 @@ class FakeContext:
 
     is_replaying = False
 
-    def call_activity(self, activity: str, *, input: Any = None) -> Call:  # noqa: A002
+    def call_activity(self, activity: str, *, input: Any = None) -> Call:
         return Call(activity, copied(input))
 
     def wait_for_external_event(self, name: str) -> Wait:

@@ -1,0 +1,88 @@
+"""Events as the roles publish them, and as role `order` reads them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pizzashop.domain.errors import Invalid
+from pizzashop.domain.events import read, stage_event
+from pizzashop.domain.history import Entry
+
+AT = "2026-01-01T00:00:00.000000Z"
+DATA = {"order_id": "123", "status": "cooked", "attempt": 2, "at": AT, "run": "run-1", "uid": "uid-1", "size": "large"}
+
+
+def test_an_event_is_the_whole_order_with_its_status_attempt_and_run() -> None:
+    order = {"order_id": "123", "size": "large", "history": [{"status": "accepted"}], "uid": "uid-1"}
+    event = stage_event(order, Entry(status="cooked", attempt=2, at=AT), "run-1")
+    assert event == {
+        "order_id": "123",
+        "size": "large",
+        "uid": "uid-1",
+        "status": "cooked",
+        "attempt": 2,
+        "at": AT,
+        "run": "run-1",
+    }
+
+
+@pytest.mark.parametrize("data", [DATA, json.dumps(DATA)])
+def test_data_is_an_object_or_a_json_string(data: Any) -> None:
+    event = read({"data": data}, "2026-01-01T09:00:00Z")
+    assert (event.order_id, event.uid, event.run) == ("123", "uid-1", "run-1")
+    assert event.entry == Entry(status="cooked", attempt=2, at=AT)
+
+
+def test_the_workshops_events_are_of_the_first_attempt_and_of_now() -> None:
+    event = read({"data": {"order_id": "123", "status": "cooked"}}, AT)
+    assert event.entry == Entry(status="cooked", attempt=1, at=AT)
+
+
+@pytest.mark.parametrize(
+    "cloud_event",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"data": None},
+        {"data": 1},
+        {"data": []},
+        {"data": "not json"},
+        {"data": "[" * 100_000},
+        {"data": "9" * 5000},
+        {"data": "[]"},
+        {"data": {}},
+    ],
+)
+def test_what_is_no_event_is_invalid(cloud_event: Any) -> None:
+    with pytest.raises(Invalid):
+        read(cloud_event, AT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order_id": "a/b"},
+        {"order_id": 1},
+        {"order_id": None},
+        {"status": "burnt"},
+        {"status": None},
+        {"status": ["cooked"]},
+        {"status": {}},
+        {"status": "cancelled"},
+        {"attempt": 0},
+        {"attempt": "first"},
+        {"attempt": None},
+        {"at": "yesterday"},
+        {"at": 1},
+        {"at": "2026-01-01T00:00:00"},
+        {"at": "0001-01-01T00:00:00+14:00"},
+        {"uid": 1},
+        {"run": []},
+    ],
+)
+def test_an_event_that_makes_no_sense_is_invalid(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        read({"data": {**DATA, **wrong}}, AT)
