@@ -57,7 +57,7 @@ class Crew:
         everyone += [below for child in self._seen for below in family.children(child.pid)]
         roles = [child for child, name in self._seen.items() if not name.startswith(_SIDECAR)]
         if self._open:
-            family.end(roles, 5, self.process.closing)
+            family.end(roles, 10, self.process.closing)
             # It kills the sidecars: all that they know is in the store and with the scheduler.
             self.process.stop(5, signal.SIGINT)
         else:

@@ -52,7 +52,12 @@ def installed() -> Dapr | None:
 
 def built(cache_dir: Path) -> Dapr | None:
     """The Dapr that the shop has built before, if all of it is there."""
-    where = bin_dir(home(cache_dir))
+    return under(home(cache_dir))
+
+
+def under(runtime_path: Path) -> Dapr | None:
+    """The Dapr under a runtime path that the shop has built, if all of it is there."""
+    where = bin_dir(runtime_path)
     daprd, cli, placement, scheduler = (where / name for name in NAMES)
     if not all(os.access(where / name, os.X_OK) for name in NAMES):
         return None

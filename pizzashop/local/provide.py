@@ -17,7 +17,7 @@ def provide(cache_dir: Path, console: Console, closing: Closing) -> Dapr:
     if found is None:
         from pizzashop.local.build import build
 
-        build(dapr.home(cache_dir), console, closing)
+        build(cache_dir, console, closing)
         found = dapr.built(cache_dir)
         assert found is not None
     return found
