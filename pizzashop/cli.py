@@ -23,7 +23,15 @@ class _Group(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+EPILOG = """
+\b
+Exit codes: 0 done; 1 another error; 2 bad usage or input; 3 no such order;
+4 refused, as it contradicts what is already so; 5 the shop cannot be reached;
+6 a watched order failed or was cancelled; 130 left with Ctrl-C.
+"""
+
+
+@click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="pizzashop")
 def main() -> None:
     """Durable pizza ordering on Dapr.

@@ -7,6 +7,8 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
 from pizzashop import logs
@@ -25,6 +27,15 @@ def serve(roles: Sequence[Role], settings: Settings) -> None:
     for role in roles:
         _must_be_free(settings.host, role)
     _Server(roles, settings).run()
+
+
+class _Log(GunicornLogger):
+    """gunicorn's log, as part of the shop's own: no format and no handler of its own."""
+
+    def setup(self, cfg: Config) -> None:
+        self.error_log.propagate = True
+        self.error_log.setLevel("WARNING")
+        self.access_log.disabled = True
 
 
 class _Worker(ThreadWorker):
@@ -74,7 +85,7 @@ class _Server(BaseApplication):
             "proc_name": f"pizzashop {' '.join(role.name for role in self._roles)}",
             # It would be one socket in the user's home, for every server of the shop.
             "control_socket_disable": True,
-            "logconfig_dict": {"version": 1, "disable_existing_loggers": False},
+            "logger_class": _Log,
         }
 
 
