@@ -1,0 +1,67 @@
+"""The real thing: Valkey, placement, scheduler, five sidecars and five roles, started here and stopped here."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from shop_client import ShopClient
+
+from pizzashop.local import preflight
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+from pizzashop.local.provide import provide
+from pizzashop.local.shop import Shop
+from pizzashop.settings import Settings
+
+OpenShop = Callable[..., AbstractContextManager[Shop]]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_end() -> Iterator[None]:
+    """Told to stop, the fixtures still take down what they have put up."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    """The project under test; its ports must be free."""
+    found = Project.read(Path(__file__).parents[2] / "dapr.yaml")
+    preflight.require(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def dapr() -> Dapr:
+    """The Dapr binaries: built now, if this machine has none yet."""
+    return provide(Settings.from_env().cache_dir, Console(stderr=True), Closing())
+
+
+@pytest.fixture(scope="session")
+def open_shop(project: Project, dapr: Dapr) -> OpenShop:
+    """Opens the shop: `with open_shop(state_dir, pace=0) as shop`."""
+
+    @contextmanager
+    def opened(state_dir: Path, **settings: object) -> Iterator[Shop]:
+        env = {f"PIZZASHOP_{name.upper()}": str(value) for name, value in settings.items()}
+        with Shop(state_dir, project, dapr, env=env) as shop:
+            shop.open()
+            yield shop
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[ShopClient]:
+    """Speaks to the roles as anyone would."""
+    with ShopClient() as opened:
+        yield opened

@@ -1,0 +1,111 @@
+"""A client of the shop for the tests: the contract's calls, waiting for a condition, and what the topic has."""
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+from valkey import Valkey
+
+from pizzashop.http import HttpClient, Reply
+
+ORDERS = "http://127.0.0.1:8001"
+WORKFLOW = "http://127.0.0.1:8005"
+JOHN = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
+
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T], good: Callable[[T], bool] = bool, *, seconds: float = 20.0) -> T:
+    """Ask until the answer is good; fails with the last answer when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not good(answer := ask()):
+        assert time.monotonic() < deadline, f"still not so after {seconds} s: {answer}"
+        time.sleep(0.02)
+    return answer
+
+
+def new_order(prefix: str = "t") -> dict[str, Any]:
+    """An order with an id of its own."""
+    order_id = f"{prefix}-{uuid4().hex[:10]}"
+    return {"order_id": order_id, "pizza_type": "pepperoni", "size": "large", "customer": JOHN}
+
+
+class ShopClient:
+    """The contract's calls; each answers the reply's status and JSON."""
+
+    def __init__(self) -> None:
+        self._http = HttpClient()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def call(self, method: str, url: str, content: Any = None, **headers: str) -> tuple[int, Any]:
+        """Any call: the status and the JSON of the answer."""
+        options: dict[str, Any] = {"headers": headers}
+        if content is not None:
+            options = {"data": json.dumps(content), "headers": {"Content-Type": "application/json", **headers}}
+        reply: Reply = self._http.request(method, url, 60.0, **options)
+        return reply.status, json.loads(reply.body) if reply.body else None
+
+    def start(self, order: dict[str, Any]) -> tuple[int, Any]:
+        """POST /start-order."""
+        return self.call("POST", f"{WORKFLOW}/start-order", order)
+
+    def placed(self, prefix: str = "t") -> str:
+        """Place a new order; answers its id."""
+        order = new_order(prefix)
+        status, answer = self.start(order)
+        assert status == 200, answer
+        order_id: str = order["order_id"]
+        return order_id
+
+    def decide(self, order_id: str, **decision: Any) -> tuple[int, Any]:
+        """POST /validate-pizza."""
+        return self.call("POST", f"{WORKFLOW}/validate-pizza", {"order_id": order_id, **decision})
+
+    def command(self, word: str, order_id: str) -> tuple[int, Any]:
+        """POST /pause-order, /resume-order or /cancel-order."""
+        return self.call("POST", f"{WORKFLOW}/{word}-order", {"order_id": order_id})
+
+    def runtime_status(self, order_id: str) -> Any:
+        """GET /get-status."""
+        status, answer = self.call("GET", f"{WORKFLOW}/get-status/{order_id}")
+        return answer if status == 200 else status
+
+    def record(self, order_id: str) -> dict[str, Any]:
+        """GET /order/<id>: the record; {} where there is none."""
+        status, answer = self.call("GET", f"{ORDERS}/order/{order_id}")
+        return answer if status == 200 else {}
+
+    def until(self, order_id: str, status: str, *, attempt: int = 1, seconds: float = 30.0) -> dict[str, Any]:
+        """Wait until the record has this status in this attempt; answers it."""
+        return eventually(
+            lambda: self.record(order_id),
+            lambda record: (record.get("status"), record.get("attempt")) == (status, attempt),
+            seconds=seconds,
+        )
+
+
+def stages(record: dict[str, Any], attempt: int | None = None) -> list[str]:
+    """The statuses of the record's stages, oldest first."""
+    entries = [entry for entry in record["history"] if entry["kind"] == "stage"]
+    return [entry["status"] for entry in entries if attempt in (None, entry["attempt"])]
+
+
+def told_on_topic(order_id: str) -> Counter[tuple[int, str]]:
+    """How often each stage of each attempt was published for the order: what the Redis stream itself holds."""
+    with Valkey(port=6379) as server:
+        events = [json.loads(fields[b"data"])["data"] for _, fields in server.xrange("orders")]
+    return Counter((event["attempt"], event["status"]) for event in events if event["order_id"] == order_id)
+
+
+def pizzashop(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    return subprocess.run(["pizzashop", *words], capture_output=True, text=True, timeout=60, check=False)

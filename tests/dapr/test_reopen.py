@@ -1,0 +1,33 @@
+"""The shop closes with orders in flight and opens again: each goes on where it stood."""
+
+from pathlib import Path
+
+from conftest import OpenShop
+from shop_client import ShopClient, stages, told_on_topic
+
+from pizzashop.domain.order import WAY
+
+
+def _in_flight(client: ShopClient) -> list[str]:
+    """Four orders: one waits for the manager, one is on its way, one in the kitchen, one in the storefront."""
+    waiting, on_its_way = client.placed("wait"), client.placed("deliver")
+    client.decide(on_its_way, approved=True)
+    client.until(on_its_way, "delivery_finding_driver")
+    cooking = client.placed("cook")
+    client.until(cooking, "cooking_preparing_ingredients")
+    new = client.placed("new")
+    client.until(new, "validating")
+    assert client.record(on_its_way)["status"].startswith("delivery")
+    assert client.record(cooking)["status"].startswith("cooking")
+    return [waiting, on_its_way, cooking, new]
+
+
+def test_orders_in_flight_go_on_when_it_opens_again(client: ShopClient, open_shop: OpenShop, tmp_path: Path) -> None:
+    with open_shop(tmp_path, pace=0.3):
+        orders = _in_flight(client)
+    with open_shop(tmp_path, pace=0):
+        for order_id in orders:
+            assert client.decide(order_id, approved=True)[0] == 200
+        for order_id in orders:
+            assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+            assert max(told_on_topic(order_id).values()) == 1
