@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,8 @@ def run(
 ) -> None:
     """Run it and hand over each line that it prints; raises LocalError with its last lines where it fails."""
     last: deque[str] = deque(maxlen=_KEPT)
-    child = subprocess.Popen(
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    with subprocess.Popen(
         argv,
         cwd=cwd,
         env=env,
@@ -36,36 +37,32 @@ def run(
         text=True,
         errors="replace",
         start_new_session=True,
-    )
-    try:
-        for each in _lines(child, closing):
-            last.append(each)
-            line(each)
-    finally:
-        # Whatever happened: nothing of it works on.
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        status = child.wait()
-    if status:
+    ) as child:
+        reader = threading.Thread(target=_read, args=(child.stdout, lines))
+        reader.start()
+        try:
+            while (each := _next(lines, closing)) is not None:
+                last.append(each)
+                line(each)
+            child.wait()
+        finally:
+            # Whatever happened: nothing of it works on.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            reader.join()
+    if child.returncode:
         said = "\n".join(f"  {each}" for each in last)
         raise LocalError(f"`{' '.join(argv[:3])} ...` failed:\n{said}")
 
 
-def _lines(child: "subprocess.Popen[str]", closing: Closing):  # type: ignore[no-untyped-def]
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(child, lines), daemon=True).start()
+def _next(lines: "queue.SimpleQueue[str | None]", closing: Closing) -> str | None:
     while True:
         closing.pause(0)
         with suppress(queue.Empty):
-            each = lines.get(timeout=0.1)
-            if each is None:
-                child.wait()
-                return
-            yield each
+            return lines.get(timeout=0.1)
 
 
-def _read(child: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:
-    assert child.stdout
-    for each in child.stdout:
+def _read(output: Iterable[str], lines: "queue.SimpleQueue[str | None]") -> None:
+    for each in output:
         lines.put(each.rstrip("\n"))
     lines.put(None)

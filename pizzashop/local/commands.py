@@ -22,4 +22,25 @@ def up(pace: float | None, verbose: bool) -> None:
     run(Settings.from_env(), Console(highlight=False), env, verbose=verbose)
 
 
-COMMANDS: tuple[click.Command, ...] = (up,)
+@click.command()
+@click.option("--json", "json_wanted", is_flag=True, help="Say it for a program.")
+@click.pass_context
+def doctor(ctx: click.Context, json_wanted: bool) -> None:
+    """Say what this machine has, what is wrong with it, and what mends it.
+
+    Ends with exit code 1 where the shop could not open.
+    """
+    from rich.console import Console
+
+    from pizzashop.local.doctor import as_json, examine, show
+    from pizzashop.settings import Settings
+
+    findings = list(examine(Settings.from_env()))
+    if json_wanted:
+        click.echo(as_json(findings))
+    else:
+        show(findings, Console(highlight=False))
+    ctx.exit(any(each.state == "wrong" for each in findings))
+
+
+COMMANDS: tuple[click.Command, ...] = (up, doctor)

@@ -81,5 +81,5 @@ def version_of(binary: Path, flags: Iterable[str] = ("--version",)) -> str:
         answer = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    match = re.search(r"\d+\.\d+\.\d+\S*", answer.stdout)
+    match = re.search(r"\d+\.\d+(\.\d+)?\S*", answer.stdout)
     return match[0] if match else ""

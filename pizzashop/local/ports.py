@@ -1,7 +1,7 @@
 """Which ports are free, and who holds those that are not."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import psutil
 
@@ -22,12 +22,18 @@ def holder(port: int) -> str:
         return ""
 
 
-def require_free(ports: Mapping[int, str]) -> None:
-    """Raise LocalError, which names each port that is not free, what it is for and who holds it."""
-    held = [f"port {port} ({ports[port]}) is held by {holder(port) or 'another process'}" for port in taken(ports)]
-    if held:
-        text = "; ".join(held)
-        raise LocalError(f"{text[0].upper()}{text[1:]}: stop that, and try again. Nothing was started.")
+def held(ports: Iterable[int]) -> str:
+    """Who holds which of these ports, in words; empty where all are free."""
+    by_holder: dict[str, list[str]] = {}
+    for port in taken(ports):
+        by_holder.setdefault(holder(port) or "another process", []).append(str(port))
+    return "; ".join(f"{', '.join(each)} by {who}" for who, each in by_holder.items())
+
+
+def require_free(ports: Iterable[int]) -> None:
+    """Raise LocalError, which says who holds what, where one of these ports is not free."""
+    if text := held(ports):
+        raise LocalError(f"Ports that the shop needs are held: {text}. Stop these first. Nothing was started.")
 
 
 def _can_listen(port: int) -> bool:

@@ -21,10 +21,7 @@ def require(project: Project) -> None:
             raise LocalError(f"`{app.command[0]}` is not installed: run `pip install -e .` in the project.")
 
 
-def wanted(project: Project) -> dict[int, str]:
-    """Every port that must be free, with what it is for: a service that runs already needs none."""
-    needed = dict(project.ports)
-    for name, of_service in PORTS.items():
-        if not listening(of_service[0]):
-            needed.update(dict.fromkeys(of_service, name))
-    return needed
+def wanted(project: Project) -> list[int]:
+    """Every port that must be free: those of the roles and sidecars, and of the services that do not run yet."""
+    of_services = [port for each in PORTS.values() if not listening(each[0]) for port in each]
+    return [*project.ports, *of_services]

@@ -65,9 +65,9 @@ class Project:
         return cls(run_file, apps, resources, config)
 
     @property
-    def ports(self) -> dict[int, str]:
-        """Every port that the shop opens, with the app-id that it belongs to."""
-        return {port: app.app_id for app in self.apps for port in app.ports.values()}
+    def ports(self) -> list[int]:
+        """Every port that the roles and their sidecars open."""
+        return [port for app in self.apps for port in app.ports.values()]
 
     def app(self, app_id: str) -> App:
         """The entry of this app-id."""

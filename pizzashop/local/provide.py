@@ -13,6 +13,7 @@ from pizzashop.local.services import PORTS
 
 def provide(cache_dir: Path, console: Console, closing: Closing) -> Dapr:
     """The installed Dapr if all of it is there, else the one that was built before, else one built now."""
+    cache_dir = cache_dir.expanduser().absolute()
     found = present(cache_dir)
     if found is None:
         from pizzashop.local.build import build

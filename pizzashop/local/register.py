@@ -50,14 +50,14 @@ class Register:
 
     def left(self) -> list[psutil.Process]:
         """Those of them that still live."""
-        found = []
+        found: list[psutil.Process] = []
         with suppress(OSError, ValueError):
             for pid, began in json.loads(self.path.read_text()):
                 with suppress(psutil.NoSuchProcess):
                     process = psutil.Process(pid)
                     if process.create_time() == began and not family.gone(process):
                         found += [process, *family.children(pid)]
-        return found
+        return list(dict.fromkeys(found))
 
     def tidy(self, closing: Closing) -> int | None:
         """End what a shop that was not closed has left; returns how many processes, None where it was closed."""

@@ -24,10 +24,10 @@ from pizzashop.local.service import Service
 
 PORTS = {
     "valkey": (redis.PORT,),
-    "placement": (50005, 50051, 50052),
-    "scheduler": (50006, 50061, 50062, 50063),
+    "placement": (50005, 3531, 3532),
+    "scheduler": (50006, 3541, 3542, 3543),
 }
-"""What each opens; the first is the one that it serves on."""
+"""What each opens; the first is the one that it serves on. The others lie below those that outgoing calls use."""
 
 
 class Services:

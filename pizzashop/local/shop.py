@@ -77,8 +77,7 @@ class Shop:
 
     def _require_closed(self) -> None:
         deadline = time.monotonic() + 5
-        while held := ports.taken(self.project.ports):
+        while ports.taken(self.project.ports):
             if time.monotonic() > deadline:
-                named = ", ".join(f"{port} by {ports.holder(port) or 'another process'}" for port in held)
-                raise LocalError(f"The shop is closed, but these ports are still held: {named}.")
+                raise LocalError(f"The shop is closed, but ports are held: {ports.held(self.project.ports)}.")
             time.sleep(0.05)

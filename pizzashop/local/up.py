@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from rich.console import Console
 
@@ -21,14 +20,14 @@ from pizzashop.settings import Settings
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
     """Open the shop and keep it open until told to close; raises LocalError where that cannot be."""
     project, opening = Project.find(), Opening(console)
-    state_dir, cache_dir = _absolute(settings.state_dir), _absolute(settings.cache_dir)
+    state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
     with Closing().listening() as closing, register.held():
         opening.title()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
         preflight.require(project)
-        dapr = provide(cache_dir, console, closing)
+        dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(state_dir, project, dapr, closing=closing, env=env)
         try:
@@ -59,7 +58,3 @@ def _keep_open(shop: Shop, closing: Closing) -> None:
         while True:
             shop.check()
             closing.pause(0.5)
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()

@@ -1,0 +1,76 @@
+"""The software that the shop needs: is it there, and does it fit together."""
+
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import dapr, redis, toolchain, valkey_server
+from pizzashop.local.finding import Finding
+from pizzashop.local.health import listening
+from pizzashop.local.provide import present
+from pizzashop.local.services import PORTS
+
+_LINE = ".".join(map(str, dapr.LINE))
+
+
+def findings(cache_dir: Path) -> Iterator[Finding]:
+    """Python, the SDK, Dapr or what builds it, and the services beside the roles."""
+    yield python()
+    yield sdk()
+    yield from runtime(cache_dir)
+    yield store()
+    for name in ("placement", "scheduler"):
+        port = PORTS[name][0]
+        yield Finding(name, "ok", f"runs, port {port}" if listening(port) else "starts with the shop")
+
+
+def python() -> Finding:
+    """The interpreter that runs the shop."""
+    return Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
+
+
+def sdk() -> Finding:
+    """The two wheels of Dapr's SDK: both of one line, which is the runtime's."""
+    try:
+        found = {name: version(name) for name in ("dapr", "dapr-ext-workflow")}
+    except PackageNotFoundError as error:
+        return Finding("Dapr SDK", "wrong", f"{error.name} is not installed", "pip install -e .")
+    text = ", ".join(f"{name} {each}" for name, each in found.items())
+    if not all(dapr.fits(each) for each in found.values()):
+        mend = "pip install 'dapr>=1.18.3,<1.19' 'dapr-ext-workflow>=1.18.3,<1.19'"
+        return Finding("Dapr SDK", "wrong", f"{text}: both must be {_LINE}", mend)
+    return Finding("Dapr SDK", "ok", text)
+
+
+def runtime(cache_dir: Path) -> Iterator[Finding]:
+    """Dapr's binaries; where there are none, the Go that builds them."""
+    found = present(cache_dir)
+    if found is None:
+        yield Finding("Dapr", "note", "none: it is built once, about 8 minutes", "or, quicker: dapr init")
+        go = toolchain.installed()
+        text = f"{go} {'.'.join(map(str, toolchain.version(go)))}" if go else "none: a wheel brings it for the build"
+        yield Finding("Go", "ok", text)
+        return
+    cli = dapr.version_of(found.cli) or "unknown"
+    yield Finding("Dapr runtime", "ok", f"{found.version}, {found.origin}: {found.daprd.parent}")
+    yield Finding("Dapr CLI", "ok", f"{cli}: {found.cli}")
+    yield Finding("Go", "ok", "not needed, Dapr is there")
+
+
+def store() -> Finding:
+    """What keeps orders and workflows."""
+    server = redis.ask()
+    if server is None and listening(redis.PORT):
+        return Finding("Redis", "wrong", f"port {redis.PORT} does not speak Redis", "stop what holds it")
+    if server and not server.persists:
+        mend = f"redis-cli -p {redis.PORT} config set appendonly yes"
+        return Finding("Redis", "note", f"{server.name} {server.version} runs, and keeps nothing on disk", mend)
+    if server:
+        return Finding("Redis", "ok", f"{server.name} {server.version} runs, port {redis.PORT}")
+    try:
+        return Finding("Redis", "ok", f"none runs: the embedded Valkey starts with the shop, {valkey_server.binary()}")
+    except LocalError as error:
+        return Finding("Redis", "wrong", str(error), "install Redis or Valkey, and start it")

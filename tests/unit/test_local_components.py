@@ -1,0 +1,72 @@
+"""What `pizzashop doctor` says of resources that are not as they must be."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import components
+from pizzashop.local.project import Project
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "dapr.yaml", tmp_path)
+    shutil.copytree(ROOT / "resources", tmp_path / "resources")
+    return tmp_path
+
+
+def wrong(directory: Path) -> dict[str, str]:
+    project = Project.read(directory / "dapr.yaml")
+    return {each.part: each.found for each in components.findings(project) if each.state == "wrong"}
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "part", "said"),
+    [
+        ("resources/statestore.yaml", '"true"', '"false"', "State store", "actorStateStore"),
+        ("resources/statestore.yaml", "- pizza-order", "- pizza-kitchen", "State store", "scopes"),
+        ("resources/statestore.yaml", "name: pizzastatestore", "name: other", "State store", "no component"),
+        ("resources/pubsub.yaml", "  - pizza-workflow\n", "", "Pub/sub", "scopes"),
+        ("resources/pubsub.yaml", "name: pizzapubsub", "name: other", "Pub/sub", "no component"),
+        ("resources/subscription.yaml", "/orders-sub", "/other", "Subscription", "/orders-sub"),
+        ("resources/statestore.yaml", "spec:", "spec: [", "Components", "statestore.yaml"),
+        ("dapr.yaml", "appPort: 8003", "appPort: 9003", "Run file", "pizza-kitchen: appPort is not 8003"),
+        ("dapr.yaml", "appID: pizza-kitchen", "appID: pizza-cellar", "Run file", "pizza-kitchen is missing"),
+    ],
+)
+def test_a_fault_is_named(copy: Path, path: str, old: str, new: str, part: str, said: str) -> None:
+    change(copy / path, old, new)
+    found = wrong(copy)
+    assert list(found) == [part]
+    assert said in found[part]
+
+
+def test_a_run_file_that_names_what_is_not_there_is_refused(copy: Path) -> None:
+    # daprd would exit, and the CLI wait for it for ever.
+    (copy / "resources/config/local.yaml").unlink()
+    with pytest.raises(LocalError, match=r"local\.yaml, which is not there"):
+        Project.read(copy / "dapr.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "apps: [", "common: {}", "- 1"])
+def test_a_run_file_that_makes_no_sense_is_refused(copy: Path, text: str) -> None:
+    (copy / "dapr.yaml").write_text(text)
+    with pytest.raises(LocalError, match=r"dapr\.yaml cannot be read"):
+        Project.read(copy / "dapr.yaml")
+
+
+def test_the_current_directory_is_looked_at_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy)
+    assert Project.find().run_file == copy / "dapr.yaml"
+    monkeypatch.chdir("/")
+    assert Project.find().run_file == ROOT / "dapr.yaml"

@@ -1,0 +1,104 @@
+"""The one list of roles, held against `dapr.yaml` and `resources/`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pizzashop import roles
+from pizzashop.local import components
+from pizzashop.local.project import Project
+from pizzashop.local.services import PORTS
+
+ROOT = Path(__file__).parents[2]
+APP_IDS = [role.app_id for role in roles.ROLES]
+
+
+def read(path: str) -> dict[str, Any]:
+    content = yaml.safe_load((ROOT / path).read_text())
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.fixture
+def project() -> Project:
+    return Project.read(ROOT / "dapr.yaml")
+
+
+def metadata(path: str) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in read(path)["spec"]["metadata"]}
+
+
+def test_the_run_file_runs_each_role_on_its_ports(project: Project) -> None:
+    for role, app in zip(roles.ROLES, project.apps, strict=True):
+        assert app.app_id == role.app_id
+        assert app.command == ("pizzashop", "serve", "--role", role.name)
+        assert app.ports["appPort"] == role.port
+        assert app.ports["daprHTTPPort"] == role.dapr_http_port
+        assert app.ports["daprGRPCPort"] == role.dapr_grpc_port
+
+
+def test_no_port_is_used_twice(project: Project) -> None:
+    every = [*project.ports, *(port for each in PORTS.values() for port in each)]
+    assert len(every) == len(set(every))
+
+
+def test_sidecars_listen_on_loopback() -> None:
+    assert read("dapr.yaml")["common"]["apiListenAddresses"] == "127.0.0.1"
+
+
+def test_the_state_store_keeps_actors() -> None:
+    store = read("resources/statestore.yaml")
+    assert store["metadata"]["name"] == roles.STATE_STORE
+    assert store["spec"]["type"] == "state.redis"
+    assert store["scopes"] == ["pizza-workflow", "pizza-order"]
+    assert metadata("resources/statestore.yaml") == {
+        "redisHost": "localhost:6379",
+        "redisPassword": "",
+        "actorStateStore": "true",
+    }
+
+
+def test_every_role_publishes() -> None:
+    pubsub = read("resources/pubsub.yaml")
+    assert pubsub["metadata"]["name"] == roles.PUBSUB
+    assert pubsub["spec"]["type"] == "pubsub.redis"
+    assert sorted(pubsub["scopes"]) == sorted(APP_IDS)
+
+
+def test_a_bulk_of_events_can_be_full() -> None:
+    # Each of pub/sub's workers holds one event of a bulk until the bulk is answered.
+    bulk = read("resources/subscription.yaml")["spec"]["bulkSubscribe"]
+    assert bulk == {"enabled": True, "maxMessagesCount": 100, "maxAwaitDurationMs": 40}
+    assert int(metadata("resources/pubsub.yaml")["concurrency"]) >= bulk["maxMessagesCount"]
+
+
+def test_only_the_order_role_subscribes() -> None:
+    subscription = read("resources/subscription.yaml")
+    assert subscription["apiVersion"] == "dapr.io/v2alpha1"
+    assert subscription["spec"]["pubsubname"] == roles.PUBSUB
+    assert subscription["spec"]["topic"] == roles.TOPIC
+    assert subscription["spec"]["routes"] == {"default": "/orders-sub"}
+    assert subscription["scopes"] == [roles.ORDER.app_id]
+
+
+def test_finished_workflows_are_kept_for_a_week() -> None:
+    for path in ("resources/config/local.yaml", "resources/config/config.yaml"):
+        assert read(path)["spec"]["workflow"]["stateRetentionPolicy"] == {"anyTerminal": "168h"}
+
+
+def test_consul_and_zipkin_are_there_for_who_wants_them(project: Project) -> None:
+    spec = read("resources/config/config.yaml")["spec"]
+    assert spec["nameResolution"]["component"] == "consul"
+    assert spec["tracing"]["zipkin"]["endpointAddress"] == "http://localhost:9411/api/v2/spans"
+    assert project.config.name == "local.yaml"
+
+
+def test_doctor_finds_nothing_wrong_with_them(project: Project) -> None:
+    assert {each.part: each.state for each in components.findings(project)} == {
+        "Run file": "ok",
+        "State store": "ok",
+        "Pub/sub": "ok",
+        "Subscription": "ok",
+    }
