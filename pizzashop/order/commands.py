@@ -18,6 +18,12 @@ from pizzashop.order.views import records
 blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
 
 
+class Decided(Decision):
+    """A decision, with what the workflow knows to have happened: its events may still be on their way."""
+
+    history: list[Entry] = Field(default_factory=list, max_length=200)
+
+
 class End(Request):
     """How the workflow says that the order ends."""
 
@@ -60,9 +66,10 @@ def claim(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/decide")
 def decide(order_id: str) -> ResponseReturnValue:
     """Record the manager's decision; answers the one that stands."""
-    asked = Decision.parse(read_json_inside())
+    asked = Decided.parse(read_json_inside())
 
     def record_it(record: Record) -> dict[str, Any]:
+        record.hear(asked.history)
         entry = record.decide(asked.verdict, asked.attempt, now(), asked.by, asked.note)
         return {**_summary(record), "decision": entry.model_dump()}
 

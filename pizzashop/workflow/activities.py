@@ -58,6 +58,7 @@ class Activities:
             "approved": approved,
             "remake": event.get("remake") is True and not approved,
             "attempt": order["attempt"],
+            "history": order.get("history", []),
         }
         try:
             await self._ask_order(order, "decide", decision)
