@@ -26,7 +26,7 @@ class Query(Request):
 
     status: Annotated[str, AfterValidator(_known)] | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False)] = DEFAULT_LIMIT
-    after: Annotated[str, Field(pattern=r"^\d{1,9}-\d{1,9}$")] | None = None
+    after: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] | None = None
 
     def wants(self, record: Record) -> bool:
         """Whether the record is one of those asked for."""
