@@ -75,6 +75,10 @@ class FakeSidecar:
     def keys(self) -> set[str]:
         return set(self._values)
 
+    def all_values(self) -> str:
+        """Everything that is stored, as one text."""
+        return "\n".join(value for value, _ in self._values.values())
+
     def deliver(self, *events: Content) -> None:
         """Hand events to role `order`, in one bulk, as Dapr does."""
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
