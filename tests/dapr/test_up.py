@@ -1,0 +1,174 @@
+"""`pizzashop up` as its user meets it: it opens, says so, watches, and leaves nothing when it closes."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from shop_client import ShopClient, eventually
+
+from pizzashop.local import family, ports, preflight
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")
+OPEN = "Ctrl-C closes the shop"
+
+
+class Up:
+    """`pizzashop up` in a process of its own, what it has said so far, and all that it has started."""
+
+    def __init__(self, project: Project, state_dir: Path) -> None:
+        self.env = {**os.environ, "PIZZASHOP_STATE_DIR": str(state_dir)}
+        self.cwd = project.run_file.parent
+        self.said = ""
+        self.everyone: list[psutil.Process] = []
+
+    def start(self, *options: str) -> None:
+        self.said = ""
+        command = [PIZZASHOP, "up", "--pace", "0", *options]
+        self.child = subprocess.Popen(
+            command, env=self.env, cwd=self.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def until(self, text: str) -> None:
+        """Read on until it says `text`."""
+        assert self.child.stdout
+        for line in self.child.stdout:
+            self.said += line
+            if text in line:
+                self.everyone = family.children(self.child.pid)
+                return
+        raise AssertionError(f"it ended without saying {text!r}: {self.said}")
+
+    def find(self, words: str) -> psutil.Process:
+        """What it has started with these words in its command line."""
+        return next(each for each in self.everyone if words in " ".join(each.cmdline()))
+
+    def end(self, *signals: int) -> int:
+        """Send it these signals and wait for its end; returns its exit code."""
+        for each in signals:
+            self.child.send_signal(each)
+        self.said += self.child.communicate(timeout=60)[0]
+        return self.child.returncode
+
+    def kill(self) -> None:
+        """End all of it, whatever state it is in."""
+        if hasattr(self, "child"):
+            family.end([*self.everyone, *family.children(self.child.pid)], 0, Closing())
+            self.child.kill()
+            self.child.communicate()
+
+
+@pytest.fixture
+def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
+    assert dapr, "built before a test waits for it"
+    made = Up(project, tmp_path / "state")
+    yield made
+    made.kill()
+
+
+def nothing_remains(up: Up, project: Project) -> None:
+    assert up.everyone
+    assert [each for each in up.everyone if not family.gone(each)] == []
+    assert ports.taken(preflight.wanted(project)) == []
+
+
+def test_it_opens_and_ctrl_c_closes_it(up: Up, project: Project, client: ShopClient) -> None:
+    up.start()
+    up.until(OPEN)
+    seconds = re.search(r"open after (\d+\.\d) s", up.said)
+    assert seconds
+    assert float(seconds[1]) < 15
+    curl = next(line for line in up.said.splitlines() if "With curl" in line).split(maxsplit=2)[2]
+    answer = subprocess.run(shlex.split(curl), capture_output=True, text=True, timeout=30, check=True).stdout
+    assert '"started"' in answer
+    client.decide("123", approved=True)
+    client.until("123", "delivered")
+    assert "\x1b" not in up.said
+    assert up.end(signal.SIGINT) == 0
+    assert "Closed" in up.said
+    nothing_remains(up, project)
+
+
+def test_every_port_is_on_loopback(up: Up, project: Project) -> None:
+    up.start()
+    up.until(OPEN)
+    ours = {each.pid for each in up.everyone}
+    sockets = [each for each in psutil.net_connections("tcp") if each.pid in ours and each.status == "LISTEN"]
+    assert {each.laddr.port for each in sockets} >= set(project.ports)
+    # The health checks of placement and scheduler have a flag for it that Dapr 1.18 does not look at.
+    open_to_all = {each.laddr.port for each in sockets if each.laddr.ip not in ("127.0.0.1", "::1")}
+    assert open_to_all <= {3531, 3541}
+    assert up.end(signal.SIGTERM) == 0
+    nothing_remains(up, project)
+
+
+def test_a_second_one_says_that_the_shop_is_open(up: Up, project: Project) -> None:
+    up.start()
+    up.until(OPEN)
+    second = subprocess.run([PIZZASHOP, "up"], env=up.env, cwd=up.cwd, capture_output=True, text=True, timeout=30)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == f"pizzashop: The shop is already open (pid {up.child.pid}).\n"
+    assert up.end(signal.SIGHUP, signal.SIGHUP) == 0
+    nothing_remains(up, project)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("serve --role kitchen", "pizza-kitchen has ended"),
+        ("--app-id pizza-delivery", "the sidecar of pizza-delivery has ended"),
+        ("dapr run", "`dapr run` has ended"),
+        ("/placement", "placement has ended"),
+    ],
+)
+def test_a_part_that_dies_closes_the_shop(up: Up, project: Project, words: str, said: str) -> None:
+    up.start()
+    up.until(OPEN)
+    up.find(words).kill()
+    assert up.end() == 1
+    assert said in up.said
+    nothing_remains(up, project)
+
+
+def test_closed_before_it_is_open(up: Up, project: Project) -> None:
+    up.start()
+    up.until("scheduler")
+    up.everyone = eventually(lambda: family.children(up.child.pid), lambda found: len(found) > 4)
+    assert up.end(signal.SIGINT) == 130
+    nothing_remains(up, project)
+
+
+def test_what_a_killed_one_left_is_ended_by_the_next(up: Up, project: Project) -> None:
+    up.start()
+    up.until(OPEN)
+    left = up.everyone
+    up.end(signal.SIGKILL)
+    assert not any(family.gone(each) for each in left)
+    up.start()
+    up.until("was not closed")
+    assert all(family.gone(each) for each in left)
+    up.until(OPEN)
+    assert up.end(signal.SIGINT) == 0
+    nothing_remains(up, project)
+
+
+def test_a_port_that_is_held_is_named_before_anything_starts(up: Up, project: Project) -> None:
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8003"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as other:
+        try:
+            eventually(lambda: ports.taken([8003]))
+            up.start()
+            assert up.end() == 1
+            assert re.search(rf"8003 by .*\(pid {other.pid}\).*Nothing was started", up.said)
+        finally:
+            other.kill()
+    assert ports.taken(preflight.wanted(project)) == []
