@@ -9,7 +9,7 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
-from pizzashop.order import commands
+from pizzashop.order import commands, unsettled
 from pizzashop.order import views as order
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.listing import Listing
@@ -24,7 +24,7 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.office import Office
 
 BLUEPRINTS = {
-    ORDER: (order.blueprint, commands.blueprint),
+    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint),
     STOREFRONT: (storefront.blueprint,),
     KITCHEN: (kitchen.blueprint,),
     DELIVERY: (delivery.blueprint,),

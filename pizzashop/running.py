@@ -15,6 +15,8 @@ from pizzashop.sidecar import DaprSidecar
 from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.engine import DaprEngine
+from pizzashop.workflow.office import Office
+from pizzashop.workflow.sweep import Sweep
 from pizzashop.workflow.worker import Worker
 
 SPARE_SHARE = 4
@@ -34,6 +36,7 @@ class Running:
         self._gate = Gate(settings.threads - settings.threads // SPARE_SHARE)
         self._engine: DaprEngine | None = None
         self._worker: Worker | None = None
+        self._sweep: Sweep | None = None
         self._stopping: threading.Thread | None = None
         self._apps = {str(role.port): self._app(role) for role in roles}
 
@@ -44,6 +47,8 @@ class Running:
     def stop(self) -> None:
         """Take no more work: steps that run are given back, the workflow worker disconnects. Returns at once."""
         self._gate.stopping.set()
+        if self._sweep is not None:
+            self._sweep.stop()
         if self._worker is not None and self._stopping is None:
             self._stopping = threading.Thread(target=self._worker.stop, name="stopping")
             self._stopping.start()
@@ -67,4 +72,6 @@ class Running:
             self._engine = DaprEngine(grpc_port)
             self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace))
             self._worker.start()
+            self._sweep = Sweep(sidecar, Office(sidecar, self._engine, self._settings.max_remakes))
+            self._sweep.start()
         return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine))

@@ -32,7 +32,7 @@ def serve(roles: Sequence[Role], settings: Settings) -> None:
 class _Log(GunicornLogger):
     """gunicorn's log, as part of the shop's own: no format and no handler of its own."""
 
-    def setup(self, cfg: Config) -> None:
+    def setup(self, _: Config) -> None:
         self.error_log.propagate = True
         self.error_log.setLevel("WARNING")
         self.access_log.disabled = True

@@ -1,13 +1,13 @@
 """The real thing: Valkey, placement, scheduler, five sidecars and five roles, started here and stopped here."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from shop_client import ShopClient
+from shop_client import OpenShop, ShopClient
 
 from pizzashop.local import preflight
 from pizzashop.local.closing import Closing
@@ -16,8 +16,6 @@ from pizzashop.local.project import Project
 from pizzashop.local.provide import provide
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
-
-OpenShop = Callable[..., AbstractContextManager[Shop]]
 
 
 def _interrupt(*_: object) -> None:

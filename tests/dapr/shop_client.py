@@ -5,17 +5,20 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from valkey import Valkey
 
 from pizzashop.http import HttpClient, Reply
+from pizzashop.local.shop import Shop
 
 ORDERS = "http://127.0.0.1:8001"
 WORKFLOW = "http://127.0.0.1:8005"
 JOHN = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
 
+OpenShop = Callable[..., AbstractContextManager[Shop]]
 T = TypeVar("T")
 
 

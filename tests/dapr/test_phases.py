@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import OpenShop
-from shop_client import ShopClient, stages, told_on_topic
+from shop_client import OpenShop, ShopClient, stages, told_on_topic
 
 from pizzashop.domain.order import WAY
 from pizzashop.local.shop import Shop

@@ -5,9 +5,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import OpenShop
 from dapr.ext.workflow import DaprWorkflowClient
-from shop_client import JOHN, ORDERS, WORKFLOW, ShopClient, eventually, new_order, pizzashop, stages, told_on_topic
+from shop_client import (
+    JOHN,
+    ORDERS,
+    WORKFLOW,
+    OpenShop,
+    ShopClient,
+    eventually,
+    new_order,
+    pizzashop,
+    stages,
+    told_on_topic,
+)
 
 from pizzashop.domain.order import COOK_STEP, WAY
 from pizzashop.local.shop import Shop
@@ -175,6 +185,21 @@ def test_a_deleted_order_stays_away_until_it_is_placed_again(client: ShopClient)
     assert client.decide(order_id, approved=True)[0] == 404
     assert client.start(order)[0] == 200
     client.until(order_id, "pending_validation")
+
+
+def test_what_a_crash_left_half_done_is_finished_by_itself(client: ShopClient) -> None:
+    """The record is written first: here it alone is, as if whoever wrote it had died before he told the engine."""
+    order, decided, cancelled = new_order(), client.placed(), client.placed()
+    assert client.call("POST", f"{ORDERS}/order/{order['order_id']}/accept", order)[0] == 200
+    for order_id in (decided, cancelled):
+        client.until(order_id, "pending_validation")
+    decision = {"order_id": decided, "approved": True}
+    assert client.call("POST", f"{ORDERS}/order/{decided}/decide", decision)[0] == 200
+    assert client.call("POST", f"{ORDERS}/order/{cancelled}/cancel", {"order_id": cancelled})[0] == 200
+    client.until(order["order_id"], "pending_validation", seconds=10)
+    client.until(decided, "delivered", seconds=10)
+    client.until(cancelled, "cancelled", seconds=10)
+    assert client.runtime_status(cancelled) == "TERMINATED"
 
 
 def test_orders_are_listed_newest_first(client: ShopClient) -> None:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from conftest import OpenShop
-from shop_client import ShopClient, stages, told_on_topic
+from shop_client import OpenShop, ShopClient, stages, told_on_topic
 
 from pizzashop.domain.order import WAY
 

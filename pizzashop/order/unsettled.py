@@ -1,0 +1,35 @@
+"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says."""
+
+from typing import Any
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+
+from pizzashop.domain.record import Record
+from pizzashop.domain.unsettled import Need, need
+from pizzashop.order.views import records
+
+blueprint = Blueprint("unsettled", __name__)
+
+
+@blueprint.get("/unsettled")
+def unsettled() -> ResponseReturnValue:
+    """What the workflow role has to see to; on the way, what has ended leaves the index of open orders."""
+    rows = []
+    for record in records().find_many(records().open.ids()):
+        if record.final:
+            records().open.remove(record.order["order_id"])
+        elif (needed := need(record)) is not None:
+            rows.append(_row(record, needed))
+    return jsonify(orders=rows)
+
+
+def _row(record: Record, needed: Need) -> dict[str, Any]:
+    row = {"order_id": record.order["order_id"], "attempt": record.attempt, "need": needed}
+    decision = record.decision_of(record.attempt)
+    if needed == "start":
+        return {**row, "order": record.order}
+    if needed == "decide" and decision is not None:
+        verdict = {"approved": decision.status == "approved", "remake": decision.status == "remake"}
+        return {**row, "decision": {**verdict, "by": decision.by, "note": decision.note}}
+    return row
