@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Flask
@@ -25,6 +25,7 @@ class FakeSidecar:
         self.away = False
         self.gone: set[Role] = set()
         self.delivers_at_once = False
+        self.on_publish: Callable[[Content], None] = lambda _: None
         self._values: dict[str, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
@@ -33,6 +34,7 @@ class FakeSidecar:
         self.published.append(json.loads(json.dumps(event)))
         if self.delivers_at_once:
             self.deliver(event)
+        self.on_publish(event)
 
     async def apublish(self, event: Content) -> None:
         self.publish(event)

@@ -188,9 +188,7 @@ class TestCancel:
         assert not record.end("delivered", LATER, None)
         assert not record.end("failed", LATER, "no")
         assert record.end("cancelled", LATER, None)
-        assert record.history[-1] == Entry(
-            kind="action", status="cancelled", at=LATER, by="ana", note="changed my mind"
-        )
+        assert record.history[-1] == Entry(kind="action", status="cancelled", at=LATER, by="ana", note="no appetite")
         assert (record.status, record.error) == ("cancelled", None)
 
     def test_again_it_changes_nothing(self) -> None:

@@ -1,0 +1,156 @@
+"""The story of an order, told with a context that is no engine."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dapr.ext.workflow._durabletask.task import TaskFailedError, pb
+from fakes.engine import Call, FakeContext, Wait
+
+from pizzashop.workflow.pizza_workflow import pizza_workflow
+
+ORDER = {"order_id": "123", "attempt": 1, "uid": "uid-1"}
+APPROVED = {"approved": True, "recorded": True}
+REJECTED = {"approved": False, "recorded": True}
+REMAKE = {"approved": False, "remake": True, "recorded": True}
+
+Answers = dict[str, Callable[[Any], Any]]
+
+
+class Told:
+    """What became of a story: its result, and what it asked for on the way."""
+
+    def __init__(self, *events: Any, **answers: Callable[[Any], Any]) -> None:
+        self.calls: list[Call] = []
+        self._events, self._answers = list(events), {**GOOD_ANSWERS, **answers}
+        story = pizza_workflow(FakeContext(), {"order": ORDER, "max_remakes": 2})  # type: ignore[arg-type]
+        asked = next(story)
+        try:
+            while not (isinstance(asked, Wait) and not self._events):
+                outcome = self._outcome(asked)
+                asked = story.throw(outcome) if isinstance(outcome, Exception) else story.send(outcome)
+        except StopIteration as end:
+            self.result = end.value
+        else:
+            self.result = "waits"
+            story.close()
+
+    @property
+    def activities(self) -> list[str]:
+        return [call.activity for call in self.calls]
+
+    def _outcome(self, asked: Call | Wait) -> Any:
+        if isinstance(asked, Wait):
+            assert asked.event == "ValidationComplete"
+            return self._events.pop(0)
+        self.calls.append(asked)
+        return self._answers[asked.activity](asked.content)
+
+
+GOOD_ANSWERS: Answers = {
+    "order_pizza": lambda order: {**order, "status": "confirmed"},
+    "cook_pizza": lambda order: {**order, "status": "cooked"},
+    "validate_pizza": lambda order: {**order, "status": "pending_validation"},
+    "deliver_pizza": lambda order: {**order, "status": "delivered"},
+    "record_decision": lambda said: said["event"],
+    "end_order": lambda failure: {"order_id": "123", "status": "failed", "error": failure["error"]},
+}
+
+
+def failing(status: str, error: str | None = None) -> Callable[[Any], Any]:
+    return lambda order: {**order, "status": status, **({"error": error} if error else {})}
+
+
+def breaking(_: Any) -> Exception:
+    return TaskFailedError("the activity broke", pb.TaskFailureDetails(errorMessage="broke"))
+
+
+def test_a_good_order_takes_four_activities() -> None:
+    told = Told(APPROVED)
+    assert told.activities == ["order_pizza", "cook_pizza", "validate_pizza", "deliver_pizza"]
+    assert told.result == {
+        "order_id": "123",
+        "status": "completed",
+        "final_status": "delivered",
+        "delivery_result": {**ORDER, "status": "delivered"},
+    }
+
+
+def test_each_step_gets_what_the_one_before_answered() -> None:
+    told = Told(APPROVED, order_pizza=lambda order: {**order, "status": "confirmed", "oven": 3})
+    assert all(call.content["oven"] == 3 for call in told.calls[1:])
+
+
+def test_it_waits_for_the_manager() -> None:
+    told = Told()
+    assert (told.result, told.activities[-1]) == ("waits", "validate_pizza")
+
+
+def test_a_rejected_pizza_fails_the_order() -> None:
+    told = Told(REJECTED)
+    assert told.activities[-1] == "end_order"
+    assert told.result["error"] == "Pizza validation failed - need to remake"
+
+
+def test_a_remade_pizza_is_the_next_attempt() -> None:
+    told = Told({**REMAKE, "attempt": 1}, {**APPROVED, "attempt": 2})
+    cooked = [call.content["attempt"] for call in told.calls if call.activity == "cook_pizza"]
+    assert cooked == [1, 2]
+    assert told.result["delivery_result"]["attempt"] == 2
+
+
+def test_a_pizza_is_remade_as_often_as_the_plan_says() -> None:
+    told = Told(REMAKE, REMAKE, REMAKE)
+    assert told.activities.count("cook_pizza") == 3
+    assert told.result["error"] == "Pizza validation failed - remade too often"
+
+
+@pytest.mark.parametrize(
+    ("activity", "said"),
+    [("order_pizza", "Order failed"), ("cook_pizza", "Cooking failed"), ("deliver_pizza", "Delivery failed")],
+)
+class TestFailing:
+    def test_the_error_says_why(self, activity: str, said: str) -> None:
+        told = Told(APPROVED, **{activity: failing("nothing", "no oven")})
+        assert told.result == {"order_id": "123", "status": "failed", "error": f"{said}: no oven"}
+        assert told.activities[-2:] == [activity, "end_order"]
+
+    def test_or_that_nobody_knows(self, activity: str, said: str) -> None:
+        assert Told(APPROVED, **{activity: failing("nothing")}).result["error"] == f"{said}: Unknown error"
+
+    def test_an_activity_that_breaks_fails_the_order(self, activity: str, said: str) -> None:
+        told = Told(APPROVED, **{activity: breaking})
+        assert told.result["status"] == "failed", said
+        assert "the activity broke" in told.result["error"]
+
+
+def test_the_end_that_stands_is_the_result() -> None:
+    """A second run of a finished order: the record's word is the result, whatever this run came to."""
+    delivered = {"order_id": "123", "status": "completed", "final_status": "delivered"}
+    told = Told(order_pizza=failing("refused", "closed"), end_order=lambda _: delivered)
+    assert told.activities == ["order_pizza", "end_order"]
+    assert told.result == delivered
+
+
+def test_a_decision_on_another_attempt_is_dropped() -> None:
+    stale = {**APPROVED, "attempt": 1}
+    assert Told({**REMAKE, "attempt": 1}, stale, stale).result == "waits"
+    assert Told({**APPROVED, "attempt": 2}).result == "waits"
+
+
+@pytest.mark.parametrize("event", [None, "yes", 1, [], {}, {"approved": "true"}, {"approved": None}, {"approved": 1}])
+def test_nonsense_is_passed_over(event: Any) -> None:
+    assert Told(event).result == "waits"
+    assert Told(event, APPROVED).result["status"] == "completed"
+
+
+def test_a_decision_raised_in_the_engine_is_recorded() -> None:
+    told = Told({"approved": True})
+    (call,) = [call for call in told.calls if call.activity == "record_decision"]
+    assert call.content == {"order": {**ORDER, "status": "pending_validation"}, "event": {"approved": True}}
+    assert told.result["status"] == "completed"
+
+
+def test_the_record_has_the_last_word_on_it() -> None:
+    told = Told({"approved": True}, record_decision=lambda _: {"approved": False, "remake": False})
+    assert told.result["error"] == "Pizza validation failed - need to remake"

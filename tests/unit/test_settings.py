@@ -1,0 +1,93 @@
+"""The environment is read once, and what makes no sense in it is named."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pizzashop.domain.errors import BadSettings
+from pizzashop.settings import Settings, is_loopback
+
+Set = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
+    """An environment with nothing of the shop's in it, and the means to set what is needed."""
+    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL"):
+        monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
+
+    def put(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+def test_the_defaults_are_the_workshops_time_on_this_machine_only() -> None:
+    settings = Settings.from_env()
+    assert (settings.pace, settings.max_remakes, settings.host, settings.fail) == (1.0, 2, "127.0.0.1", "")
+
+
+def test_each_is_read_from_its_variable(environment: Set) -> None:
+    environment(PIZZASHOP_PACE="0.5", PIZZASHOP_MAX_REMAKES="0", DAPR_HTTP_PORT="3999", DAPR_GRPC_PORT="50999")
+    settings = Settings.from_env()
+    assert (settings.pace, settings.max_remakes) == (0.5, 0)
+    assert (settings.dapr_http_port, settings.dapr_grpc_port) == (3999, 50999)
+
+
+def test_an_empty_variable_is_none(environment: Set) -> None:
+    environment(PIZZASHOP_PACE="", DAPR_HTTP_PORT="")
+    assert (Settings.from_env().pace, Settings.from_env().dapr_http_port) == (1.0, None)
+
+
+@pytest.mark.parametrize("pace", ["0", "0.01", "1", "10"])
+def test_good_paces(environment: Set, pace: str) -> None:
+    environment(PIZZASHOP_PACE=pace)
+    assert Settings.from_env().pace == float(pace)
+
+
+@pytest.mark.parametrize("pace", ["-1", "fast", "nan", "inf", "1e999"])
+def test_bad_paces(environment: Set, pace: str) -> None:
+    environment(PIZZASHOP_PACE=pace)
+    with pytest.raises(BadSettings, match="PIZZASHOP_PACE"):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PIZZASHOP_MAX_REMAKES", "-1"),
+        ("PIZZASHOP_FAIL", "cooking_baking"),
+        ("PIZZASHOP_THREADS", "0"),
+        ("PIZZASHOP_LOG", "xml"),
+        ("DAPR_HTTP_PORT", "none"),
+    ],
+)
+def test_what_makes_no_sense_is_named(environment: Set, name: str, value: str) -> None:
+    environment(**{name: value})
+    with pytest.raises(BadSettings, match=name):
+        Settings.from_env()
+
+
+def test_a_stage_fails_on_purpose_only_at_home(environment: Set) -> None:
+    environment(PIZZASHOP_FAIL="cooking_baking:bad-")
+    assert Settings.from_env().fail == "cooking_baking:bad-"
+    for host in ("0.0.0.0", "192.168.0.7", "::", "pizza.example"):
+        environment(PIZZASHOP_HOST=host)
+        with pytest.raises(BadSettings, match="PIZZASHOP_FAIL"):
+            Settings.from_env()
+
+
+def test_they_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.from_env().pace = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "example.org", "localhost.example.org", "128.0.0.1"])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)

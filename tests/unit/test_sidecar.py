@@ -1,0 +1,168 @@
+"""The one door to Dapr: what is asked of a sidecar, and what its answers mean."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fakes.daprd import FakeDaprd, open_daprd
+
+from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
+from pizzashop.http import HttpClient
+from pizzashop.roles import KITCHEN
+from pizzashop.sidecar import DaprSidecar, Stale, Stored
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def daprd() -> Iterator[FakeDaprd]:
+    with open_daprd() as daprd:
+        yield daprd
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    with HttpClient() as http:
+        yield http
+
+
+@pytest.fixture
+def sidecar(daprd: FakeDaprd, http: HttpClient) -> DaprSidecar:
+    return DaprSidecar(http, daprd.port)
+
+
+def problem(status: int, **more: Any) -> dict[str, Any]:
+    return {"type": "about:blank", "title": "x", "status": status, "detail": "because", "error": "because", **more}
+
+
+def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    daprd.will_answer(204)
+    sidecar.publish({"order_id": "123"})
+    daprd.will_answer(204)
+    asyncio.run(sidecar.apublish({"order_id": "123"}))
+    for asked in daprd.asked:
+        assert asked[:2] == ("POST", "/v1.0/publish/pizzapubsub/orders")
+        assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
+
+
+def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    daprd.will_answer(200, {"status": "cooked"})
+    assert sidecar.invoke(KITCHEN, "POST", "/cook", {"order_id": "123"}) == {"status": "cooked"}
+    daprd.will_answer(200, {"status": "cooked"})
+    assert asyncio.run(sidecar.ainvoke(KITCHEN, "/cook", {"order_id": "123"}, 5)) == {"status": "cooked"}
+    for asked in daprd.asked:
+        assert asked[:2] == ("POST", "/cook")
+        assert (asked.headers["dapr-app-id"], asked.content) == ("pizza-kitchen", {"order_id": "123"})
+
+
+def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
+    daprd.will_answer(204)
+    DaprSidecar(http, daprd.port, "secret").publish({})
+    assert daprd.asked[0].headers["dapr-api-token"] == "secret"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Invalid), (404, NotFound), (409, Conflict), (413, Invalid), (415, Invalid)]
+)
+def test_a_roles_refusal_is_raised_here(
+    daprd: FakeDaprd, sidecar: DaprSidecar, status: int, kind: type[ShopError]
+) -> None:
+    daprd.will_answer(status, problem(status), Content_Type=PROBLEM)
+    with pytest.raises(kind, match="because"):
+        sidecar.invoke(KITCHEN, "POST", "/cook", {})
+
+
+def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    daprd.will_answer(409, problem(409, decision="approved"), Content_Type=PROBLEM)
+    with pytest.raises(Conflict) as refused:
+        sidecar.invoke(KITCHEN, "POST", "/cook", {})
+    assert refused.value.extra == {"decision": "approved"}
+    errors = [{"field": "size", "message": "too long"}]
+    daprd.will_answer(400, problem(400, errors=errors), Content_Type=PROBLEM)
+    with pytest.raises(Invalid) as wrong:
+        sidecar.invoke(KITCHEN, "POST", "/cook", {})
+    assert wrong.value.extra == {"errors": errors}
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type"),
+    [(500, PROBLEM), (503, PROBLEM), (429, PROBLEM), (500, "text/plain"), (403, "x/y")],
+)
+def test_anything_else_is_a_fault_that_may_pass(
+    daprd: FakeDaprd, sidecar: DaprSidecar, status: int, content_type: str
+) -> None:
+    daprd.will_answer(status, problem(status), Content_Type=content_type)
+    with pytest.raises(Unavailable):
+        sidecar.invoke(KITCHEN, "POST", "/cook", {})
+
+
+def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> None:
+    with open_daprd() as daprd:
+        sidecar = DaprSidecar(http, daprd.port)
+    for call in (
+        lambda: sidecar.publish({}),
+        lambda: sidecar.invoke(KITCHEN, "GET", "/"),
+        lambda: sidecar.load("key"),
+        lambda: sidecar.load_many(["key"]),
+        lambda: sidecar.save("key", "1", ""),
+        lambda: asyncio.run(sidecar.aput("key", "1")),
+        lambda: asyncio.run(sidecar.apublish({})),
+        lambda: asyncio.run(sidecar.ainvoke(KITCHEN, "/cook", {}, 1)),
+    ):
+        with pytest.raises(Unavailable):
+            call()
+
+
+class TestState:
+    def test_what_is_written_is_a_string_inside_json(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        """The sidecar reads numbers as floats: written as they are, large ones would come back changed."""
+        daprd.will_answer(204)
+        value = json.dumps({"big": 2**80, "text": 'né "quoted" 🍕'})
+        sidecar.save("order_1", value, "7")
+        asked = daprd.asked[0]
+        assert asked[:2] == ("POST", "/v1.0/state/pizzastatestore")
+        assert asked.content == [
+            {"key": "order_1", "value": value, "etag": "7", "options": {"concurrency": "first-write"}}
+        ]
+
+    def test_it_is_read_back_with_its_etag(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(200, '{"big": 1}', ETag="7")
+        assert sidecar.load("order_1") == Stored(b'{"big": 1}', "7")
+        assert daprd.asked[0][:2] == ("GET", "/v1.0/state/pizzastatestore/order_1")
+
+    def test_none(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        assert sidecar.load("order_1") == Stored(None, "")
+
+    def test_a_first_write_is_only_where_there_is_none(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        sidecar.save("order_1", "{}", "")
+        assert (daprd.asked[0].content[0]["etag"], daprd.asked[0].content[0]["key"]) == ("0", "order_1")
+
+    def test_a_write_that_came_second_is_stale(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
+        with pytest.raises(Stale):
+            sidecar.save("order_1", "{}", "7")
+
+    def test_a_failed_read_is_not_an_empty_one(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(500, {"errorCode": "ERR_STATE_GET"})
+        with pytest.raises(Unavailable):
+            sidecar.load("order_1")
+
+    def test_several_in_the_order_asked_for(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(200, [{"key": "b", "data": "2"}, {"key": "c"}, {"key": "a", "data": "1"}])
+        assert sidecar.load_many(["a", "b", "c"]) == [b"1", b"2", None]
+        assert daprd.asked[0].content["keys"] == ["a", "b", "c"]
+        assert sidecar.load_many([]) == []
+
+    def test_one_that_cannot_be_read_is_not_passed_over(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(200, [{"key": "a", "data": "1"}, {"key": "b", "error": "timeout"}])
+        with pytest.raises(Unavailable):
+            sidecar.load_many(["a", "b"])
+
+    def test_a_note_for_others_is_plain_json(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        asyncio.run(sidecar.aput("validation_1", '{"order_id": "1"}'))
+        assert daprd.asked[0].content == [{"key": "validation_1", "value": {"order_id": "1"}}]
