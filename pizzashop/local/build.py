@@ -12,7 +12,7 @@ from rich.console import Console
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import dapr, toolchain
 from pizzashop.local.build_progress import BuildProgress
-from pizzashop.local.closing import Closing
+from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.gobuild import MODULES, Build
 
 GIGABYTES = 7
@@ -32,6 +32,9 @@ def build(cache_dir: Path, console: Console, closing: Closing) -> None:
             _build(directory, console, closing)
             remove(dapr.home(cache_dir))
             (directory / "home").replace(dapr.home(cache_dir))
+        except Interrupted:
+            console.print("  Stopping, and removing what was made so far ...")
+            raise Interrupted("Dapr is not built. `pizzashop up` begins again.") from None
         except LocalError as error:
             raise LocalError(
                 f"Dapr could not be built. {error}\nNothing is left behind. If this machine cannot reach a Go"
@@ -43,10 +46,13 @@ def build(cache_dir: Path, console: Console, closing: Closing) -> None:
 
 def remove(tree: Path) -> None:
     """Remove a directory, also one that Go has made read-only."""
-    if tree.exists():
-        for each in (tree, *tree.rglob("*")):
-            if each.is_dir() and not each.is_symlink():
-                each.chmod(0o700)
+    try:
+        shutil.rmtree(tree)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        for each in (tree, *tree.rglob("*/")):
+            each.chmod(0o700)
         shutil.rmtree(tree)
 
 

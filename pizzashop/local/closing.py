@@ -34,7 +34,7 @@ class Closing:
         until = time.monotonic() + seconds
         while True:
             if self.told and not self._begun:
-                raise Interrupted("told to stop")
+                raise Interrupted("Stopped before the shop was open.")
             left = until - time.monotonic()
             if left <= 0:
                 return

@@ -1,5 +1,8 @@
 """What `pizzashop up` says: what runs, where, and what to try."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -57,7 +60,7 @@ class Opening:
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
         self.line("The shop", "http://localhost:8002")
-        self.line("Order a pizza", "pizzashop order pepperoni --watch")
+        self.line("Order a pizza", f"{_command()} order pepperoni --watch")
         self.line("With curl", CURL)
         self.line("Logs", tilde(logs))
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
@@ -85,3 +88,10 @@ def tilde(path: Path) -> str:
     """A path as people write it."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _command() -> str:
+    # As it can be typed: `make up` puts it into a virtual environment that need not be active.
+    ours = Path(sys.executable).with_name("pizzashop")
+    found = shutil.which("pizzashop")
+    return "pizzashop" if (found and Path(found) == ours) or not ours.exists() else os.path.relpath(ours)

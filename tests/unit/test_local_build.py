@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import dapr, toolchain
+from pizzashop.local import dapr
 from pizzashop.local.build import build, remove
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.health import wait_until
@@ -134,38 +134,3 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, console:
 
 def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
     remove(tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    ("said", "version"),
-    [("go version go1.26.5 linux/amd64", (1, 26, 5)), ("go version go1.27 x", (1, 27, 0)), ("nothing", ())],
-)
-def test_go_says_which_it_is(tmp_path: Path, said: str, version: tuple[int, ...]) -> None:
-    go(tmp_path, version=f'echo "{said}"')
-    assert toolchain.version(tmp_path / "bin" / "go") == version
-
-
-def test_a_go_that_is_too_old_is_not_used(tmp_path: Path) -> None:
-    go(tmp_path, version='echo "go version go1.26.4 linux/amd64"')
-    assert toolchain.installed() != tmp_path / "bin" / "go"
-
-
-@pytest.mark.parametrize(
-    ("version", "fits"),
-    [("1.18.0", True), ("1.18.2", True), ("v1.18.9", True), ("1.17.9", False), ("1.19.0", False), ("", False)],
-)
-def test_only_the_line_of_the_sdk_fits(version: str, fits: bool) -> None:
-    assert dapr.fits(version) == fits
-
-
-@pytest.mark.parametrize(("version", "used"), [("1.18.1", True), ("1.16.0", False)])
-def test_an_installed_dapr_is_used_if_it_fits(tmp_path: Path, cache: Path, version: str, used: bool) -> None:
-    where = dapr.bin_dir(tmp_path / "home")
-    where.mkdir(parents=True)
-    for name in dapr.NAMES:
-        (where / name).write_text(f"#!/bin/sh\necho {version}\n")
-        (where / name).chmod(0o755)
-    found = present(cache)
-    assert (found is not None) == used
-    if found:
-        assert (found.version, found.origin, found.scheduler) == (version, "installed", where / "scheduler")

@@ -1,0 +1,59 @@
+"""`pizzashop up` in a process of its own, for the tests that look at it from outside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from pizzashop.local import family
+from pizzashop.local.closing import Closing
+from pizzashop.local.project import Project
+
+PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")
+
+
+class Up:
+    """`pizzashop up` in a process of its own, what it has said so far, and all that it has started."""
+
+    def __init__(self, project: Project, state_dir: Path) -> None:
+        self.env = {**os.environ, "PIZZASHOP_STATE_DIR": str(state_dir)}
+        self.cwd = project.run_file.parent
+        self.said = ""
+        self.everyone: list[psutil.Process] = []
+
+    def start(self, *options: str) -> None:
+        self.said = ""
+        command = [PIZZASHOP, "up", "--pace", "0", *options]
+        self.child = subprocess.Popen(
+            command, env=self.env, cwd=self.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def until(self, text: str) -> None:
+        """Read on until it says `text`."""
+        assert self.child.stdout
+        for line in self.child.stdout:
+            self.said += line
+            if text in line:
+                self.everyone = family.children(self.child.pid)
+                return
+        raise AssertionError(f"it ended without saying {text!r}: {self.said}")
+
+    def find(self, words: str) -> psutil.Process:
+        """What it has started with these words in its command line."""
+        return next(each for each in self.everyone if words in " ".join(each.cmdline()))
+
+    def end(self, *signals: int) -> int:
+        """Send it these signals and wait for its end; returns its exit code."""
+        for each in signals:
+            self.child.send_signal(each)
+        self.said += self.child.communicate(timeout=60)[0]
+        return self.child.returncode
+
+    def kill(self) -> None:
+        """End all of it, whatever state it is in."""
+        if hasattr(self, "child"):
+            family.end([*self.everyone, *family.children(self.child.pid)], 0, Closing())
+            self.child.kill()
+            self.child.communicate()

@@ -1,0 +1,53 @@
+"""The wish to close, and the ports that must be free."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import ports
+from pizzashop.local.closing import Closing, Interrupted
+from pizzashop.local.health import http_ok, listening, wait_until
+
+
+@pytest.fixture
+def closing() -> Closing:
+    return Closing()
+
+
+def test_a_signal_ends_the_waiting(closing: Closing) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with closing.listening():
+        closing.pause(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            closing.pause(60)
+        assert not closing.hurry
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_while_it_closes_means_hurry(closing: Closing) -> None:
+    with closing.listening():
+        closing.begin()
+        os.kill(os.getpid(), signal.SIGINT)
+        closing.pause(0.01)
+        assert closing.hurry
+
+
+def test_waiting_has_an_end(closing: Closing) -> None:
+    with pytest.raises(LocalError, match="the oven was not ready after 0 s"):
+        wait_until(lambda: False, "the oven", seconds=0.1, closing=closing)
+
+
+def test_a_port_that_is_held_is_named_with_its_holder() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert ports.taken([port]) == [port]
+        assert listening(port)
+        with pytest.raises(LocalError, match=rf"{port} by .*\(pid {os.getpid()}\).*Nothing was started"):
+            ports.require_free([port])
+    assert ports.taken([port]) == []
+    assert not http_ok(port, "/")
+    ports.require_free([port])

@@ -1,0 +1,54 @@
+"""Which Go and which Dapr of this machine are used."""
+
+from pathlib import Path
+
+import pytest
+
+from pizzashop.local import dapr, toolchain
+from pizzashop.local.provide import present
+
+
+@pytest.fixture(autouse=True)
+def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.delenv("DAPR_RUNTIME_PATH", raising=False)
+
+
+def script(path: Path, said: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{said}'\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [("go version go1.26.5 linux/amd64", (1, 26, 5)), ("go version go1.27 x", (1, 27, 0)), ("nothing", ())],
+)
+def test_go_says_which_it_is(tmp_path: Path, said: str, version: tuple[int, ...]) -> None:
+    script(tmp_path / "bin" / "go", said)
+    assert toolchain.version(tmp_path / "bin" / "go") == version
+
+
+def test_a_go_that_is_too_old_is_not_used(tmp_path: Path) -> None:
+    script(tmp_path / "bin" / "go", "go version go1.26.4 linux/amd64")
+    assert toolchain.installed() != tmp_path / "bin" / "go"
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"),
+    [("1.18.0", True), ("1.18.2", True), ("v1.18.9", True), ("1.17.9", False), ("1.19.0", False), ("", False)],
+)
+def test_only_the_line_of_the_sdk_fits(version: str, fits: bool) -> None:
+    assert dapr.fits(version) == fits
+
+
+@pytest.mark.parametrize(("version", "used"), [("1.18.1", True), ("1.16.0", False)])
+def test_an_installed_dapr_is_used_if_it_fits(tmp_path: Path, version: str, used: bool) -> None:
+    where = dapr.bin_dir(tmp_path / "home")
+    for name in dapr.NAMES:
+        script(where / name, version)
+    found = present(tmp_path / "cache")
+    assert (found is not None) == used
+    if found:
+        assert (found.version, found.origin, found.scheduler) == (version, "installed", where / "scheduler")
