@@ -47,7 +47,8 @@ def answer(record: Record, claim: Claim, now: float) -> Answer:
     record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
     began = record.stages_of(claim.attempt, step.announced)
-    if record.is_past(claim.attempt, step.stages[-1].status):
+    all_begun = any(entry.status == step.done_status for entry in began)
+    if all_begun or record.is_past(claim.attempt, step.stages[-1].status):
         return Answer(claim="granted", began=began)
     same = lease is not None and (lease.step, lease.attempt) == (claim.step, claim.attempt)
     if lease is not None and same and lease.run != claim.run and lease.until > now:

@@ -81,6 +81,13 @@ def test_a_step_that_is_past_is_granted_at_once_with_all_that_happened() -> None
     assert asked.lease is None
 
 
+def test_a_step_whose_last_stage_has_begun_holds_nobody_up() -> None:
+    asked = record("validating", "processing")
+    ask(asked, step="order", run="run-1")
+    asked.hear([stage("confirmed")], run="run-1", lease_until=NOW + LEASE_SECONDS)
+    assert ask(asked, step="order", run="run-2").claim == "granted"
+
+
 def test_a_lease_given_back_is_free() -> None:
     asked = record()
     ask(asked, run="run-1")
