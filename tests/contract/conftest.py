@@ -1,16 +1,13 @@
 """A client for each role of a shop in this process."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fakes.shop import FakeShop
+from fakes.shop import FakeShop, Post
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW
-
-Post = Callable[..., TestResponse]
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from conftest import Post
 from fakes.problems import assert_problem
-from fakes.shop import ORDER_123, FakeShop
+from fakes.shop import ORDER_123, FakeShop, Post
 from flask.testing import FlaskClient
 
 from pizzashop.domain.order import WAY

@@ -1,17 +1,22 @@
 """All five roles in one process, wired to one another by a fake sidecar and a fake engine."""
 
+from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.app import Parts, create_app
 from pizzashop.domain.history import now
-from pizzashop.roles import ORDER, ROLES, WORKFLOW, Role
+from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
 from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
+
+Post = Callable[..., TestResponse]
 
 ORDER_123 = {
     "order_id": "123",
@@ -20,6 +25,17 @@ ORDER_123 = {
     "customer": {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"},
 }
 """The workshop's sample order."""
+
+
+class _Apps(dict[Role, Flask]):
+    """Each role's application, made when it is first asked for: most tests need one or two."""
+
+    def __init__(self, make: Callable[[Role], Flask]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, role: Role) -> Flask:
+        return self.setdefault(role, self._make(role))
 
 
 class FakeShop:
@@ -31,7 +47,7 @@ class FakeShop:
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
         self.gate = Gate(8)
         parts = Parts(self.sidecar, self.gate, self.engine)
-        self.sidecar.apps.update({role: create_app(role, self.settings, parts) for role in ROLES})
+        self.sidecar.apps = _Apps(lambda role: create_app(role, self.settings, parts))
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()
