@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up doctor install test unit lint format clean
+.PHONY: help up doctor install test test-faults unit lint format clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
@@ -22,6 +22,9 @@ test: lint ## Check everything, then run all tests, also those on real Dapr
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
+
+test-faults: $(VENV)/.installed-test ## Kill every process in the midst of orders, and show what became of them
+	$(BIN)/pytest tests/dapr/test_faults.py
 
 lint: $(VENV)/.installed-test ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -44,6 +44,7 @@ class Parts:
 def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
     """The application of one role."""
     app = Flask("pizzashop", static_folder=None)
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for blueprint in BLUEPRINTS[role]:
         app.register_blueprint(blueprint)

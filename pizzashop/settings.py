@@ -9,6 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pizzashop.domain.errors import BadSettings
+from pizzashop.domain.order import STEPS
+
+STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -46,7 +49,9 @@ class Settings(BaseSettings):
             raise BadSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
 
     @model_validator(mode="after")
-    def _failing_on_purpose_stays_at_home(self) -> Self:
+    def _failing_on_purpose_makes_sense(self) -> Self:
+        if self.fail and self.fail.partition(":")[0] not in STAGES:
+            raise ValueError(f"PIZZASHOP_FAIL names no stage: {self.fail!r} is not <stage>:<order id prefix>")
         if self.fail and not is_loopback(self.host):
             raise ValueError("PIZZASHOP_FAIL is for demonstrations: it needs PIZZASHOP_HOST to be loopback")
         return self

@@ -137,7 +137,7 @@ _REFUSALS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
 def _answer(reply: Reply) -> Any:
     """What a role said: its JSON, or its refusal raised again here; anything else is a fault."""
     if reply.status < 300:
-        return json.loads(reply.body)
+        return _content(reply)
     problem = _problem(reply)
     if problem is None or reply.status >= 500 or reply.status == 429:
         raise Unavailable(f"No good answer: {reply.status} {reply.body[:300].decode(errors='replace')}")
@@ -146,6 +146,14 @@ def _answer(reply: Reply) -> Any:
     if reply.status in _REFUSALS:
         raise _REFUSALS[reply.status](detail, **extra)
     raise Invalid(detail, problem.get("errors", ()))
+
+
+def _content(reply: Reply) -> Any:
+    try:
+        return json.loads(reply.body)
+    except ValueError:
+        # A role that is killed while it answers: its sidecar passes on as much as it has got.
+        raise Unavailable(f"Half an answer: {reply.body[:300].decode(errors='replace')!r}") from None
 
 
 def _problem(reply: Reply) -> dict[str, Any] | None:

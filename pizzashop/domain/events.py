@@ -44,7 +44,11 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
             order_id=ref.order_id,
             uid=data.get("uid"),
             run=data.get("run"),
-            entry=Entry(status=data["status"], attempt=data.get("attempt", 1), at=data.get("at", received_at)),
+            entry=Entry(
+                status=data["status"],
+                attempt=data.get("attempt", 1),
+                at=data.get("at", received_at) if data.get("run") else received_at,
+            ),
         )
     except ValidationError as error:
         raise invalid(error) from None

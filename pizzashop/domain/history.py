@@ -42,7 +42,7 @@ class Entry(BaseModel):
 
     kind: Literal["stage", "decision", "action"] = "stage"
     status: str = Field(max_length=64)
-    attempt: int = Field(1, ge=1)
+    attempt: int = Field(1, ge=1, le=1000)
     at: Moment
     by: str | None = None
     note: str | None = None

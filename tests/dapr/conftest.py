@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from shop_client import OpenShop, ShopClient
+from shop_client import FaultTable, OpenShop, ShopClient
 
 from pizzashop.local import preflight
 from pizzashop.local.closing import Closing
@@ -16,6 +16,24 @@ from pizzashop.local.project import Project
 from pizzashop.local.provide import provide
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
+
+FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
+FAULT_COLUMNS = ("killed            ", "in flight", "ended", "lost", "over and ran again", "in flight and ran twice")
+
+
+@pytest.fixture(scope="session")
+def fault_table(pytestconfig: pytest.Config) -> FaultTable:
+    """Takes the rows of the table that stands at the end of the run: what was killed, and what became of it."""
+    return pytestconfig.stash.setdefault(FAULTS, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print that table."""
+    if rows := config.stash.get(FAULTS, []):
+        terminalreporter.section("faults")
+        for row in (FAULT_COLUMNS, *rows):
+            cells = (f"{cell!s:<{len(column)}}" for column, cell in zip(FAULT_COLUMNS, row, strict=True))
+            terminalreporter.write_line("   ".join(cells))
 
 
 def _interrupt(*_: object) -> None:

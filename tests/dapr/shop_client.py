@@ -18,6 +18,7 @@ ORDERS = "http://127.0.0.1:8001"
 WORKFLOW = "http://127.0.0.1:8005"
 JOHN = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
 
+FaultTable = Callable[[tuple[object, ...]], None]
 OpenShop = Callable[..., AbstractContextManager[Shop]]
 T = TypeVar("T")
 

@@ -1,0 +1,81 @@
+"""The shop as thirteen processes that can be killed and started one by one."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from pizzashop.local import family, sidecars
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.process import Process
+from pizzashop.local.project import Project
+from pizzashop.local.services import Services
+from pizzashop.roles import BY_NAME, ROLES
+
+SERVICES = ("valkey", "placement", "scheduler")
+PROCESSES = (*SERVICES, *(role.name for role in ROLES), *(f"sidecar-{role.name}" for role in ROLES))
+
+
+class Separate:
+    """Its processes by name: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
+
+    def __init__(self, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
+        runtime_path = sidecars.launcher(state_dir, dapr)
+        shutil.copy(project.config, runtime_path / ".dapr" / "config.yaml")
+        base = sidecars.environment(runtime_path, env)
+        self.services = Services(state_dir, dapr)
+        self._processes: dict[str, Process] = {}
+        for role in ROLES:
+            own = {**base, **sidecars.app_environment(project, role.app_id)}
+            command = [str(shutil.which("pizzashop")), *project.app(role.app_id).command[1:]]
+            logs = state_dir / "logs"
+            self._processes[role.name] = Process(role.name, command, logs / f"{role.name}.log", own)
+            daprd, name = sidecars.daprd(runtime_path, project, role.app_id), f"sidecar-{role.name}"
+            self._processes[name] = Process(name, daprd, logs / f"{name}.log", base)
+
+    @contextmanager
+    def running(self) -> Iterator["Separate"]:
+        """All of it runs, and is healthy."""
+        with ExitStack() as stack:
+            stack.enter_context(self.services)
+            for process in self._processes.values():
+                stack.callback(process.stop, 3)
+                process.start()
+            self.wait(*self._processes)
+            yield self
+
+    def kill(self, *names: str) -> None:
+        """`kill -9` of each, and of what it has started."""
+        for name in names:
+            process = self.services[name].process if name in SERVICES else self._processes[name]
+            below = family.children(process.pid)
+            process.kill()
+            for child in below:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            psutil.wait_procs(below, timeout=10)
+
+    def start(self, *names: str) -> None:
+        """Start them again, and wait until each is healthy."""
+        for name in names:
+            if name in SERVICES:
+                self.services[name].start()
+            else:
+                self._processes[name].start()
+        self.wait(*(name for name in names if name not in SERVICES))
+
+    def wait(self, *names: str) -> None:
+        """Wait until these roles and sidecars say that they are healthy."""
+        for name in names:
+            wait_until(lambda name=name: _healthy(name), name, seconds=60, closing=Closing())
+
+
+def _healthy(name: str) -> bool:
+    role = BY_NAME[name.removeprefix("sidecar-")]
+    if name.startswith("sidecar-"):
+        return http_ok(role.dapr_http_port, "/v1.0/healthz")
+    return http_ok(role.port, "/healthz")

@@ -1,0 +1,91 @@
+"""Every process of the shop is killed in the midst of orders in all phases: none is lost, nothing is done twice."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from separate import PROCESSES, Separate
+from shop_client import FaultTable, ShopClient, eventually, stages
+from valkey import Valkey
+
+from pizzashop.domain.order import FINAL, STEPS, WAY
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+PACE = 0.15
+ORDERS = 20
+AWAY_SECONDS = 1.0
+STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
+
+
+@pytest.fixture(scope="module")
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
+    made = Separate(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
+    with made.running() as running:
+        yield running
+
+
+def _in_all_phases(client: ShopClient) -> list[str]:
+    """Twenty orders, placed so that they are spread over the whole way of an order."""
+    placed: list[str] = []
+    while len(placed) < ORDERS:
+        order_id = client.placed("fault")
+        if len(placed) % 4:
+            client.decide(order_id, approved=True)
+        placed.append(order_id)
+        eventually(lambda order_id=order_id: len(client.record(order_id)["history"]) > 1)
+    eventually(lambda: client.record(placed[1])["status"], lambda status: status.startswith("delivery"))
+    return placed
+
+
+def _approve(client: ShopClient, order_id: str) -> None:
+    def approved() -> bool:
+        return client.decide(order_id, approved=True)[0] == 200
+
+    eventually(approved, seconds=60)
+
+
+def _runs(order_ids: list[str]) -> dict[str, dict[tuple[int, str], list[dict[str, Any]]]]:
+    """By order and stage: every event of it on the topic, from the stream in Valkey itself."""
+    found: dict[str, dict[tuple[int, str], list[dict[str, Any]]]] = {each: defaultdict(list) for each in order_ids}
+    with Valkey(port=6379) as server:
+        for _, fields in server.xrange("orders"):
+            event = json.loads(fields[b"data"])["data"]
+            if event["order_id"] in found and event["status"] in STAGES:
+                found[event["order_id"]][event["attempt"], event["status"]].append(event)
+    return found
+
+
+@pytest.mark.parametrize("killed", [*((name,) for name in PROCESSES), PROCESSES], ids=lambda names: "+".join(names))
+def test_nothing_is_lost_and_nothing_done_twice(
+    separate: Separate, client: ShopClient, killed: tuple[str, ...], fault_table: FaultTable
+) -> None:
+    orders = _in_all_phases(client)
+    in_flight = sum(client.record(order_id)["status"] not in FINAL for order_id in orders)
+    separate.kill(*killed)
+    at_kill = time.time()
+    time.sleep(AWAY_SECONDS)  # the fault's own length, not a wait for anything
+    separate.start(*killed)
+    for order_id in orders:
+        _approve(client, order_id)
+    records = [client.until(order_id, "delivered", seconds=90) for order_id in orders]
+    over_again, in_flight_again = [], []
+    for order_id, by_stage in _runs(orders).items():
+        last_before = _last_before(by_stage, at_kill)
+        for stage, events in by_stage.items():
+            if len({event["run"] for event in events}) > 1:
+                (in_flight_again if stage == last_before else over_again).append((order_id, *stage))
+    lost = [record["order_id"] for record in records if stages(record) != list(WAY)]
+    name = "everything" if killed == PROCESSES else killed[0]
+    fault_table((name, in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
+    assert (lost, over_again) == ([], [])
+
+
+def _last_before(by_stage: dict[tuple[int, str], list[dict[str, Any]]], moment: float) -> tuple[int, str] | None:
+    first = {stage: datetime.fromisoformat(events[0]["at"]).timestamp() for stage, events in by_stage.items()}
+    before = [stage for stage, at in first.items() if at <= moment]
+    return max(before, key=lambda stage: (stage[0], WAY.index(stage[1])), default=None)
