@@ -1,5 +1,6 @@
 """The roles and their sidecars, as `dapr run` runs them: started, watched and stopped as one."""
 
+import re
 import signal
 from functools import partial
 
@@ -12,6 +13,7 @@ from pizzashop.local.process import Process
 from pizzashop.local.project import App, Project
 
 _SIDECAR = "the sidecar of"
+_PORT_IN_USE = re.compile(r"Port \d+ is not available|address already in use")
 
 
 class Crew:
@@ -28,7 +30,19 @@ class Crew:
         self.process.start()
 
     def wait(self, seconds: float = 60.0) -> None:
-        """Wait until every role and every sidecar says that it is healthy."""
+        """Wait until every role and every sidecar says that it is healthy; once more where a port was in use."""
+        try:
+            self._wait(seconds)
+        except LocalError:
+            # The sidecars' gRPC ports lie where outgoing connections begin: one may hold a port for a moment.
+            if _PORT_IN_USE.search(self.process.text()) is None:
+                raise
+            self.stop()
+            self._seen = {}
+            self.start()
+            self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
         for app in self.project.apps:
             ready, closing = partial(_healthy, app), self.process.closing
             what = f"{app.app_id} (its log: {self.process.log})"

@@ -59,7 +59,6 @@ class Opening:
         roles = " · ".join(f"{app.app_id} {app.ports['appPort']}" for app in project.apps)
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
-        self.line("The shop", "http://localhost:8002")
         self.line("Order a pizza", f"{_command()} order pepperoni --watch")
         self.line("With curl", CURL)
         self.line("Logs", tilde(logs))

@@ -73,8 +73,11 @@ class Process:
         if self._child:
             self._child.wait()
 
+    def text(self) -> str:
+        """What it has said so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def tail(self, count: int = 15, about: str = "") -> str:
         """The end of its log, or of those lines of it that mention `about`, and where to read on."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        lines = [line for line in text.splitlines() if about in line][-count:]
+        lines = [line for line in self.text().splitlines() if about in line][-count:]
         return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines)])

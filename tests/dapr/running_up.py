@@ -2,16 +2,14 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
+from shop_client import PIZZASHOP
 
 from pizzashop.local import family
 from pizzashop.local.closing import Closing
 from pizzashop.local.project import Project
-
-PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")
 
 
 class Up:

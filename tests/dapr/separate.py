@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
+from shop_client import PIZZASHOP
 
 from pizzashop.local import family, sidecars
 from pizzashop.local.closing import Closing
@@ -31,7 +32,7 @@ class Separate:
         self._processes: dict[str, Process] = {}
         for role in ROLES:
             own = {**base, **sidecars.app_environment(project, role.app_id)}
-            command = [str(shutil.which("pizzashop")), *project.app(role.app_id).command[1:]]
+            command = [PIZZASHOP, *project.app(role.app_id).command[1:]]
             logs = state_dir / "logs"
             self._processes[role.name] = Process(role.name, command, logs / f"{role.name}.log", own)
             daprd, name = sidecars.daprd(runtime_path, project, role.app_id), f"sidecar-{role.name}"

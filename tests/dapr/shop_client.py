@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from pizzashop.http import HttpClient, Reply
 from pizzashop.local.shop import Shop
 
 ORDERS = "http://127.0.0.1:8001"
+PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")
 WORKFLOW = "http://127.0.0.1:8005"
 JOHN = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
 
@@ -112,4 +115,4 @@ def told_on_topic(order_id: str) -> Counter[tuple[int, str]]:
 
 def pizzashop(*words: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would."""
-    return subprocess.run(["pizzashop", *words], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([PIZZASHOP, *words], capture_output=True, text=True, timeout=60, check=False)

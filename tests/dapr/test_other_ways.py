@@ -1,13 +1,12 @@
 """Other ways to run the shop: all roles in one process, and the workshop's five separate `dapr run`."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from shop_client import ShopClient, stages
+from shop_client import PIZZASHOP, ShopClient, stages
 
 from pizzashop.domain.order import WAY
 from pizzashop.local import sidecars
@@ -18,8 +17,6 @@ from pizzashop.local.process import Process
 from pizzashop.local.project import Project
 from pizzashop.local.services import Services
 from pizzashop.roles import ROLES, Role
-
-COMMAND = str(Path(sys.executable).parent / "pizzashop")
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def test_one_process_behind_five_sidecars(
         Process(role.app_id, sidecars.daprd(runtime_path, project, role.app_id), tmp_path / role.name, environment)
         for role in ROLES
     ]
-    roles = Process("all", [COMMAND, "serve", "--role", "all"], tmp_path / "all", environment)
+    roles = Process("all", [PIZZASHOP, "serve", "--role", "all"], tmp_path / "all", environment)
     _goes_all_the_way(client, [roles, *every])
 
 
@@ -72,6 +69,6 @@ def test_five_separate_dapr_runs(
             "--resources-path": project.resources,
         }
         words = [str(word) for pair in options.items() for word in pair]
-        return [str(dapr.cli), "run", *words, "--", COMMAND, "serve", "--role", role.name]
+        return [str(dapr.cli), "run", *words, "--", PIZZASHOP, "serve", "--role", role.name]
 
     _goes_all_the_way(client, [Process(r.app_id, run(r), tmp_path / r.name, environment) for r in ROLES])

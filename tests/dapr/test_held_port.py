@@ -1,0 +1,28 @@
+"""A port of the shop that something holds for a moment, while the shop opens."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from shop_client import ShopClient, eventually
+
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+from pizzashop.local.shop import Shop
+
+
+def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
+    client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path
+) -> None:
+    with (
+        socket.socket() as held,
+        Shop(tmp_path, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        held.bind(("127.0.0.1", 50013))
+        held.listen()
+        opening = pool.submit(shop.open)
+        eventually(shop.crew.process.text, lambda said: "50013 is not available" in said)
+        held.close()
+        opening.result(timeout=60)
+        client.until(client.placed(), "pending_validation")
