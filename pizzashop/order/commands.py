@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pizzashop.body import read_json_inside
 from pizzashop.domain.claims import Answer, Claim, answer, release
-from pizzashop.domain.errors import Conflict, NotFound
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import Entry, now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
@@ -101,7 +101,11 @@ def end(order_id: str) -> ResponseReturnValue:
         record.end(asked.status, now(), asked.error)
         return _summary(record)
 
-    return jsonify(records().change(order_id, end_it))
+    ended = records().change(order_id, end_it)
+    if ended["cancelling"]:
+        # The workflow waits with its own end until it is terminated: so the engine and the record end alike.
+        raise Unavailable("The order is being cancelled")
+    return jsonify(ended)
 
 
 def _summary(record: Record) -> dict[str, Any]:
