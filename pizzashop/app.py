@@ -9,8 +9,9 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
-from pizzashop.order import commands, unsettled
+from pizzashop.order import commands, expired, unsettled
 from pizzashop.order import views as order
+from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.listing import Listing
 from pizzashop.order.records import Records
@@ -24,7 +25,7 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.office import Office
 
 BLUEPRINTS = {
-    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint),
+    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint, expired.blueprint),
     STOREFRONT: (storefront.blueprint,),
     KITCHEN: (kitchen.blueprint,),
     DELIVERY: (delivery.blueprint,),
@@ -39,6 +40,7 @@ class Parts:
     sidecar: Sidecar
     gate: Gate
     engine: Engine | None = None
+    clock: Clock = utc_now
 
 
 def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
@@ -58,7 +60,12 @@ def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
 def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, object]:
     if role is ORDER:
         records = Records(parts.sidecar)
-        return {"records": records, "listing": Listing(records), "inbox": Inbox(records, parts.sidecar)}
+        return {
+            "records": records,
+            "listing": Listing(records),
+            "inbox": Inbox(records, parts.sidecar),
+            "housekeeping": Housekeeping(records, settings.retention, parts.clock),
+        }
     if role is WORKFLOW:
         assert parts.engine is not None
         return {"office": Office(parts.sidecar, parts.engine, settings.max_remakes)}

@@ -15,6 +15,7 @@ from pizzashop.sidecar import DaprSidecar
 from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.engine import DaprEngine
+from pizzashop.workflow.housekeeping import Housekeeping
 from pizzashop.workflow.office import Office
 from pizzashop.workflow.sweep import Sweep
 from pizzashop.workflow.worker import Worker
@@ -37,6 +38,7 @@ class Running:
         self._engine: DaprEngine | None = None
         self._worker: Worker | None = None
         self._sweep: Sweep | None = None
+        self._housekeeping: Housekeeping | None = None
         self._stopping: threading.Thread | None = None
         self._apps = {str(role.port): self._app(role) for role in roles}
 
@@ -49,6 +51,8 @@ class Running:
         self._gate.stopping.set()
         if self._sweep is not None:
             self._sweep.stop()
+        if self._housekeeping is not None:
+            self._housekeeping.stop()
         if self._worker is not None and self._stopping is None:
             self._stopping = threading.Thread(target=self._worker.stop, name="stopping")
             self._stopping.start()
@@ -74,4 +78,6 @@ class Running:
             self._worker.start()
             self._sweep = Sweep(sidecar, Office(sidecar, self._engine, self._settings.max_remakes))
             self._sweep.start()
+            self._housekeeping = Housekeeping(sidecar, self._engine, self._settings.retention)
+            self._housekeeping.start()
         return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine))

@@ -1,11 +1,12 @@
 """Every environment variable that the shop reads, with its default: read once, frozen, handed down."""
 
 import os
+import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pizzashop.domain.errors import BadSettings
@@ -18,6 +19,18 @@ def _xdg(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback) / "pizzashop"
 
 
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(said: Any) -> Any:
+    """A duration such as `7d`, `12h`, `90s` or `90` in seconds; what is none is left for the type to refuse."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", said.strip()) if isinstance(said, str) else None
+    return float(found[1]) * UNITS[found[2]] if found else said
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
 class Settings(BaseSettings):
     """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for the two that Dapr itself sets."""
 
@@ -26,6 +39,9 @@ class Settings(BaseSettings):
     pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="multiplies the duration of every stage")
     fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: that stage fails")
     max_remakes: int = Field(2, ge=0, le=100, description="how often a pizza may be made again")
+    retention: Seconds = Field(
+        "7d", ge=1, allow_inf_nan=False, validate_default=True, description="how long finished workflows are kept"
+    )
     host: str = Field("127.0.0.1", description="the address that the roles listen on")
     hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
     threads: int = Field(256, ge=8, le=4096, description="requests that one process serves at a time")

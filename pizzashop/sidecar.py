@@ -50,6 +50,9 @@ class Sidecar(Protocol):
     def save(self, key: str, value: str, etag: str) -> None:
         """Write if the value still has `etag` ("": if there is none yet); raises Stale otherwise."""
 
+    def delete(self, key: str, etag: str = "") -> None:
+        """Delete if the value still has `etag` ("": in any case); raises Stale otherwise. None there is as good."""
+
     async def aput(self, key: str, value: str) -> None:
         """Write, whatever was there."""
 
@@ -108,6 +111,15 @@ class DaprSidecar:
         options = f'"etag":"{etag or 0}","options":{{"concurrency":"first-write"}}'
         reply = self._post(self._state_path, f'[{{"key":"{key}","value":{_wrapped(value)},{options}}}]')
         if reply.status == 409:
+            raise Stale(key)
+        _expect_done(reply)
+
+    def delete(self, key: str, etag: str = "") -> None:
+        """Delete if nothing changed since `etag` was read."""
+        url = f"{self._base}{self._state_path}/{quote(key)}"
+        condition = {"If-Match": etag} if etag else {}
+        reply = self._http.request("DELETE", url, headers={**self._headers, **condition})
+        if reply.status == 409 and etag:
             raise Stale(key)
         _expect_done(reply)
 

@@ -38,16 +38,19 @@ class Record(BaseModel):
     begun: bool = False  # and that workflow has asked for its first step
     cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
     lease: Lease | None = None
+    ended: str | None = None  # when it came to its end, or was deleted before it had one
+    purged: bool = False  # the engine keeps nothing of its workflow any more
     deleted: bool = False
+    emptied: str | None = None  # when what it said was deleted
     page: int = 0  # where it stands in the index: a page,
     place: int = 0  # and its position there
 
-    def delete(self) -> None:
+    def delete(self, at: str) -> None:
         """Forget what the order was, but for its `uid`: what is heard of it later must bring nothing back."""
         if self.live:
             raise Conflict("The order's workflow is at work on it: cancel it first")
         self.order, self.history, self.error, self.lease = {}, [], None, None
-        self.deleted = True
+        self.deleted, self.emptied, self.ended = True, at, self.ended or at
 
     @classmethod
     def accept(cls, uid: str, order: Content, at: str, *, wanted: bool, version: int = 1) -> "Record":
@@ -153,7 +156,7 @@ class Record(BaseModel):
         elif not self.stages_of(self.attempt, (DELIVERED,)):
             self.history.append(Entry(status=DELIVERED, attempt=self.attempt, at=at))
         self.status, self.error = status, error if status == FAILED else None
-        self.paused, self.cancelling, self.lease = False, None, None
+        self.paused, self.cancelling, self.lease, self.ended = False, None, None, at
         return True
 
     def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:

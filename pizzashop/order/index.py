@@ -1,47 +1,92 @@
 """Which orders there are: Dapr's state API cannot list, so `order` keeps pages of all ids and a set of the open ones.
 
 An id is written here before its record is, and leaves the open set after the record is final: so the index names
-every order, and at times one more, whose record then says that it is not (or no longer) there.
+every order, and at times one more, whose record then says that it is not (or no longer) there. A page goes as a
+whole, a while after none of its ids has a record that stands in it.
 """
 
+import json
 import threading
-from collections.abc import Iterator, Sequence
-from zlib import crc32
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from pizzashop.order.cell import Cell
-from pizzashop.sidecar import Sidecar
+from pizzashop.sidecar import Sidecar, Stale
 
 PAGE_SIZE = 100
-SHARDS = 8
+TAIL_SECONDS = 5.0
+"""How long a process may take a page for the last one without asking: shorter than a dead page stays."""
+DEAD = "dead "
+"""No id begins so: the last word of a page that is to go, with the time since when."""
+
+Row = tuple[int, int, str]
 
 
 class Pages:
-    """A list that only grows, in pages of the state store: a write costs the same however long it is."""
+    """A list in pages of the state store: a write costs the same however long it is. Words are added at its end."""
 
     def __init__(self, sidecar: Sidecar, name: str) -> None:
         self._sidecar, self._name = sidecar, name
         self._last = Cell(sidecar, f"{name}_last")
+        self._kept = Cell(sidecar, f"{name}_kept")  # early pages that are still there, and then the first of the rest
         self._lock = threading.Lock()
         self._tail: tuple[int, Cell] | None = None
+        self._tail_until = 0.0
 
     def append(self, word: str) -> tuple[int, int]:
-        """Add `word` at the end, once in its page; answers the page and the position in it."""
+        """Add `word` at the end; answers the page and the position in it."""
+        # Also where the page has it already: the page's new ETag tells who is about to delete it.
+        place: int | None = None
+
+        def add(words: list[str]) -> list[str]:
+            nonlocal place
+            place = len(words) if len(words) < PAGE_SIZE else None
+            return words if place is None else [*words, word]
+
         with self._lock:
             while True:
-                number, page = self._tail or self._open(self._last_number())
-                self._tail = number, page
-                words = page.update(lambda present: _with(present, word))
-                if word in words:
-                    return number, words.index(word)
-                self._tail = self._open(self._turn(number))
+                number, page = self._tail_page()
+                page.update(add)
+                if place is not None:
+                    return number, place
+                self._set_tail(self._turn(number))
 
-    def newest(self, before: tuple[int, int] | None = None) -> Iterator[list[tuple[int, int, str]]]:
+    def newest(self, before: tuple[int, int] | None = None) -> Iterator[list[Row]]:
         """Page by page from the end: (page, position, word), newest first, those before `before`."""
-        last = self._last_number()
-        for number in range(min(last, before[0]) if before else last, -1, -1):
-            words = Cell(self._sidecar, f"{self._name}_{number}").read()
-            rows = [(number, position, word) for position, word in enumerate(words)]
-            yield [row for row in reversed(rows) if before is None or row[:2] < before]
+        for number in reversed(self.numbers()):
+            if before is None or number <= before[0]:
+                yield [row for row in reversed(self.rows(number)) if before is None or row[:2] < before]
+
+    def numbers(self) -> list[int]:
+        """The pages that may hold something, oldest first."""
+        *early, first = [int(each) for each in self._kept.read() or ["0"]]
+        return [*early, *range(first, self._last_number() + 1)]
+
+    def rows(self, number: int) -> list[Row]:
+        """What a page holds: (page, position, word)."""
+        words = Cell(self._sidecar, self._key(number)).read()
+        return [(number, position, word) for position, word in enumerate(words) if not word.startswith(DEAD)]
+
+    def discard(self, number: int, now: datetime, grace: float) -> bool:
+        """Have a page that holds nothing any more go, `grace` seconds after this was first asked."""
+        if number >= self._last_number():
+            return False
+        stored = self._sidecar.load(self._key(number))
+        words = json.loads(stored.value) if stored.value else []
+        try:
+            if words and not words[-1].startswith(DEAD):
+                self._sidecar.save(self._key(number), json.dumps([*words, DEAD + now.isoformat()]), stored.etag)
+                return False
+            if words:
+                since = datetime.fromisoformat(words[-1].removeprefix(DEAD))
+                if now - since < timedelta(seconds=grace):
+                    return False
+                self._sidecar.delete(self._key(number), stored.etag)
+        except Stale:
+            return False
+        self._kept.update(lambda kept: _without(kept, number))
+        return True
 
     def _last_number(self) -> int:
         return int((self._last.read() or ["0"])[0])
@@ -50,31 +95,21 @@ class Pages:
         """Go on to the page after `number`, unless another process did so already; answers the last page."""
         return int(self._last.update(lambda last: [str(max(number + 1, int((last or ["0"])[0])))])[0])
 
-    def _open(self, number: int) -> tuple[int, Cell]:
-        return number, Cell(self._sidecar, f"{self._name}_{number}")
+    def _tail_page(self) -> tuple[int, Cell]:
+        if self._tail is None or time.monotonic() > self._tail_until:
+            return self._set_tail(self._last_number())
+        return self._tail
+
+    def _set_tail(self, number: int) -> tuple[int, Cell]:
+        self._tail = number, Cell(self._sidecar, self._key(number))
+        self._tail_until = time.monotonic() + TAIL_SECONDS
+        return self._tail
+
+    def _key(self, number: int) -> str:
+        return f"{self._name}_{number}"
 
 
-class OpenOrders:
-    """The ids of the orders that have not ended, in shards, so that writers rarely meet."""
-
-    def __init__(self, sidecar: Sidecar) -> None:
-        self._shards: Sequence[Cell] = [Cell(sidecar, f"open_{number}") for number in range(SHARDS)]
-
-    def add(self, order_id: str) -> None:
-        """An order is about to be accepted."""
-        self._shard(order_id).update(lambda ids: ids if order_id in ids else [*ids, order_id])
-
-    def remove(self, order_id: str) -> None:
-        """An order has ended."""
-        self._shard(order_id).update(lambda ids: [each for each in ids if each != order_id])
-
-    def ids(self) -> list[str]:
-        """All of them, in no order."""
-        return [order_id for shard in self._shards for order_id in shard.read()]
-
-    def _shard(self, order_id: str) -> Cell:
-        return self._shards[crc32(order_id.encode()) % SHARDS]
-
-
-def _with(present: list[str], word: str) -> list[str]:
-    return present if word in present or len(present) >= PAGE_SIZE else [*present, word]
+def _without(kept: list[str], number: int) -> list[str]:
+    *early, first = [int(each) for each in kept or ["0"]]
+    left = [each for each in (*early, *range(first, number + 1)) if each != number]
+    return [str(each) for each in (*left, max(first, number + 1))]

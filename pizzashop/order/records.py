@@ -10,7 +10,8 @@ from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
-from pizzashop.order.index import OpenOrders, Pages
+from pizzashop.order.index import Pages
+from pizzashop.order.open import OpenOrders
 from pizzashop.sidecar import Sidecar, Stale
 
 TRIES = 50
@@ -35,9 +36,13 @@ class Records:
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
         """Those of the orders that are there."""
-        values = self._sidecar.load_many([_key(each) for each in order_ids])
-        records = [Record.model_validate_json(value) for value in values if value]
-        return [record for record in records if not record.deleted]
+        return [record for record in self.stored(order_ids).values() if not record.deleted]
+
+    def stored(self, order_ids: Sequence[str]) -> dict[str, Record]:
+        """The records as they are stored, deleted ones too, by id."""
+        ids = list(dict.fromkeys(order_ids))
+        pairs = zip(ids, self._sidecar.load_many([_key(each) for each in ids]), strict=True)
+        return {order_id: Record.model_validate_json(value) for order_id, value in pairs if value}
 
     def get(self, order_id: str) -> Record:
         """The record; raises NotFound where there is none (any more)."""
@@ -65,12 +70,12 @@ class Records:
                     return accepted
         raise _too_many(order_id)
 
-    def change(self, order_id: str, how: Callable[[Record], T]) -> T:
+    def change(self, order_id: str, how: Callable[[Record], T], *, deleted_too: bool = False) -> T:
         """Have `how` change the record (again, where another came first), save it, and answer what `how` answers."""
         with self._lock(order_id):
             for _ in range(TRIES):
                 record, etag = self._load(order_id)
-                record = _there(record)
+                record = _there(record, deleted_too)
                 before, was_open = record.model_dump_json(), not record.final
                 answer = how(record)
                 if record.model_dump_json() == before:
@@ -78,9 +83,28 @@ class Records:
                 record.version += 1
                 if self._saved(order_id, record, etag):
                     if was_open and (record.final or record.deleted):
-                        self.open.remove(order_id)
+                        self.close(order_id)
                     return answer
         raise _too_many(order_id)
+
+    def close(self, order_id: str) -> None:
+        """Take an order out of the open ones; it stays there if it was accepted anew meanwhile."""
+        self.open.remove(order_id)
+        record = self.find(order_id)
+        if record is not None and not (record.final or record.deleted):
+            self.open.add(order_id)
+
+    def erase(self, order_id: str, version: int) -> bool:
+        """Remove the key of a deleted record, if it is still at this version; answers whether it is gone."""
+        with self._lock(order_id):
+            record, etag = self._load(order_id)
+            if record is None or record.version != version or not record.deleted:
+                return record is None
+            try:
+                self._sidecar.delete(_key(order_id), etag)
+            except Stale:
+                return False
+        return True
 
     def _load(self, order_id: str) -> tuple[Record | None, str]:
         stored = self._sidecar.load(_key(order_id))
@@ -103,8 +127,8 @@ def _key(order_id: str) -> str:
     return f"order_{order_id}"
 
 
-def _there(record: Record | None) -> Record:
-    if record is None or record.deleted:
+def _there(record: Record | None, deleted_too: bool = False) -> Record:
+    if record is None or (record.deleted and not deleted_too):
         raise NotFound("Order not found")
     return record
 

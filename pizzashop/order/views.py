@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from pizzashop.body import MAX_BYTES, MAX_DEPTH, check, read_json, read_unchecked
 from pizzashop.domain.errors import NotFound
-from pizzashop.domain.record import Record
+from pizzashop.domain.history import now
 from pizzashop.domain.requests import NewOrder
 from pizzashop.order.inbox import MAX_EVENT_DEPTH, Inbox
 from pizzashop.order.listing import Listing
@@ -45,7 +45,7 @@ def show(order_id: str) -> ResponseReturnValue:
 def delete(order_id: str) -> ResponseReturnValue:
     """Delete one order, unless its workflow is live; there being none is as good."""
     with suppress(NotFound):
-        records().change(order_id, Record.delete)
+        records().change(order_id, lambda record: record.delete(now()))
     return jsonify(success=True)
 
 

@@ -9,7 +9,7 @@ from dapr.conf import settings as dapr_settings
 from dapr.ext.workflow import DaprWorkflowClient
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
 
 CALL_SECONDS = 5
@@ -38,6 +38,9 @@ class Engine(Protocol):
 
     def terminate(self, order_id: str) -> None:
         """End the workflow, and wait until it has."""
+
+    def purge(self, order_id: str) -> None:
+        """Forget a workflow that has ended (one that is not known is as good); raises Conflict where it has not."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -90,6 +93,13 @@ class DaprEngine:
             return
         self._settle(order_id, lambda status: status not in ("RUNNING", "SUSPENDED", "PENDING"))
 
+    def purge(self, order_id: str) -> None:
+        """Forget a workflow that has ended."""
+        try:
+            self._call(lambda: self._client.purge_workflow(_id(order_id)))
+        except NotFound:
+            return
+
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
@@ -137,6 +147,8 @@ def _said(error: grpc.RpcError) -> Exception:
         return AlreadyThere()
     if code is grpc.StatusCode.NOT_FOUND or "no such instance" in details:
         return NotFound("The workflow engine does not know this order")
+    if "not yet completed" in details:
+        return Conflict("The order's workflow has not ended")
     return Unavailable(f"The workflow engine does not answer: {code.name if code else ''} {details}")
 
 

@@ -1,14 +1,14 @@
 """The sweep: finishes what a crash left half-done, between an order's record and the engine."""
 
 import logging
-import threading
 import time
 from typing import Any
 
-from pizzashop.domain.errors import Refused, Unavailable
+from pizzashop.domain.errors import Refused
 from pizzashop.domain.requests import Decision, OrderRef
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.beat import Beat
 from pizzashop.workflow.office import Office
 
 EVERY_SECONDS = 3.0
@@ -23,17 +23,16 @@ class Sweep:
 
     def __init__(self, sidecar: Sidecar, office: Office) -> None:
         self._sidecar, self._office = sidecar, office
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
+        self._beat = Beat("sweep", EVERY_SECONDS, self.once)
         self._next: dict[tuple[str, str], tuple[float, float]] = {}
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """End after the order at hand."""
-        self._stopping.set()
+        self._beat.stop()
 
     def once(self) -> None:
         """See to all that is unsettled just now."""
@@ -41,17 +40,10 @@ class Sweep:
         present = {(row["order_id"], row["need"]) for row in rows}
         self._next = {key: due for key, due in self._next.items() if key in present}
         for row in rows:
-            if self._stopping.is_set():
+            if self._beat.stopping.is_set():
                 return
             if self._is_due((row["order_id"], row["need"])):
                 self._settle(row)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY_SECONDS):
-            try:
-                self.once()
-            except Unavailable as error:
-                log.debug("nothing swept: %s", error)
 
     def _is_due(self, key: tuple[str, str]) -> bool:
         at, pause = self._next.get(key, (0.0, EVERY_SECONDS))

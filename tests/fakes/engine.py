@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.pizza_workflow import DECIDED, Story, pizza_workflow
 
@@ -55,6 +55,7 @@ class FakeEngine:
         self.called: list[str] = []
         self.scheduled: list[str] = []
         self.away = False
+        self.stuck: set[str] = set()
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
         self._must_be_there()
@@ -93,7 +94,12 @@ class FakeEngine:
 
     def purge(self, order_id: str) -> None:
         """Forget a workflow that has ended."""
-        del self.instances[order_id]
+        self._must_be_there()
+        if order_id in self.stuck:
+            raise Unavailable("the engine is stuck on this one")
+        if self.status(order_id) in ("PENDING", "RUNNING", "SUSPENDED"):
+            raise Conflict("The order's workflow has not ended")
+        self.instances.pop(order_id, None)
 
     def work(self, order_id: str = "123") -> None:
         """Run the order's workflow as far as it goes."""

@@ -1,6 +1,7 @@
 """All five roles in one process, wired to one another by a fake sidecar and a fake engine."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -11,10 +12,12 @@ from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.app import Parts, create_app
 from pizzashop.domain.history import now
+from pizzashop.order.housekeeping import utc_now
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
 from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.housekeeping import Housekeeping
 
 Post = Callable[..., TestResponse]
 
@@ -46,8 +49,14 @@ class FakeShop:
         self.sidecar = FakeSidecar()
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
         self.gate = Gate(8)
-        parts = Parts(self.sidecar, self.gate, self.engine)
+        self.ahead = timedelta()
+        parts = Parts(self.sidecar, self.gate, self.engine, clock=lambda: utc_now() + self.ahead)
         self.sidecar.apps = _Apps(lambda role: create_app(role, self.settings, parts))
+
+    def keep_house(self, *, days: float = 0) -> None:
+        """One round of housekeeping, so many days after what has happened so far."""
+        self.ahead = timedelta(days=days)
+        Housekeeping(self.sidecar, self.engine, self.settings.retention).once()
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()

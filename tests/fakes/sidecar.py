@@ -15,6 +15,10 @@ from pizzashop.sidecar import Stale, Stored
 Content = dict[str, Any]
 
 
+class Died(BaseException):
+    """The process that was at it is dead."""
+
+
 class FakeSidecar:
     """The sidecar of every role at once; `away` makes it unreachable, `gone` one of the roles behind it."""
 
@@ -24,6 +28,7 @@ class FakeSidecar:
         self.invoked: list[tuple[Role, str]] = []
         self.away = False
         self.gone: set[Role] = set()
+        self.writes_left: int | None = None  # after so many more, whoever writes dies
         self.delivers_at_once = False
         self.on_publish: Callable[[Content], None] = lambda _: None
         self._values: dict[str, tuple[str, int]] = {}
@@ -63,12 +68,21 @@ class FakeSidecar:
 
     def save(self, key: str, value: str, etag: str) -> None:
         self._must_be_there()
+        self._count_write()
         with self._lock:
             _, version = self._values.get(key, ("", 0))
             # Where there is no value yet the real store takes a write with any ETag.
             if version and etag != str(version):
                 raise Stale(key)
             self._values[key] = value, version + 1
+
+    def delete(self, key: str, etag: str = "") -> None:
+        self._must_be_there()
+        self._count_write()
+        with self._lock:
+            if etag and key in self._values and etag != str(self._values[key][1]):
+                raise Stale(key)
+            self._values.pop(key, None)
 
     async def aput(self, key: str, value: str) -> None:
         self._must_be_there()
@@ -86,6 +100,12 @@ class FakeSidecar:
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
         answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries})
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
+
+    def _count_write(self) -> None:
+        if self.writes_left is not None:
+            self.writes_left -= 1
+            if self.writes_left < 0:
+                raise Died
 
     def _must_be_there(self) -> None:
         if self.away:

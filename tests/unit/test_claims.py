@@ -118,7 +118,7 @@ def test_an_order_that_is_being_cancelled_is_closed() -> None:
 def test_a_deleted_order_is_closed() -> None:
     asked = record()
     asked.end("failed", AT, None)
-    asked.delete()
+    asked.delete(AT)
     assert ask(asked, uid="uid-1").claim == "closed"
 
 

@@ -235,13 +235,13 @@ class TestEnd:
 class TestDelete:
     def test_not_while_its_workflow_is_live(self) -> None:
         with pytest.raises(Conflict):
-            wanted().delete()
+            wanted().delete(AT)
 
     @pytest.mark.parametrize("change", [{"wanted": False}, {"status": "delivered"}])
     def test_nothing_of_a_customer_is_left(self, change: dict[str, object]) -> None:
         record = wanted(**change)
         record.order["customer"] = {"name": "John Doe"}
-        record.delete()
+        record.delete(AT)
         assert record.deleted
         assert "John" not in record.model_dump_json()
 

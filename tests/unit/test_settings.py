@@ -13,7 +13,7 @@ Set = Callable[..., None]
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
     """An environment with nothing of the shop's in it, and the means to set what is needed."""
-    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL"):
+    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION"):
         monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
 
     def put(**variables: str) -> None:
@@ -44,6 +44,22 @@ def test_an_empty_variable_is_none(environment: Set) -> None:
 def test_good_paces(environment: Set, pace: str) -> None:
     environment(PIZZASHOP_PACE=pace)
     assert Settings.from_env().pace == float(pace)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("90", 90), ("1.5", 1.5), ("90s", 90), ("2m", 120), ("12h", 43200), ("7d", 604800), ("", 604800)],
+)
+def test_a_retention_is_a_duration(environment: Set, said: str, seconds: float) -> None:
+    environment(PIZZASHOP_RETENTION=said)
+    assert Settings.from_env().retention == seconds
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "0.5s", "7 days", "d", "1w", "inf", "nan", "1e3d"])
+def test_bad_retentions(environment: Set, said: str) -> None:
+    environment(PIZZASHOP_RETENTION=said)
+    with pytest.raises(BadSettings, match="PIZZASHOP_RETENTION"):
+        Settings.from_env()
 
 
 @pytest.mark.parametrize("pace", ["-1", "fast", "nan", "inf", "1e999"])

@@ -146,6 +146,25 @@ class TestState:
         with pytest.raises(Stale):
             sidecar.save("order_1", "{}", "7")
 
+    def test_a_value_is_deleted_if_it_is_still_the_one_that_was_read(
+        self, daprd: FakeDaprd, sidecar: DaprSidecar
+    ) -> None:
+        daprd.will_answer(204)
+        sidecar.delete("order_1", "7")
+        assert daprd.asked[0][:2] == ("DELETE", "/v1.0/state/pizzastatestore/order_1")
+        assert daprd.asked[0].headers["if-match"] == "7"
+        daprd.will_answer(409)
+        with pytest.raises(Stale):
+            sidecar.delete("order_1", "7")
+
+    def test_a_value_is_deleted_whatever_it_is(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        sidecar.delete("order_1")
+        assert "if-match" not in daprd.asked[0].headers
+        daprd.will_answer(409)  # what the store's own faults become
+        with pytest.raises(Unavailable):
+            sidecar.delete("order_1")
+
     def test_a_failed_read_is_not_an_empty_one(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(500, {"errorCode": "ERR_STATE_GET"})
         with pytest.raises(Unavailable):

@@ -1,0 +1,98 @@
+"""What has been kept long enough: found page by page from the oldest order on, and removed step by step.
+
+Each step can be taken again, by any process: what a crash leaves is found by the next round. An order that stays
+open keeps its page of the index, and stops nobody from going on to the next.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from pizzashop.domain.errors import NotFound
+from pizzashop.domain.record import Record
+from pizzashop.domain.retention import due, grace, is_young
+from pizzashop.order.records import Records
+
+Clock = Callable[[], datetime]
+Ended = dict[str, str]
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+class Housekeeping:
+    """Looks through the index, a page at a time; `retention` is in seconds."""
+
+    def __init__(self, records: Records, retention: float, clock: Clock) -> None:
+        self._records, self._retention, self._clock = records, retention, clock
+        self._missed: dict[str, datetime] = {}
+
+    def look(self, after: int) -> tuple[list[Ended], int | None]:
+        """Tidy the first page after `after`: the orders whose workflow is to be purged, and the page to go on after."""
+        now = self._clock()
+        number = next((each for each in self._records.pages.numbers() if each > after), None)
+        if number is None:
+            self._forget_missing(now)
+            return [], None
+        standing = self._standing_in(number)
+        left = [each for each in standing if not self._removed(*each, now)]
+        if not left:
+            self._records.pages.discard(number, now, grace(self._retention))
+        ended = [
+            {"order_id": order_id, "uid": record.uid}
+            for order_id, record in left
+            if due(record, self._retention, now) == "purge"
+        ]
+        if any(is_young(record, self._retention, now) for _, record in left):
+            self._forget_missing(now)
+            return ended, None
+        return ended, number
+
+    def purged(self, order_id: str, uid: str) -> None:
+        """The engine keeps nothing of the order's workflow any more."""
+
+        def mark(record: Record) -> None:
+            record.purged = record.purged or record.uid == uid
+
+        try:
+            self._records.change(order_id, mark, deleted_too=True)
+        except NotFound:
+            log.info("gone before it was marked as purged", extra={"order": order_id})
+
+    def _standing_in(self, number: int) -> list[tuple[str, Record]]:
+        """The records of a page; an id can stand in an older place too, from before it was accepted again."""
+        rows = self._records.pages.rows(number)
+        found = self._records.stored([order_id for _, _, order_id in rows])
+        placed = [(order_id, found[order_id], (page, place)) for page, place, order_id in rows if order_id in found]
+        return [(order_id, record) for order_id, record, where in placed if (record.page, record.place) == where]
+
+    def _removed(self, order_id: str, record: Record, now: datetime) -> bool:
+        """Take the next step with a record, if one is due; answers whether it is gone for good."""
+        step = due(record, self._retention, now)
+        if step == "empty":
+            with suppress(NotFound):  # deleted since it was read
+                self._records.change(order_id, lambda present: self._empty(present, now))
+        if step == "erase":
+            return self._records.erase(order_id, record.version)
+        if not (record.final or record.deleted):
+            self._records.open.add(order_id)
+        return False
+
+    def _empty(self, record: Record, now: datetime) -> None:
+        if due(record, self._retention, now) == "empty":
+            record.delete(now.isoformat())
+
+    def _forget_missing(self, now: datetime) -> None:
+        """Take out of the open set what was never accepted, or was deleted, and has been so for a while."""
+        ids = self._records.open.ids()
+        found = self._records.stored(ids)
+        missing = [each for each in ids if each not in found or found[each].deleted]
+        self._missed = {each: self._missed.get(each, now) for each in missing}
+        for order_id, since in self._missed.items():
+            if now - since >= timedelta(seconds=grace(self._retention)):
+                self._records.close(order_id)

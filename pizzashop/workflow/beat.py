@@ -1,0 +1,33 @@
+"""A beat: does one thing again and again on a thread of its own, whatever was away the last time."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from pizzashop.domain.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+
+class Beat:
+    """Calls `what` every `seconds`, from `start` to `stop`."""
+
+    def __init__(self, name: str, seconds: float, what: Callable[[], None]) -> None:
+        self._name, self._seconds, self._what = name, seconds, what
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.stopping = threading.Event()
+
+    def start(self) -> None:
+        """Begin, after the first pause."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is at hand; returns at once."""
+        self.stopping.set()
+
+    def _run(self) -> None:
+        while not self.stopping.wait(self._seconds):
+            try:
+                self._what()
+            except Unavailable as error:
+                log.debug("%s: nothing done: %s", self._name, error)

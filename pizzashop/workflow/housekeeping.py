@@ -1,0 +1,67 @@
+"""Housekeeping: what the engine keeps of an order goes when the order has ended for long enough."""
+
+import logging
+from typing import Any
+
+from pizzashop.domain.errors import Conflict, Unavailable
+from pizzashop.roles import ORDER
+from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.beat import Beat
+from pizzashop.workflow.engine import Engine
+
+SHARE = 20
+"""So often in one retention a round is made."""
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3600.0
+
+Ended = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Goes through the orders that have ended, page by page as `order` keeps them. Each step may be done twice."""
+
+    def __init__(self, sidecar: Sidecar, engine: Engine, retention: float) -> None:
+        self._sidecar, self._engine = sidecar, engine
+        seconds = min(max(retention / SHARE, SHORTEST_SECONDS), LONGEST_SECONDS)
+        self._beat = Beat("housekeeping", seconds, self.once)
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        self._beat.start()
+
+    def stop(self) -> None:
+        """End after the order at hand."""
+        self._beat.stop()
+
+    def once(self) -> None:
+        """Make one round: purge what is due, and have `order` remove what has been kept long enough."""
+        after: int | None = -1
+        while after is not None and not self._beat.stopping.is_set():
+            found = self._sidecar.invoke(ORDER, "POST", "/expired", {"after": after})
+            purged = [each for each in found["orders"] if self._purge(each["order_id"])]
+            if purged:
+                self._sidecar.invoke(ORDER, "POST", "/purged", {"orders": purged})
+                log.info("purged %d finished workflows", len(purged))
+            after = found["next"]
+
+    def _purge(self, order_id: str) -> bool:
+        if self._beat.stopping.is_set():
+            return False
+        try:
+            self._sidecar.delete(f"validation_{order_id}")
+            return self._forgotten(order_id)
+        except Unavailable as error:
+            # One that the engine is stuck on must not keep the others.
+            log.warning("not purged yet: %s", error, extra={"order": order_id})
+            return False
+
+    def _forgotten(self, order_id: str) -> bool:
+        try:
+            self._engine.purge(order_id)
+        except Conflict:
+            # Its record is final, so nothing may happen any more: what still runs is ended, and purged the next time.
+            log.warning("ended a workflow that outlived its order", extra={"order": order_id})
+            self._engine.terminate(order_id)
+            return False
+        return True
