@@ -9,8 +9,9 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
-from pizzashop.order import commands, expired, unsettled
+from pizzashop.order import commands, events, expired, unsettled
 from pizzashop.order import views as order
+from pizzashop.order.aside import Aside
 from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.listing import Listing
@@ -25,7 +26,7 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.office import Office
 
 BLUEPRINTS = {
-    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint, expired.blueprint),
+    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint, expired.blueprint, events.blueprint),
     STOREFRONT: (storefront.blueprint,),
     KITCHEN: (kitchen.blueprint,),
     DELIVERY: (delivery.blueprint,),
@@ -59,11 +60,12 @@ def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
 
 def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, object]:
     if role is ORDER:
-        records = Records(parts.sidecar)
+        records, aside = Records(parts.sidecar), Aside(parts.sidecar)
         return {
             "records": records,
             "listing": Listing(records),
-            "inbox": Inbox(records, parts.sidecar),
+            "inbox": Inbox(records, aside),
+            "aside": aside,
             "housekeeping": Housekeeping(records, settings.retention, parts.clock),
         }
     if role is WORKFLOW:

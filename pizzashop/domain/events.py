@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pizzashop.domain.errors import Invalid
 from pizzashop.domain.history import Entry
 from pizzashop.domain.order import RANK
-from pizzashop.domain.requests import OrderRef, Request, invalid
+from pizzashop.domain.requests import ORDER_ID_FORM, OrderRef, Request, invalid
 
 
 class StageEvent(Request):
@@ -28,12 +28,7 @@ def stage_event(order: dict[str, Any], entry: Entry, run: str) -> dict[str, Any]
 
 def read(cloud_event: Any, received_at: str) -> StageEvent:
     """Read a CloudEvent, whose `data` may be an object or a JSON string; raises Invalid where it is neither."""
-    data = cloud_event.get("data") if isinstance(cloud_event, dict) else None
-    if isinstance(data, str):
-        try:
-            data = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Invalid("The event's data is not JSON") from None
+    data = _data(cloud_event)
     if not isinstance(data, dict):
         raise Invalid("The event has no data")
     ref = OrderRef.parse({"order_id": data.get("order_id")})
@@ -52,3 +47,23 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
         )
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def told_order_id(cloud_event: Any) -> str | None:
+    """Which order an event is about, as far as it tells; for one that cannot be read."""
+    try:
+        data = _data(cloud_event)
+    except Invalid:
+        return None
+    told = data.get("order_id") if isinstance(data, dict) else None
+    return told if isinstance(told, str) and ORDER_ID_FORM.fullmatch(told) else None
+
+
+def _data(cloud_event: Any) -> Any:
+    data = cloud_event.get("data") if isinstance(cloud_event, dict) else None
+    if not isinstance(data, str):
+        return data
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise Invalid("The event's data is not JSON") from None

@@ -1,11 +1,9 @@
 """Events of the topic `orders` applied to the records: each once, however often and in whatever order."""
 
-import json
 import logging
 import time
 from collections import defaultdict
 from typing import Any
-from uuid import uuid4
 
 from pizzashop.body import MAX_DEPTH, check
 from pizzashop.domain.claims import LEASE_SECONDS
@@ -13,9 +11,8 @@ from pizzashop.domain.errors import Invalid, NotFound, Unavailable
 from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
-from pizzashop.order.index import Pages
+from pizzashop.order.aside import Aside
 from pizzashop.order.records import Records
-from pizzashop.sidecar import Sidecar
 
 MAX_EVENT_DEPTH = MAX_DEPTH + 1
 """An order nested as deep as it may be is one deeper in its event."""
@@ -27,9 +24,8 @@ log = logging.getLogger(__name__)
 class Inbox:
     """Takes events in; one that can never be applied is kept aside, where it can be looked at."""
 
-    def __init__(self, records: Records, sidecar: Sidecar) -> None:
-        self._records, self._sidecar = records, sidecar
-        self._aside = Pages(sidecar, "aside")
+    def __init__(self, records: Records, aside: Aside) -> None:
+        self._records, self._aside = records, aside
 
     def take(self, cloud_events: list[Any]) -> list[str]:
         """Apply the events, all those of one order in one write; answers SUCCESS, RETRY or DROP for each."""
@@ -61,14 +57,12 @@ class Inbox:
         return True
 
     def _put_aside(self, cloud_event: Any, reason: str) -> str:
-        log.error("event kept aside: %s", reason)
-        key = f"aside_event_{uuid4().hex}"
         try:
-            self._sidecar.save(key, json.dumps({"at": now(), "reason": reason, "event": cloud_event}), "")
-            self._aside.append(key)
+            event_id = self._aside.keep(cloud_event, reason)
         except Unavailable as error:
             log.warning("event not kept aside yet: %s", error)
             return RETRY
+        log.error("event kept aside as %s: %s", event_id, reason)
         return DROP
 
 

@@ -1,0 +1,74 @@
+"""`/events`: what was kept aside, for operators: list, show, replay and drop it."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+
+from pizzashop.body import read_json
+from pizzashop.domain.errors import Unavailable
+from pizzashop.domain.requests import Request, invalid
+from pizzashop.order.aside import Aside, Kept, Query
+from pizzashop.order.inbox import DROP, RETRY, Inbox
+
+blueprint = Blueprint("events", __name__, url_prefix="/events")
+
+
+class Replay(Request):
+    """Nothing more is to be said; that it is JSON keeps other sites' pages from sending it."""
+
+
+def aside() -> Aside:
+    """The kept events of the application that serves this request."""
+    found: Aside = current_app.extensions["aside"]
+    return found
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    """The kept events, newest first, a page at a time."""
+    try:
+        query = Query.model_validate(request.args.to_dict())
+    except ValidationError as error:
+        raise invalid(error) from None
+    kept, following = aside().page(query)
+    return jsonify(events=[each.row for each in kept], next=following)
+
+
+@blueprint.get("/<event_id>")
+def show(event_id: str) -> ResponseReturnValue:
+    """One kept event, as it came."""
+    return jsonify(aside().get(event_id).shown)
+
+
+@blueprint.post("/<event_id>/replay")
+def replay(event_id: str) -> ResponseReturnValue:
+    """Apply a kept event anew: it leaves the list, or stays with the reason of now."""
+    Replay.parse(read_json())
+    return jsonify(_replayed(aside().get(event_id)))
+
+
+@blueprint.post("/replay")
+def replay_page() -> ResponseReturnValue:
+    """Apply a page of the kept events anew, newest first."""
+    kept, following = aside().page(Query.parse(read_json()))
+    return jsonify(events=[_replayed(each) for each in kept], next=following)
+
+
+@blueprint.delete("/<event_id>")
+def drop(event_id: str) -> ResponseReturnValue:
+    """Forget a kept event for good; there being none is as good."""
+    aside().drop(event_id)
+    return jsonify(success=True)
+
+
+def _replayed(kept: Kept) -> dict[str, Any]:
+    inbox: Inbox = current_app.extensions["inbox"]
+    (answer,) = inbox.take([kept.event])
+    if answer == RETRY:
+        raise Unavailable("The event could not be applied just now: it stays kept")
+    if answer == DROP:
+        return {**aside().get(kept.id).row, "replayed": False}
+    aside().drop(kept.id)
+    return {**kept.row, "reason": None, "replayed": True}
