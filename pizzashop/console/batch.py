@@ -1,7 +1,7 @@
 """One command for several orders: each is tried, and what went wrong with one does not stop the others."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -11,20 +11,25 @@ from pizzashop.domain.errors import NotFound, ShopError, Unavailable
 Answer = dict[str, Any]
 
 
-def each(order_ids: Iterable[str], act: Callable[[str], tuple[str, Answer]], *, as_json: bool) -> None:
-    """Do `act` to each order: it answers a sentence, and JSON. Ends with the exit code of the first error."""
+def each(
+    ids: Iterable[str], act: Callable[[str], tuple[str, Answer]], *, as_json: bool, key: str = "order_id"
+) -> NoReturn:
+    """Do `act` to each order (or to what `key` names): it answers a sentence, and JSON.
+
+    Ends the command with the exit code of the first error.
+    """
     answers: list[Answer] = []
     code = 0
-    for order_id in dict.fromkeys(order_ids):
+    for one in dict.fromkeys(ids):
         try:
-            said, answer = act(order_id)
+            said, answer = act(one)
         except Unavailable:
             _tell(answers, as_json=as_json)
             raise
         except ShopError as error:
-            about = "" if isinstance(error, NotFound) else f"{order_id}: "
+            about = "" if isinstance(error, NotFound) else f"{one}: "
             click.echo(f"pizzashop: {about}{error}", err=True)
-            answers.append({"order_id": order_id, "error": str(error)})
+            answers.append({key: one, "error": str(error)})
             code = code or error.exit_code
         else:
             answers.append(answer)

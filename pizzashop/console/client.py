@@ -29,6 +29,10 @@ class Client:
         """POST `body` as JSON; the answer's JSON, or an error of the shop."""
         return self._call("POST", url, json=body)
 
+    def delete(self, url: str) -> Any:
+        """DELETE; the answer's JSON, or an error of the shop."""
+        return self._call("DELETE", url)
+
     def close(self) -> None:
         """Give the connections back."""
         if self._runner:

@@ -3,6 +3,7 @@
 import click
 
 from pizzashop.console.deciding import approve, reject, remake
+from pizzashop.console.events import events
 from pizzashop.console.looking import list_orders, status, watch
 from pizzashop.console.placing import order
 from pizzashop.console.steering import cancel, pause, resume
@@ -18,4 +19,5 @@ COMMANDS: tuple[click.Command, ...] = (
     pause,
     resume,
     cancel,
+    events,
 )

@@ -15,8 +15,12 @@ def listing(records: Sequence[Record]) -> str:
     """A line for each order: which, what, how it stands, and for how long."""
     if not records:
         return "No orders here. Place one: pizzashop order pepperoni"
-    lines = [_HEAD, *(_line(record) for record in records)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    return table([_HEAD, *(_line(record) for record in records)])
+
+
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Rows of as many cells each, in columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 

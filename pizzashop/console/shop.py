@@ -52,17 +52,46 @@ class Shop:
         with _about(command["order_id"]):
             return _object(self._client.post(f"{self.workflow_url}/{action}-order", command))
 
+    def kept_events(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """A page of the events kept aside, newest first, and where the next one begins."""
+        return _object(self._client.get(f"{self.order_url}/events", query))
+
+    def kept_event(self, event_id: str) -> dict[str, Any]:
+        """One of them, as it came."""
+        with _about(event_id, "kept event"):
+            return _object(self._client.get(f"{self.order_url}/events/{event_id}"))
+
+    def replay(self, event_id: str) -> dict[str, Any]:
+        """Apply one of them anew; the answer says whether that went well."""
+        with _about(event_id, "kept event"):
+            return _object(self._client.post(f"{self.order_url}/events/{event_id}/replay", {}))
+
+    def replay_all(self) -> list[dict[str, Any]]:
+        """Apply all of them anew; what became of each."""
+        rows: list[dict[str, Any]] = []
+        asked: dict[str, Any] = {}
+        while True:
+            page = _object(self._client.post(f"{self.order_url}/events/replay", asked))
+            rows += page["events"]
+            if not page["next"]:
+                return rows
+            asked = {"after": page["next"]}
+
+    def drop(self, event_id: str) -> None:
+        """Forget one of them."""
+        self._client.delete(f"{self.order_url}/events/{event_id}")
+
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
 
 
 @contextmanager
-def _about(order_id: str) -> Iterator[None]:
+def _about(one: str, what: str = "order") -> Iterator[None]:
     try:
         yield
     except NotFound:
-        raise NotFound(f"There is no order {order_id}.") from None
+        raise NotFound(f"There is no {what} {one}.") from None
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -99,6 +99,6 @@ def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_args: object) -> None:
             """Nothing."""
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = do_DELETE = _serve
 
     return Handler
