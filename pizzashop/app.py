@@ -9,7 +9,7 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
-from pizzashop.order import commands, events, expired, unsettled
+from pizzashop.order import commands, events, expired, steering, unsettled
 from pizzashop.order import views as order
 from pizzashop.order.aside import Aside
 from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
@@ -26,7 +26,14 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.office import Office
 
 BLUEPRINTS = {
-    ORDER: (order.blueprint, commands.blueprint, unsettled.blueprint, expired.blueprint, events.blueprint),
+    ORDER: (
+        order.blueprint,
+        commands.blueprint,
+        unsettled.blueprint,
+        steering.blueprint,
+        expired.blueprint,
+        events.blueprint,
+    ),
     STOREFRONT: (storefront.blueprint,),
     KITCHEN: (kitchen.blueprint,),
     DELIVERY: (delivery.blueprint,),

@@ -38,6 +38,7 @@ class Record(BaseModel):
     begun: bool = False  # and that workflow has asked for its first step
     cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
     lease: Lease | None = None
+    steering: Lease | None = None  # who suspends or resumes its workflow just now
     ended: str | None = None  # when it came to its end, or was deleted before it had one
     purged: bool = False  # the engine keeps nothing of its workflow any more
     deleted: bool = False
@@ -120,7 +121,7 @@ class Record(BaseModel):
             if standing.status != verdict:
                 raise Conflict(f"Attempt {attempt} was {said(standing.status)} already", decision=standing.status)
             return standing
-        self._must_be_open("decided on")
+        self.require_open("decided on")
         if attempt != self.attempt:
             raise Conflict(f"Attempt {attempt} has not begun: the present one is {self.attempt}")
         entry = Entry(kind="decision", status=verdict, attempt=attempt, at=at, by=by, note=note)
@@ -139,7 +140,7 @@ class Record(BaseModel):
         """Begin to cancel it: from here on it can only end as cancelled. Answers whether anything changed."""
         if self.status == CANCELLED or self.cancelling is not None:
             return False
-        self._must_be_open("cancelled")
+        self.require_open("cancelled")
         if self.stages_of(self.attempt, (DELIVERED,)):
             raise Conflict("The order is delivered: it cannot be cancelled any more")
         self.cancelling = Entry(kind="action", status=CANCELLED, attempt=self.attempt, at=at, by=by, note=note)
@@ -160,14 +161,15 @@ class Record(BaseModel):
         return True
 
     def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
-        self._must_be_open(word)
+        self.require_open(word)
         if self.paused == paused:
             return False
         self.paused = paused
         self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
         return True
 
-    def _must_be_open(self, done: str) -> None:
+    def require_open(self, done: str) -> None:
+        """Raise Conflict, which says what it is instead, where nothing can be `done` to it any more."""
         if self.closed:
             word = self.status if self.final else "being cancelled"
             raise Conflict(f"The order is {word}: it cannot be {done} any more")

@@ -9,17 +9,19 @@ from pizzashop.domain.record import Record
 SETTLE_SECONDS = 4.0
 """How long whoever wrote it is given to tell the engine himself."""
 
-Need = Literal["start", "decide", "cancel"]
+Need = Literal["start", "decide", "cancel", "steer"]
 
 
-def need(record: Record) -> Need | None:
-    """What the engine has to be told of this order, if it should know by now and does not seem to."""
+def need(record: Record, now: float) -> Need | None:
+    """What the engine has to be told of this order, if it should know by now; `now` in seconds since the epoch."""
     if not record.live:
         return None
     if record.cancelling is not None:
         return "cancel" if seconds_since(record.cancelling.at) > SETTLE_SECONDS else None
     if not record.begun:
         return "start" if seconds_since(record.history[0].at) > SETTLE_SECONDS else None
+    if record.steering is not None:
+        return "steer" if record.steering.until < now else None
     decision = record.decision_of(record.attempt)
     if decision is None or record.paused or record.status != PENDING_VALIDATION:
         return None

@@ -29,6 +29,15 @@ PORTS = {
 }
 """What each opens; the first is the one that it serves on. The others lie below those that outgoing calls use."""
 
+ETCD_BOUNDS = {
+    "etcd-compaction-mode": "revision",
+    "etcd-compaction-retention": 100_000,
+    "etcd-snapshot-count": 10_000,
+    "etcd-max-snapshots": 2,
+    "etcd-max-wals": 2,
+}
+"""What the scheduler keeps of its past: by default gigabytes, of use to nobody on one machine."""
+
 
 class Services:
     """The three services by name, in the order in which they start: `valkey`, `placement`, `scheduler`."""
@@ -94,6 +103,7 @@ def _scheduler(state_dir: Path, dapr: Dapr) -> Service:
         "etcd-client-port": etcd,
         # Given a name, it would listen on every address.
         "etcd-initial-cluster": f"dapr-scheduler-server-0=http://127.0.0.1:{peer}",
+        **ETCD_BOUNDS,
     }
     process = _process(state_dir, "scheduler", _argv(dapr.scheduler, options))
     return Service(process, PORTS["scheduler"], partial(_healthy, process, port, health))

@@ -117,6 +117,7 @@ def _summary(record: Record) -> dict[str, Any]:
         "paused": record.paused,
         "error": record.error,
         "wanted": record.wanted,
+        "steered": max(0.0, record.steering.until - time.time()) if record.steering else 0.0,
         "cancelling": record.cancelling is not None,
     }
 

@@ -1,5 +1,6 @@
 """`GET /unsettled`: the open orders of which the engine does not seem to know what the record says."""
 
+import time
 from typing import Any
 
 from flask import Blueprint, jsonify
@@ -19,7 +20,7 @@ def unsettled() -> ResponseReturnValue:
     for record in records().find_many(records().open.ids()):
         if record.final:
             records().open.remove(record.order["order_id"])
-        elif (needed := need(record)) is not None:
+        elif (needed := need(record, time.time())) is not None:
             rows.append(_row(record, needed))
     return jsonify(orders=rows)
 

@@ -1,6 +1,5 @@
 """The workflow engine, as the views use it: every call has a time-out, and what passes by itself is tried again."""
 
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -52,7 +51,6 @@ class DaprEngine:
     def __init__(self, grpc_port: int) -> None:
         # The SDK reads its time-out from here alone; its default is a minute.
         dapr_settings.DAPR_API_TIMEOUT_SECONDS = CALL_SECONDS  # type: ignore[attr-defined]
-        self._pausing = threading.Lock()
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
@@ -73,17 +71,16 @@ class DaprEngine:
 
     def pause(self, order_id: str) -> None:
         """Suspend the workflow."""
-        # Suspended twice, a workflow never goes on: at the resume, the SDK's worker (1.18.3) replays the second
-        # suspension without end. So one at a time, and only what is not suspended.
-        with self._pausing:
-            if self.status(order_id) in ("RUNNING", "PENDING"):
-                self._call(lambda: self._client.pause_workflow(_id(order_id)))
-                self._settle(order_id, lambda status: status not in ("RUNNING", "PENDING"))
+        # Whoever steers looks first (domain/steering.py says why).
+        if self._required_status(order_id) in ("RUNNING", "PENDING"):
+            self._call(lambda: self._client.pause_workflow(_id(order_id)))
+            self._settle(order_id, lambda status: status not in ("RUNNING", "PENDING"))
 
     def resume(self, order_id: str) -> None:
         """Let the workflow go on."""
-        self._call(lambda: self._client.resume_workflow(_id(order_id)))
-        self._settle(order_id, lambda status: status != "SUSPENDED")
+        if self._required_status(order_id) == "SUSPENDED":
+            self._call(lambda: self._client.resume_workflow(_id(order_id)))
+            self._settle(order_id, lambda status: status != "SUSPENDED")
 
     def terminate(self, order_id: str) -> None:
         """End the workflow."""
@@ -103,6 +100,12 @@ class DaprEngine:
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
+
+    def _required_status(self, order_id: str) -> str:
+        status = self.status(order_id)
+        if status is None:
+            raise Unavailable("The order's workflow has not begun yet: ask again in a moment")
+        return status
 
     def _settle(self, order_id: str, settled: Callable[[str | None], bool]) -> None:
         """The engine answers before it has acted: wait until its state says so too."""

@@ -8,6 +8,7 @@ from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.engine import Engine
+from pizzashop.workflow.steering import steering, wait_for_turn
 
 Summary = dict[str, Any]
 
@@ -41,18 +42,30 @@ class Office:
 
     def pause(self, asked: OrderRef) -> None:
         """Suspend the workflow after the step at hand."""
-        self._command("pause", asked)
-        self._engine.pause(asked.order_id)
+        with steering(self._sidecar, asked.order_id):
+            self._engine.pause(asked.order_id)
+            self._command("pause", asked)
 
     def resume(self, asked: OrderRef) -> None:
         """Let the workflow go on."""
-        self._command("resume", asked)
-        self._engine.resume(asked.order_id)
+        with steering(self._sidecar, asked.order_id):
+            self._engine.resume(asked.order_id)
+            self._command("resume", asked)
+
+    def steer_as_recorded(self, order_id: str) -> None:
+        """Bring the engine in line with the record, after who steered last has died before he was done."""
+        with steering(self._sidecar, order_id):
+            record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+            if record["paused"]:
+                self._engine.pause(order_id)
+            else:
+                self._engine.resume(order_id)
 
     def cancel(self, asked: OrderRef) -> None:
         """Cancel: from the first write on the order can end only so, whatever dies meanwhile."""
         record = self._command("cancel", asked)
         if record["status"] != CANCELLED:
+            wait_for_turn(self._sidecar, asked.order_id)
             self._engine.terminate(asked.order_id)
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from pizzashop.domain.errors import Refused
+from pizzashop.domain.errors import Refused, Unavailable
 from pizzashop.domain.requests import Decision, OrderRef
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
@@ -60,8 +60,12 @@ class Sweep:
                 self._office.start(order_id, row["order"])
             elif need == "cancel":
                 self._office.cancel(OrderRef(order_id=order_id))
+            elif need == "steer":
+                self._office.steer_as_recorded(order_id)
             else:
                 self._office.decide(Decision(order_id=order_id, attempt=row["attempt"], **row["decision"]))
+        except Unavailable as error:
+            log.warning("not settled yet: %s", error, extra={"order": order_id})
         except Refused as error:
             # It was settled, or decided otherwise, since it was listed.
             log.info("settled meanwhile: %s", error, extra={"order": order_id})

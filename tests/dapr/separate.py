@@ -1,6 +1,7 @@
 """The shop as thirteen processes that can be killed and started one by one."""
 
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,14 @@ class Separate:
                 process.start()
             self.wait(*self._processes)
             yield self
+
+    def tell_to_stop(self, role: str) -> None:
+        """SIGTERM."""
+        self._processes[role].send(signal.SIGTERM)
+
+    def runs(self, role: str) -> bool:
+        """Whether the role's process has not ended."""
+        return self._processes[role].running
 
     def kill(self, *names: str) -> None:
         """`kill -9` of each, and of what it has started."""

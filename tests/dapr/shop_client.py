@@ -18,6 +18,7 @@ from pizzashop.local.shop import Shop
 
 ORDERS = "http://127.0.0.1:8001"
 PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")
+KITCHEN = "http://127.0.0.1:8003"
 WORKFLOW = "http://127.0.0.1:8005"
 JOHN = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
 
@@ -53,12 +54,16 @@ class ShopClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def call(self, method: str, url: str, content: Any = None, **headers: str) -> tuple[int, Any]:
-        """Any call: the status and the JSON of the answer."""
+    def reply(self, method: str, url: str, content: Any = None, **headers: str) -> Reply:
+        """Any call: the whole reply."""
         options: dict[str, Any] = {"headers": headers}
         if content is not None:
             options = {"data": json.dumps(content), "headers": {"Content-Type": "application/json", **headers}}
-        reply: Reply = self._http.request(method, url, 60.0, **options)
+        return self._http.request(method, url, 60.0, **options)
+
+    def call(self, method: str, url: str, content: Any = None, **headers: str) -> tuple[int, Any]:
+        """Any call: the status and the JSON of the answer."""
+        reply = self.reply(method, url, content, **headers)
         return reply.status, json.loads(reply.body) if reply.body else None
 
     def start(self, order: dict[str, Any]) -> tuple[int, Any]:

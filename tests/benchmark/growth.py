@@ -1,0 +1,172 @@
+"""Does anything grow without bound? Drives many orders with a short retention, and says what has grown how far.
+
+make growth                     (10,000 orders: about a quarter of an hour on two cores)
+python tests/benchmark/growth.py --orders 1500 --every 500
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import click
+from rich.console import Console
+from valkey import Valkey
+
+from pizzashop.http import HttpClient
+from pizzashop.local import preflight
+from pizzashop.local.closing import Closing
+from pizzashop.local.project import Project
+from pizzashop.local.provide import provide
+from pizzashop.local.shop import Shop
+from pizzashop.settings import Settings
+
+WORKFLOW, ORDERS = "http://127.0.0.1:8005", "http://127.0.0.1:8001"
+CUSTOMER = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
+ENDED = ("delivered", "failed", "cancelled")
+ORDER_SECONDS = 120.0
+KINDS = {"order_": "records", "orders_": "index", "open_": "index", "validation_": "validation", "aside_": "aside"}
+
+
+def kind_of(key: str) -> str:
+    """What a key of the store is for."""
+    app_id, _, name = key.partition("||")
+    if app_id == "pizza-workflow" and not name.startswith("validation_"):
+        return "engine"
+    return next((kind for start, kind in KINDS.items() if name.startswith(start)), "other")
+
+
+def measure(shop: Shop, state_dir: Path) -> dict[str, str]:
+    """Everything that could grow: keys and kB by kind, the stream, the directories, and each process's memory."""
+    keys: Counter[str] = Counter(dict.fromkeys(("records", "index", "validation", "engine", "aside", "other"), 0))
+    sizes: Counter[str] = Counter()
+    with Valkey(port=6379, decode_responses=True) as server:
+        for key in server.scan_iter(count=1000):
+            if key != "orders":
+                keys[kind_of(key)] += 1
+                sizes[kind_of(key)] += server.memory_usage(key) or 0
+        row = {kind: f"{keys[kind]} ({sizes[kind] // 1024} kB)" for kind in keys}
+        row["stream"] = f"{server.xlen('orders') if server.exists('orders') else 0} events"
+        row["valkey memory"] = f"{server.info('memory')['used_memory'] >> 20} MB"
+    for name in ("valkey", "scheduler"):
+        files = [each for each in (state_dir / name).rglob("*") if each.is_file()]
+        row[f"{name} on disk"] = f"{sum(each.stat().st_size for each in files) >> 20} MB"
+    return row | jobs(shop) | memory(shop)
+
+
+def jobs(shop: Shop) -> dict[str, str]:
+    """What the scheduler's database holds now, through the gateway of its etcd."""
+    etcd = f"http://127.0.0.1:{shop.services['scheduler'].ports[2]}/v3"
+    with HttpClient() as http:
+        everything = json.dumps({"key": "AA==", "range_end": "AA==", "count_only": True})
+        found = json.loads(http.request("POST", f"{etcd}/kv/range", data=everything).body)
+        status = json.loads(http.request("POST", f"{etcd}/maintenance/status", data="{}").body)
+    in_use = int(status["dbSizeInUse"]) >> 20
+    return {
+        "scheduler keys": found.get("count", "0"),
+        "revision": found["header"]["revision"],
+        "in use": f"{in_use} MB",
+    }
+
+
+def memory(shop: Shop) -> dict[str, str]:
+    """Resident memory by process, in MB; a role's gunicorn is two processes."""
+    found: Counter[str] = Counter()
+    for process in shop.processes():
+        words = process.cmdline()
+        for flag, prefix in (("--role", "role "), ("--app-id", "sidecar of ")):
+            if flag in words:
+                found[prefix + words[words.index(flag) + 1].removeprefix("pizza-")] += process.memory_info().rss
+                break
+        else:
+            found[Path(words[0]).name if words else process.name()] += process.memory_info().rss
+    return {name: f"{size >> 20} MB" for name, size in sorted(found.items())}
+
+
+class Load:
+    """Places orders, approves each at once, and waits for its end; so many at a time."""
+
+    def __init__(self, session: aiohttp.ClientSession, at_once: int) -> None:
+        self._session, self._gate = session, asyncio.Semaphore(at_once)
+        self.ends: Counter[str] = Counter()
+
+    async def run(self, orders: int) -> None:
+        """Drive so many orders to their end."""
+        await asyncio.gather(*(self._gated() for _ in range(orders)))
+
+    async def _gated(self) -> None:
+        async with self._gate:
+            try:
+                self.ends[await asyncio.wait_for(self._one(), ORDER_SECONDS)] += 1
+            except (TimeoutError, aiohttp.ClientError) as error:
+                self.ends[type(error).__name__] += 1
+
+    async def _one(self) -> str:
+        order_id = f"g-{uuid4().hex[:12]}"
+        order = {"order_id": order_id, "pizza_type": "pepperoni", "size": "large", "customer": CUSTOMER}
+        await self._until_taken("/start-order", order)
+        await self._until_taken("/validate-pizza", {"order_id": order_id, "approved": True})
+        status = ""
+        while status not in ENDED:
+            await asyncio.sleep(0.2)
+            async with self._session.get(f"{ORDERS}/order/{order_id}") as reply:
+                status = (await reply.json())["status"] if reply.status == 200 else ""
+        return status
+
+    async def _until_taken(self, path: str, content: dict[str, object]) -> None:
+        while True:
+            async with self._session.post(WORKFLOW + path, json=content) as reply:
+                if reply.status == 200:
+                    return
+            await asyncio.sleep(1)
+
+
+async def drive(shop: Shop, state_dir: Path, orders: int, at_once: int, every: int, rest: float) -> None:
+    """Drive the orders and measure now and then; then rest until all has gone that goes by itself."""
+    began, done = time.monotonic(), 0
+    tell(measure(shop, state_dir), "before")
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        driving = Load(session, at_once)
+        while done < orders:
+            part = min(every, orders - done)
+            await driving.run(part)
+            done += part
+            rate = done / (time.monotonic() - began)
+            tell(measure(shop, state_dir), f"after {done} orders, {rate:.1f} a second: {dict(driving.ends)}")
+    await asyncio.sleep(rest)
+    tell(measure(shop, state_dir), f"{rest:.0f} s after the last")
+
+
+def tell(row: dict[str, str], title: str) -> None:
+    """Print one measurement."""
+    click.echo(f"\n{title}")
+    for start in range(0, len(row), 6):
+        click.echo("  " + "   ".join(f"{name}: {value}" for name, value in list(row.items())[start : start + 6]))
+
+
+@click.command()
+@click.option("--orders", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--at-once", default=32, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--every", default=1_000, show_default=True, type=click.IntRange(1), help="Orders between two measurements."
+)
+@click.option("--retention", default=15.0, show_default=True, type=click.FloatRange(1), help="Seconds.")
+def main(orders: int, at_once: int, every: int, retention: float) -> None:
+    """Open the shop at pace 0 in a directory of its own, drive ORDERS through it, and print what grows."""
+    project = Project.read(Path(__file__).parents[2] / "dapr.yaml")
+    preflight.require(project)
+    dapr = provide(Settings.from_env().cache_dir, Console(stderr=True), Closing())
+    env = {"PIZZASHOP_PACE": "0", "PIZZASHOP_RETENTION": str(retention), "PIZZASHOP_LOG_LEVEL": "warning"}
+    with tempfile.TemporaryDirectory() as name:
+        state_dir = Path(name)
+        with Shop(state_dir, project, dapr, env=env) as shop:
+            shop.open()
+            asyncio.run(drive(shop, state_dir, orders, at_once, every, 4 * retention + 70))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Told to stop, a role hands over what it is at; another takes it up where it stood."""
+
+from collections.abc import Iterator
+
+import pytest
+from separate import Separate
+from shop_client import ShopClient, eventually, stages, told_on_topic
+
+from pizzashop.domain.order import WAY
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+from pizzashop.roles import ROLES
+
+EXIT_SECONDS = 10
+IN_THE_MIDST = {
+    "order": "cooking_making_dough",
+    "storefront": "processing",
+    "kitchen": "cooking_making_dough",
+    "delivery": "delivery_on_the_way",
+    "workflow": "cooking_making_dough",
+}
+
+
+@pytest.fixture(scope="module")
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
+    made = Separate(tmp_path_factory.mktemp("graceful"), project, dapr, {"PIZZASHOP_PACE": "0.3"})
+    with made.running() as running:
+        yield running
+
+
+@pytest.mark.parametrize("role", [role.name for role in ROLES])
+def test_a_role_told_to_stop_hands_over(separate: Separate, client: ShopClient, role: str) -> None:
+    order_id = client.placed()
+    client.decide(order_id, approved=True)
+    client.until(order_id, IN_THE_MIDST[role])
+    separate.tell_to_stop(role)
+    eventually(lambda: not separate.runs(role), seconds=EXIT_SECONDS)
+    separate.start(role)
+    assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+    assert max(told_on_topic(order_id).values()) == 1
