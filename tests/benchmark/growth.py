@@ -50,7 +50,8 @@ def measure(shop: Shop, state_dir: Path) -> dict[str, str]:
                 keys[kind_of(key)] += 1
                 sizes[kind_of(key)] += server.memory_usage(key) or 0
         row = {kind: f"{keys[kind]} ({sizes[kind] // 1024} kB)" for kind in keys}
-        row["stream"] = f"{server.xlen('orders') if server.exists('orders') else 0} events"
+        stream = server.memory_usage("orders") or 0
+        row["stream"] = f"{server.xlen('orders')} events ({stream >> 20} MB)"
         row["valkey memory"] = f"{server.info('memory')['used_memory'] >> 20} MB"
     for name in ("valkey", "scheduler"):
         files = [each for each in (state_dir / name).rglob("*") if each.is_file()]
@@ -154,7 +155,7 @@ def tell(row: dict[str, str], title: str) -> None:
 @click.option(
     "--every", default=1_000, show_default=True, type=click.IntRange(1), help="Orders between two measurements."
 )
-@click.option("--retention", default=15.0, show_default=True, type=click.FloatRange(1), help="Seconds.")
+@click.option("--retention", default=10.0, show_default=True, type=click.FloatRange(1), help="Seconds.")
 def main(orders: int, at_once: int, every: int, retention: float) -> None:
     """Open the shop at pace 0 in a directory of its own, drive ORDERS through it, and print what grows."""
     project = Project.read(Path(__file__).parents[2] / "dapr.yaml")
@@ -165,7 +166,7 @@ def main(orders: int, at_once: int, every: int, retention: float) -> None:
         state_dir = Path(name)
         with Shop(state_dir, project, dapr, env=env) as shop:
             shop.open()
-            asyncio.run(drive(shop, state_dir, orders, at_once, every, 4 * retention + 70))
+            asyncio.run(drive(shop, state_dir, orders, at_once, every, 4 * retention + 10))
 
 
 if __name__ == "__main__":
