@@ -9,7 +9,7 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
-from pizzashop.order import commands, events, expired, steering, unsettled
+from pizzashop.order import commands, events, expired, steering, unsettled, waiting
 from pizzashop.order import views as order
 from pizzashop.order.aside import Aside
 from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
@@ -31,6 +31,7 @@ BLUEPRINTS = {
         commands.blueprint,
         unsettled.blueprint,
         steering.blueprint,
+        waiting.blueprint,
         expired.blueprint,
         events.blueprint,
     ),
@@ -73,11 +74,12 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
             "listing": Listing(records),
             "inbox": Inbox(records, aside),
             "aside": aside,
+            "clock": parts.clock,
             "housekeeping": Housekeeping(records, settings.retention, parts.clock),
         }
     if role is WORKFLOW:
         assert parts.engine is not None
-        return {"office": Office(parts.sidecar, parts.engine, settings.max_remakes)}
+        return {"office": Office(parts.sidecar, parts.engine, settings)}
     return {"means": Means(parts.sidecar, parts.gate, settings.pace, settings.fail)}
 
 

@@ -76,7 +76,7 @@ class Running:
             self._engine = DaprEngine(grpc_port)
             self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace))
             self._worker.start()
-            self._sweep = Sweep(sidecar, Office(sidecar, self._engine, self._settings.max_remakes))
+            self._sweep = Sweep(sidecar, Office(sidecar, self._engine, self._settings))
             self._sweep.start()
             self._housekeeping = Housekeeping(sidecar, self._engine, self._settings.retention)
             self._housekeeping.start()

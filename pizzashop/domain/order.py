@@ -63,6 +63,8 @@ PENDING_VALIDATION = "pending_validation"
 DELIVERED = "delivered"
 FAILED = "failed"
 CANCELLED = "cancelled"
+OVERDUE = "overdue"
+"""No status of an order: what its history says when the decision on it is late."""
 
 FINAL = frozenset({DELIVERED, FAILED, CANCELLED})
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry, insert
-from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, FINAL, RANK
+from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, FINAL, OVERDUE, PENDING_VALIDATION, RANK
 
 Content = dict[str, Any]
 
@@ -74,11 +74,19 @@ class Record(BaseModel):
         """Whether a workflow is, or will be, at work on it."""
         return self.wanted and not self.final
 
+    @property
+    def overdue(self) -> bool:
+        """Whether its decision is late, and still missing."""
+        waits = self.status == PENDING_VALIDATION and not self.closed and self.decision_of(self.attempt) is None
+        return waits and any(e.status == OVERDUE and e.attempt == self.attempt for e in self.history)
+
     def view(self) -> Content:
         """The order as anyone may read it: its fields, and what has become of it."""
         view = {**self.order, "status": self.status, "attempt": self.attempt, "paused": self.paused}
         if self.error is not None:
             view["error"] = self.error
+        if self.overdue:
+            view["overdue"] = True
         history = [entry.model_dump(exclude_none=True) for entry in self.history]
         return {**view, "version": self.version, "history": history}
 
@@ -160,14 +168,6 @@ class Record(BaseModel):
         self.paused, self.cancelling, self.lease, self.ended = False, None, None, at
         return True
 
-    def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
-        self.require_open(word)
-        if self.paused == paused:
-            return False
-        self.paused = paused
-        self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
-        return True
-
     def require_open(self, done: str) -> None:
         """Raise Conflict, which says what it is instead, where nothing can be `done` to it any more."""
         if self.closed:
@@ -175,6 +175,14 @@ class Record(BaseModel):
             raise Conflict(f"The order is {word}: it cannot be {done} any more")
         if not self.wanted:
             raise Conflict("The order has not been started: send it to /start-order")
+
+    def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
+        self.require_open(word)
+        if self.paused == paused:
+            return False
+        self.paused = paused
+        self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
+        return True
 
     def _knows(self, entry: Entry) -> bool:
         return entry.status not in RANK or any(

@@ -27,6 +27,7 @@ _WORDS = {
     "remake": "sent back to be made again",
     "paused": "paused",
     "resumed": "resumed",
+    "overdue": "waiting too long for the manager",
 }
 
 

@@ -67,6 +67,21 @@ class Activities:
             return {"approved": standing == "approved", "remake": standing == "remake"}
         return {"approved": decision["approved"], "remake": decision["remake"]}
 
+    async def remind_manager(self, _: WorkflowActivityContext, waiting: dict[str, Any]) -> dict[str, Any]:
+        """Say that the decision is late; answers what stands: it, the order's failure, or how long to wait."""
+        order = waiting["order"]
+        patience = {
+            "attempt": order["attempt"],
+            "uid": order.get("uid"),
+            "reminder": waiting["reminder"],
+            "deadline": waiting["deadline"],
+            "history": order.get("history", []),
+        }
+        try:
+            return await self._ask_order(order, "waiting", patience)
+        except NotFound:
+            return {"failed": "the order was deleted"}
+
     async def deliver_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the pizza delivered, and write so to the record before the workflow ends."""
         delivered = await self._do(DELIVER_STEP, DELIVERY, "/deliver", order)
@@ -100,6 +115,7 @@ class Activities:
             self.cook_pizza,
             self.validate_pizza,
             self.record_decision,
+            self.remind_manager,
             self.deliver_pizza,
             self.end_order,
         ]

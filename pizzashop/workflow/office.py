@@ -6,6 +6,7 @@ from pizzashop.domain.errors import NotFound
 from pizzashop.domain.order import CANCELLED, FINAL
 from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
 from pizzashop.roles import ORDER
+from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
@@ -16,15 +17,14 @@ Summary = dict[str, Any]
 class Office:
     """Every command is written to the record first; told to the engine again, it does no harm."""
 
-    def __init__(self, sidecar: Sidecar, engine: Engine, max_remakes: int) -> None:
-        self._sidecar, self._engine, self._max_remakes = sidecar, engine, max_remakes
+    def __init__(self, sidecar: Sidecar, engine: Engine, settings: Settings) -> None:
+        self._sidecar, self._engine, self._settings = sidecar, engine, settings
 
     def start(self, order_id: str, order: dict[str, Any]) -> None:
         """Accept the order and schedule its workflow, unless that has begun already."""
         record = self._ask(order_id, "accept", order)
         if record["start"]:
-            plan = {"order": {**order, "attempt": 1, "uid": record["uid"]}, "max_remakes": self._max_remakes}
-            self._engine.schedule(order_id, plan)
+            self._engine.schedule(order_id, self._plan({**order, "attempt": 1, "uid": record["uid"]}))
 
     def decide(self, decision: Decision) -> None:
         """Record the manager's decision, then wake the workflow with it."""
@@ -68,6 +68,15 @@ class Office:
             wait_for_turn(self._sidecar, asked.order_id)
             self._engine.terminate(asked.order_id)
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
+
+    def _plan(self, order: dict[str, Any]) -> dict[str, Any]:
+        # What is set holds for an order from its start to its end: the story is told again and again by it.
+        return {
+            "order": order,
+            "max_remakes": self._settings.max_remakes,
+            "reminder": self._settings.validation_reminder,
+            "deadline": self._settings.validation_deadline,
+        }
 
     def _command(self, word: str, asked: OrderRef) -> Summary:
         return self._ask(asked.order_id, word, asked.model_dump(exclude_none=True))

@@ -289,7 +289,7 @@ class TestCrash:
     def test_the_sweep_starts_nothing_that_was_purged(self, shop: FakeShop) -> None:
         deliver(shop)
         shop.keep_house(days=7.1)
-        Sweep(shop.sidecar, Office(shop.sidecar, shop.engine, 2)).once()
+        Sweep(shop.sidecar, Office(shop.sidecar, shop.engine, shop.settings)).once()
         assert shop.engine.scheduled == ["123"]
 
 

@@ -3,11 +3,14 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.pizza_workflow import DECIDED, Story, pizza_workflow
+
+NOON = datetime(2026, 11, 23, 12)
 
 
 class Call(NamedTuple):
@@ -18,21 +21,23 @@ class Call(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """The story waits for an external event."""
+    """The story waits for an external event, until the engine's clock says so (None: without end)."""
 
     event: str
+    until: datetime | None = None
 
 
 class FakeContext:
     """What the story is given in place of the engine's context."""
 
     is_replaying = False
+    current_utc_datetime = NOON
 
     def call_activity(self, activity: str, *, input: Any = None) -> Call:
         return Call(activity, copied(input))
 
-    def wait_for_external_event(self, name: str) -> Wait:
-        return Wait(name)
+    def wait_for_external_event(self, name: str, *, timeout: datetime | None = None) -> Wait:
+        return Wait(name, timeout)
 
 
 @dataclass
@@ -112,13 +117,22 @@ class FakeEngine:
             except StopIteration as end:
                 instance.status, instance.result = "COMPLETED", copied(end.value)
 
+    def time_out(self, order_id: str = "123") -> None:
+        """Let the time run out that the order's workflow waits for, and go on as far as it goes."""
+        instance = self.instances[order_id]
+        assert isinstance(instance.waits_for, Wait)
+        assert instance.waits_for.until is not None, "it waits without end"
+        instance.waits_for = instance.story.throw(TimeoutError())
+        self.work(order_id)
+
     def _outcome(self, instance: Instance) -> Any:
         waits_for = instance.waits_for
         if isinstance(waits_for, Call):
             self.called.append(waits_for.activity)
             activity = self._activities[waits_for.activity]
             return copied(asyncio.run(activity(None, waits_for.content)))  # type: ignore[arg-type]
-        assert waits_for == Wait(DECIDED)
+        assert isinstance(waits_for, Wait)
+        assert waits_for.event == DECIDED
         return instance.events.pop(0)
 
     def _known(self, order_id: str) -> Instance:

@@ -5,28 +5,31 @@ from typing import Any
 
 import pytest
 from dapr.ext.workflow._durabletask.task import TaskFailedError, pb
-from fakes.engine import Call, FakeContext, Wait
+from fakes.engine import NOON, Call, FakeContext, Wait
 
 from pizzashop.workflow.pizza_workflow import pizza_workflow
 
 ORDER = {"order_id": "123", "attempt": 1, "uid": "uid-1"}
 APPROVED = {"approved": True, "recorded": True}
 REJECTED = {"approved": False, "recorded": True}
+LATE = TimeoutError()
 REMAKE = {"approved": False, "remake": True, "recorded": True}
 
+Answer = dict[str, Any]
 Answers = dict[str, Callable[[Any], Any]]
 
 
 class Told:
     """What became of a story: its result, and what it asked for on the way."""
 
-    def __init__(self, *events: Any, **answers: Callable[[Any], Any]) -> None:
+    def __init__(self, *events: Any, plan: Answer | None = None, **answers: Callable[[Any], Any]) -> None:
         self.calls: list[Call] = []
+        self.waits: list[Wait] = []
         self._events, self._answers = list(events), {**GOOD_ANSWERS, **answers}
-        story = pizza_workflow(FakeContext(), {"order": ORDER, "max_remakes": 2})  # type: ignore[arg-type]
+        story = pizza_workflow(FakeContext(), {"order": ORDER, "max_remakes": 2, **(plan or {})})  # type: ignore[arg-type]
         asked = next(story)
         try:
-            while not (isinstance(asked, Wait) and not self._events):
+            while not (self._waits(asked) and not self._events):
                 outcome = self._outcome(asked)
                 asked = story.throw(outcome) if isinstance(outcome, Exception) else story.send(outcome)
         except StopIteration as end:
@@ -38,6 +41,16 @@ class Told:
     @property
     def activities(self) -> list[str]:
         return [call.activity for call in self.calls]
+
+    @property
+    def seconds(self) -> list[float | None]:
+        """How long each wait for the manager was to last."""
+        return [wait.until and (wait.until - NOON).total_seconds() for wait in self.waits]
+
+    def _waits(self, asked: Call | Wait) -> bool:
+        if isinstance(asked, Wait):
+            self.waits.append(asked)
+        return isinstance(asked, Wait)
 
     def _outcome(self, asked: Call | Wait) -> Any:
         if isinstance(asked, Wait):
@@ -154,3 +167,55 @@ def test_a_decision_raised_in_the_engine_is_recorded() -> None:
 def test_the_record_has_the_last_word_on_it() -> None:
     told = Told({"approved": True}, record_decision=lambda _: {"approved": False, "remake": False})
     assert told.result["error"] == "Pizza validation failed - need to remake"
+
+
+PATIENCE = {"reminder": 300.0, "deadline": None}
+
+
+def answering(*said: Answer) -> Callable[[Any], Any]:
+    rest = list(said)
+    return lambda _: rest.pop(0)
+
+
+class TestLate:
+    def test_an_order_in_flight_from_before_there_were_reminders_waits_without_end(self) -> None:
+        assert Told().seconds == [None]
+
+    @pytest.mark.parametrize(
+        ("reminder", "deadline", "first"),
+        [(None, None, None), (300.0, None, 300), (None, 60.0, 60), (300.0, 60.0, 60), (60.0, 300.0, 60)],
+    )
+    def test_it_waits_until_something_is_due(self, reminder: float, deadline: float, first: float) -> None:
+        assert Told(plan={"reminder": reminder, "deadline": deadline}).seconds == [first]
+
+    def test_the_record_says_how_long_to_wait_next(self) -> None:
+        remind = answering({"seconds": 12.5}, {"seconds": None})
+        told = Told(LATE, LATE, plan=PATIENCE, remind_manager=remind)
+        assert told.seconds == [300, 12.5, None]
+        assert [call.content for call in told.calls if call.activity == "remind_manager"] == [
+            {"order": {**ORDER, "status": "pending_validation"}, **PATIENCE}
+        ] * 2
+
+    def test_a_decision_after_it_was_overdue_counts(self) -> None:
+        told = Told(LATE, APPROVED, plan=PATIENCE, remind_manager=answering({"seconds": 600}))
+        assert told.activities[-2:] == ["remind_manager", "deliver_pizza"]
+        assert told.result["status"] == "completed"
+
+    def test_a_decision_that_stands_already_counts(self) -> None:
+        stands = {"decision": {"approved": False, "remake": True}, "failed": None, "seconds": None}
+        told = Told(LATE, {**REMAKE, "attempt": 1}, plan=PATIENCE, remind_manager=answering(stands))
+        assert told.activities.count("cook_pizza") == 2
+        assert told.result == "waits", "its event, that came later, does not decide on the next pizza"
+
+    def test_too_late_fails_the_order(self) -> None:
+        told = Told(LATE, plan={"deadline": 9.0}, remind_manager=answering({"failed": "too late"}))
+        assert told.activities[-2:] == ["remind_manager", "end_order"]
+        assert told.result["error"] == "too late"
+
+    def test_a_remade_pizza_is_waited_for_anew(self) -> None:
+        told = Told(REMAKE, plan=PATIENCE)
+        assert told.seconds == [300, 300]
+
+    def test_a_good_order_that_is_decided_in_time_takes_four_activities(self) -> None:
+        told = Told(APPROVED, plan={"reminder": 300.0, "deadline": 600.0})
+        assert told.activities == ["order_pizza", "cook_pizza", "validate_pizza", "deliver_pizza"]

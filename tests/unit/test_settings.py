@@ -8,12 +8,13 @@ from pizzashop.domain.errors import BadSettings
 from pizzashop.settings import Settings, is_loopback
 
 Set = Callable[..., None]
+WAITING = ("VALIDATION_REMINDER", "VALIDATION_DEADLINE")
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
     """An environment with nothing of the shop's in it, and the means to set what is needed."""
-    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION"):
+    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION", *WAITING):
         monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
 
     def put(**variables: str) -> None:
@@ -59,6 +60,20 @@ def test_a_retention_is_a_duration(environment: Set, said: str, seconds: float) 
 def test_bad_retentions(environment: Set, said: str) -> None:
     environment(PIZZASHOP_RETENTION=said)
     with pytest.raises(BadSettings, match="PIZZASHOP_RETENTION"):
+        Settings.from_env()
+
+
+def test_the_manager_is_reminded_after_five_minutes_and_there_is_no_deadline(environment: Set) -> None:
+    assert (Settings.from_env().validation_reminder, Settings.from_env().validation_deadline) == (300, None)
+    environment(PIZZASHOP_VALIDATION_REMINDER="0.3", PIZZASHOP_VALIDATION_DEADLINE="2h")
+    assert (Settings.from_env().validation_reminder, Settings.from_env().validation_deadline) == (0.3, 7200)
+
+
+@pytest.mark.parametrize("name", WAITING)
+@pytest.mark.parametrize("said", ["0", "-1", "soon", "inf", "nan", "400d"])
+def test_bad_waiting_times(environment: Set, name: str, said: str) -> None:
+    environment(**{f"PIZZASHOP_{name}": said})
+    with pytest.raises(BadSettings, match=name):
         Settings.from_env()
 
 

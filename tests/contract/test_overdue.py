@@ -1,0 +1,76 @@
+"""A decision that is missing: the order becomes overdue, and fails where a deadline is set."""
+
+from datetime import timedelta
+
+import pytest
+from fakes.problems import assert_problem
+from fakes.shop import FakeShop, Post
+from flask.testing import FlaskClient
+
+
+@pytest.fixture
+def waiting(shop: FakeShop) -> FakeShop:
+    """A shop with an order before the manager, at most a deadline of a minute."""
+    shop.place_and_work()
+    return shop
+
+
+class TestOverdue:
+    def test_after_the_reminder(self, waiting: FakeShop) -> None:
+        assert "overdue" not in waiting.record()
+        waiting.ahead = timedelta(seconds=301)
+        waiting.engine.time_out()
+        record = waiting.record()
+        assert (record["overdue"], record["status"]) == (True, "pending_validation")
+        last = record["history"][-1]
+        assert (last["kind"], last["status"], last["by"]) == ("action", "overdue", "the clock")
+
+    def test_a_time_out_too_early_changes_nothing(self, waiting: FakeShop) -> None:
+        before = waiting.record()
+        waiting.engine.time_out()
+        assert waiting.record() == before
+
+    def test_a_decision_ends_it(self, waiting: FakeShop) -> None:
+        waiting.ahead = timedelta(seconds=301)
+        waiting.engine.time_out()
+        waiting.decide(approved=True)
+        record = waiting.record()
+        assert (record["status"], "overdue" in record) == ("delivered", False)
+        assert "overdue" in waiting.history()
+
+
+class TestDeadline:
+    @pytest.fixture
+    def shop(self) -> FakeShop:
+        return FakeShop(validation_deadline=60)
+
+    def test_it_fails_the_order(self, waiting: FakeShop, post: Post) -> None:
+        waiting.ahead = timedelta(seconds=61)
+        waiting.engine.time_out()
+        error = "Pizza validation failed - no decision within 60 s"
+        assert (waiting.record()["status"], waiting.record()["error"]) == ("failed", error)
+        assert waiting.engine.instances["123"].result == {"order_id": "123", "status": "failed", "error": error}
+        assert_problem(post("/validate-pizza", approved=True), 409)
+
+    def test_not_after_a_decision_of_which_the_engine_does_not_know_yet(self, waiting: FakeShop, post: Post) -> None:
+        waiting.ahead = timedelta(seconds=61)
+        assert post("/validate-pizza", approved=True).status_code == 200
+        waiting.engine.instances["123"].events.clear()
+        waiting.engine.time_out()
+        assert waiting.record()["status"] == "delivered"
+
+    def test_not_while_it_is_paused(self, waiting: FakeShop, post: Post) -> None:
+        post("/pause-order")
+        waiting.ahead = timedelta(hours=1)
+        waiting.engine.resume("123")
+        waiting.engine.time_out()
+        assert waiting.record()["status"] == "pending_validation"
+
+
+def test_the_route_is_for_an_order_that_is_there(order: FlaskClient, waiting: FakeShop) -> None:
+    assert_problem(order.post("/order/none/waiting", json={"attempt": 1}), 404)
+    assert_problem(order.post("/order/123/waiting", json={"attempt": 1, "uid": "another"}), 404)
+    assert_problem(order.post("/order/123/waiting", json={"attempt": 0}), 400)
+    standing = order.post("/order/123/waiting", json={"attempt": 1}).json
+    assert standing == {"decision": None, "failed": None, "seconds": None}
+    assert waiting.record()["status"] == "pending_validation"
