@@ -47,6 +47,5 @@ def expired() -> ResponseReturnValue:
 @blueprint.post("/purged")
 def purged() -> ResponseReturnValue:
     """Note that the engine keeps nothing of these orders any more."""
-    for each in Purged.parse(read_json_inside()).orders:
-        housekeeping().purged(each.order_id, each.uid)
+    housekeeping().purged([(each.order_id, each.uid) for each in Purged.parse(read_json_inside()).orders])
     return jsonify(success=True)

@@ -6,6 +6,7 @@ open keeps its page of the index, and stops nobody from going on to the next.
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,9 @@ from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.domain.retention import due, grace, is_young
 from pizzashop.order.records import Records
+
+AT_ONCE = 8
+"""Records seen to at a time: a page is to be done well within the time that an answer may take."""
 
 Clock = Callable[[], datetime]
 Ended = dict[str, str]
@@ -40,7 +44,9 @@ class Housekeeping:
             self._forget_missing(now)
             return [], None
         standing = self._standing_in(number)
-        left = [each for each in standing if not self._removed(*each, now)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            gone = list(pool.map(lambda each: self._removed(each[0], each[1], now), standing))
+        left = [each for each, is_gone in zip(standing, gone, strict=True) if not is_gone]
         if not left:
             self._records.pages.discard(number, now, grace(self._retention))
         ended = [
@@ -53,9 +59,12 @@ class Housekeeping:
             return ended, None
         return ended, number
 
-    def purged(self, order_id: str, uid: str) -> None:
-        """The engine keeps nothing of the order's workflow any more."""
+    def purged(self, orders: list[tuple[str, str]]) -> None:
+        """The engine keeps nothing any more of the workflows of these orders (id and uid)."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda each: self._mark_purged(each[0], each[1]), orders))
 
+    def _mark_purged(self, order_id: str, uid: str) -> None:
         def mark(record: Record) -> None:
             record.purged = record.purged or record.uid == uid
 

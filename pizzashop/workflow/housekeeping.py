@@ -1,6 +1,7 @@
 """Housekeeping: what the engine keeps of an order goes when the order has ended for long enough."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pizzashop.domain.errors import Conflict, Unavailable
@@ -11,6 +12,8 @@ from pizzashop.workflow.engine import Engine
 
 SHARE = 20
 """So often in one retention a round is made."""
+AT_ONCE = 8
+"""Workflows purged at a time: one by one, a busy engine would let them end faster than they go."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3600.0
 
 Ended = dict[str, Any]
@@ -39,7 +42,9 @@ class Housekeeping:
         after: int | None = -1
         while after is not None and not self._beat.stopping.is_set():
             found = self._sidecar.invoke(ORDER, "POST", "/expired", {"after": after})
-            purged = [each for each in found["orders"] if self._purge(each["order_id"])]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                gone = list(pool.map(lambda each: self._purge(each["order_id"]), found["orders"]))
+            purged = [each for each, is_gone in zip(found["orders"], gone, strict=True) if is_gone]
             if purged:
                 self._sidecar.invoke(ORDER, "POST", "/purged", {"orders": purged})
                 log.info("purged %d finished workflows", len(purged))
