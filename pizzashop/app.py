@@ -9,6 +9,7 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
+from pizzashop.openapi import routes as openapi
 from pizzashop.order import commands, events, expired, steering, unsettled, waiting
 from pizzashop.order import views as order
 from pizzashop.order.aside import Aside
@@ -62,6 +63,7 @@ def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
     app.extensions.update(_extensions(role, settings, parts))
     problems.register(app)
     _answer_health(app, role, parts)
+    openapi.register(app, role)
     _check_host(app, settings)
     return app
 
@@ -86,6 +88,7 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
 def _answer_health(app: Flask, role: Role, parts: Parts) -> None:
     @app.get("/healthz")
     def health() -> ResponseReturnValue:
+        """Whether this process serves the role, and is not about to stop."""
         if parts.gate.stopping.is_set():
             raise Unavailable("This process is stopping")
         return jsonify(status="ok", role=role.name)

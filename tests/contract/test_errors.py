@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
+from fakes.bodies import BAD_BODIES
 from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from hypothesis import HealthCheck, given, settings
@@ -52,27 +53,6 @@ def test_another_type_is_refused_before_it_is_parsed(shop: FakeShop, route: Rout
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/cloudevents+json"])
 def test_json_goes_by_several_names(shop: FakeShop, route: Route, content_type: str) -> None:
     assert_problem(send(shop, route, b"{not json", content_type), 400)
-
-
-BAD_BODIES = {
-    "empty": b"",
-    "not json": b"{'order_id': '1'}",
-    "cut off": b'{"order_id": "1"',
-    "two": b"{} {}",
-    "comma": b'{"order_id": "1",}',
-    "not utf-8": b'{"order_id": "\xff"}',
-    "utf-16": '{"order_id": "1"}'.encode("utf-16"),
-    "NaN": b'{"order_id": "1", "x": NaN}',
-    "Infinity": b'{"order_id": "1", "x": -Infinity}',
-    "number too large": b'{"order_id": "1", "x": 1e999}',
-    "number too small": b'{"order_id": "1", "x": [[-1e999]]}',
-    "integer too long": b'{"order_id": "1", "x": ' + b"9" * 5000 + b"}",
-    "lone surrogate": b'{"order_id": "1", "x": "\\ud800"}',
-    "lone surrogate in a name": b'{"order_id": "1", "\\udfff": 1}',
-    "control character": b'{"order_id": "1", "x": "\x01"}',
-    "too deep": b'{"order_id": "1", "x": ' + b"[" * 32 + b"]" * 32 + b"}",
-    "far too deep": b"[" * 30_000 + b"]" * 30_000,
-}
 
 
 @every_route

@@ -1,0 +1,149 @@
+"""What the routes answer, as models; an answer may have more than is named here."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, RootModel
+
+from pizzashop.domain.history import Entry
+from pizzashop.order.expired import Ended
+
+Took = Literal["SUCCESS", "RETRY", "DROP"]
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it; `error` repeats `detail`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    errors: list["Fault"] | None = None
+
+
+class Fault(BaseModel):
+    """A field that is wrong, and why."""
+
+    field: str
+    message: str
+
+
+class Health(BaseModel):
+    """The process serves this role."""
+
+    status: Literal["ok"]
+    role: str
+
+
+class Document(BaseModel):
+    """This document."""
+
+    openapi: str
+
+
+class Done(BaseModel):
+    """It is so now."""
+
+    success: Literal[True]
+
+
+class OrderView(BaseModel):
+    """An order's fields, and what has become of it."""
+
+    order_id: str
+    pizza_type: str
+    size: str
+    status: str
+    attempt: int
+    paused: bool
+    error: str | None = None
+    version: int
+    history: list[Entry]
+
+
+class OrderPage(BaseModel):
+    """Orders, newest first; `next` is the `after` of the next page, if there is one."""
+
+    orders: list[OrderView]
+    next: str | None
+
+
+class CloudEvent(BaseModel):
+    """An event of the topic `orders`: `data` is the order with a new status, as an object or as a JSON string."""
+
+    data: Any = None
+
+
+class Entries(BaseModel):
+    """Several events at once, in Dapr's envelope."""
+
+    entries: list["BulkEntry"]
+
+
+class BulkEntry(BaseModel):
+    """One of them."""
+
+    entryId: str
+    event: CloudEvent
+
+
+class Delivery(RootModel[Entries | CloudEvent]):
+    """What Dapr delivers from the topic."""
+
+
+class Taken(BaseModel):
+    """What became of an event."""
+
+    success: bool
+    status: Took
+
+
+class TakenEach(BaseModel):
+    """What became of each event."""
+
+    statuses: list["TakenEntry"]
+
+
+class TakenEntry(BaseModel):
+    """What became of one of them."""
+
+    entryId: Any
+    status: Took
+
+
+class Taking(RootModel[TakenEach | Taken]):
+    """What became of what was delivered."""
+
+
+class Summary(BaseModel):
+    """Where an order stands."""
+
+    order_id: str | None
+    uid: str
+    status: str
+    attempt: int
+    paused: bool
+    error: str | None
+    wanted: bool
+    cancelling: bool
+
+
+class Unsettled(BaseModel):
+    """The open orders that role `workflow` has to see to."""
+
+    orders: list["UnsettledOrder"]
+
+
+class UnsettledOrder(BaseModel):
+    """One of them, and what it needs."""
+
+    order_id: str
+    attempt: int
+    need: str
+
+
+class Due(BaseModel):
+    """Whose workflow has been kept long enough, and the page of the index to go on after."""
+
+    orders: list[Ended]
+    next: int | None

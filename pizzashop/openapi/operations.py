@@ -1,0 +1,81 @@
+"""Every operation of every role. A test holds it against the routes."""
+
+from pizzashop.domain import claims, requests
+from pizzashop.domain.steering import Steer, Turn
+from pizzashop.domain.waiting import Patience, Standing
+from pizzashop.openapi import answers, of_events, of_workflow
+from pizzashop.openapi.operation import Operation
+from pizzashop.order import aside, commands, events, expired, listing
+from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
+
+MISSING, CONTRADICTS = 404, 409
+
+_EVERY_ROLE = (
+    Operation("GET", "/healthz", answers.Health),
+    Operation("GET", "/openapi.json", answers.Document),
+)
+
+_RECORDS = (
+    Operation("POST", "/order", answers.Done, requests.NewOrder, refuses=(CONTRADICTS,)),
+    Operation("GET", "/order/{order_id}", answers.OrderView, refuses=(MISSING,)),
+    Operation("DELETE", "/order/{order_id}", answers.Done, refuses=(CONTRADICTS,)),
+    Operation("GET", "/orders", answers.OrderPage, query=listing.Query),
+    Operation("POST", "/orders-sub", answers.Taking, answers.Delivery),
+)
+
+_KEPT = (
+    Operation("GET", "/events", of_events.EventPage, query=aside.Query, internal=True),
+    Operation("GET", "/events/{event_id}", of_events.KeptEvent, refuses=(MISSING,), internal=True),
+    Operation("DELETE", "/events/{event_id}", answers.Done, internal=True),
+    Operation(
+        "POST", "/events/{event_id}/replay", of_events.Replayed, events.Replay, refuses=(MISSING,), internal=True
+    ),
+    Operation("POST", "/events/replay", of_events.ReplayedPage, aside.Query, internal=True),
+)
+
+_COMMANDS = tuple(
+    Operation("POST", f"/order/{{order_id}}/{word}", answer, body, refuses=(MISSING, CONTRADICTS), internal=True)
+    for word, body, answer in (
+        ("accept", requests.NewOrder, answers.Summary),
+        ("claim", claims.Claim, claims.Answer),
+        ("decide", commands.Decided, answers.Summary),
+        ("steer", Steer, Turn),
+        ("pause", requests.OrderRef, answers.Summary),
+        ("resume", requests.OrderRef, answers.Summary),
+        ("cancel", requests.OrderRef, answers.Summary),
+        ("waiting", Patience, Standing),
+        ("end", commands.End, answers.Summary),
+    )
+)
+
+_FOR_THE_WORKFLOW = (
+    Operation("GET", "/order/{order_id}/summary", answers.Summary, refuses=(MISSING,), internal=True),
+    Operation("GET", "/unsettled", answers.Unsettled, internal=True),
+    Operation("POST", "/expired", answers.Due, expired.After, internal=True),
+    Operation("POST", "/purged", answers.Done, expired.Purged, internal=True),
+)
+
+_STEERING = tuple(
+    Operation("POST", f"/{word}-order", of_workflow.Steered, requests.OrderRef, refuses=(MISSING, CONTRADICTS))
+    for word in ("pause", "resume", "cancel")
+)
+
+_WORKFLOW = (
+    Operation("POST", "/start-order", of_workflow.Started, requests.NewOrder, refuses=(CONTRADICTS,)),
+    Operation("POST", "/validate-pizza", of_workflow.Decided, requests.Decision, refuses=(MISSING, CONTRADICTS)),
+    Operation("GET", "/get-status/{order_id}", of_workflow.RuntimeStatus, refuses=(MISSING,)),
+    *_STEERING,
+)
+
+
+def _step(path: str) -> Operation:
+    return Operation("POST", path, of_workflow.StepDone, requests.StepOrder, refuses=(CONTRADICTS,))
+
+
+OPERATIONS: dict[Role, tuple[Operation, ...]] = {
+    ORDER: (*_EVERY_ROLE, *_RECORDS, *_COMMANDS, *_FOR_THE_WORKFLOW, *_KEPT),
+    STOREFRONT: (*_EVERY_ROLE, _step("/order")),
+    KITCHEN: (*_EVERY_ROLE, _step("/cook")),
+    DELIVERY: (*_EVERY_ROLE, _step("/deliver")),
+    WORKFLOW: (*_EVERY_ROLE, *_WORKFLOW),
+}

@@ -1,0 +1,153 @@
+"""Each role's OpenAPI document holds every route, and every route holds to the document, whatever it is sent."""
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from fakes.bodies import BAD_BODIES
+from fakes.problems import assert_problem
+from fakes.shop import FakeShop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from pizzashop.openapi.operation import Operation
+from pizzashop.openapi.operations import OPERATIONS
+from pizzashop.openapi.routes import summaries
+from pizzashop.roles import ORDER, ROLES, Role
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 15
+
+every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def get(shop: FakeShop, role: Role) -> Any:
+    return shop.client(role).get("/openapi.json").json
+
+
+@every_role
+def test_the_document_has_every_route_and_no_other(shop: FakeShop, role: Role) -> None:
+    described = {(m.upper(), path) for path, methods in get(shop, role)["paths"].items() for m in methods}
+    assert described == summaries(shop.sidecar.apps[role]).keys()
+
+
+@every_role
+def test_every_operation_says_what_it_is_for(shop: FakeShop, role: Role) -> None:
+    operations = [each for methods in get(shop, role)["paths"].values() for each in methods.values()]
+    assert [each["operationId"] for each in operations if not each["summary"].endswith(".")] == []
+    assert len({each["operationId"] for each in operations}) == len(operations)
+
+
+@every_role
+def test_the_document_is_good_openapi(shop: FakeShop, role: Role) -> None:
+    schemathesis.openapi.from_dict(get(shop, role)).validate()
+    assert get(shop, role)["openapi"] == "3.1.0"
+
+
+def test_a_body_is_described_by_what_checks_it(shop: FakeShop) -> None:
+    body = get(shop, ORDER)["paths"]["/order"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = get(shop, ORDER)["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]
+    assert schema["required"] == ["order_id", "pizza_type", "size"]
+    assert schema["properties"]["order_id"]["pattern"] == "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+def furnished() -> FakeShop:
+    """A shop with an order in each phase and a kept event."""
+    shop = FakeShop()
+    for order_id in ("delivered", "failed", "waiting"):
+        shop.place_and_work(order_id)
+    shop.decide(approved=True, order_id="delivered")
+    shop.decide(approved=False, order_id="failed")
+    shop.place("begun")
+    shop.client(ORDER).post("/orders-sub", json={"data": {"order_id": "waiting", "status": "eaten"}})
+    return shop
+
+
+IDS = st.sampled_from(["delivered", "failed", "waiting", "begun", "none"])
+
+
+def asked(*modes: GenerationMode) -> list[Any]:
+    """Every operation of every role with input that the document allows, and with input that it does not."""
+    return [
+        pytest.param(role, each, mode, id=f"{role.name} {each.method} {each.path} {mode.value}")
+        for role, of_role in OPERATIONS.items()
+        for each in of_role
+        for mode in modes
+        if mode is GenerationMode.POSITIVE or each.body or each.query
+    ]
+
+
+@pytest.mark.parametrize(("role", "operation", "mode"), asked(GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
+def test_every_answer_holds_to_the_document(role: Role, operation: Operation, mode: GenerationMode) -> None:
+    shop = furnished()
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", shop.sidecar.apps[role])
+    cases = schema[operation.path][operation.method].as_strategy(generation_mode=mode)
+
+    @given(case=cases, order_id=IDS, known=st.booleans())
+    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    def hold(case: Any, order_id: str, known: bool) -> None:
+        if known:
+            name_an_order(case, order_id)
+        answer = case.call()
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code >= 400:
+            assert_form(answer.json(), answer.status_code)
+
+    hold()
+
+
+def name_an_order(case: Any, order_id: str) -> None:
+    if "order_id" in (case.path_parameters or {}):
+        case.path_parameters["order_id"] = order_id
+    if isinstance(case.body, dict) and "order_id" in case.body:
+        case.body["order_id"] = order_id
+
+
+def assert_form(said: Any, status: int) -> None:
+    assert said["status"] == status
+    assert said["detail"] == said["error"]
+    assert {"type", "title"} <= said.keys()
+    assert status != 400 or said["errors"]
+
+
+WITH_BODY = [(role, each) for role, of_role in OPERATIONS.items() for each in of_role if each.body]
+TOO_LARGE = json.dumps({"x": "y" * 16 * 1024 * 1024}).encode()
+FROM_A_ROLE = {"Dapr-Caller-App-Id": "pizza-other"}
+
+
+@pytest.mark.parametrize("headers", [{}, FROM_A_ROLE], ids=["outside", "inside"])
+@pytest.mark.parametrize(("body", "status"), [*((body, 400) for body in BAD_BODIES.values()), (TOO_LARGE, 413)])
+def test_no_body_is_too_bad_for_any_route(shop: FakeShop, body: bytes, status: int, headers: dict[str, str]) -> None:
+    for role, each in WITH_BODY:
+        path = each.path.format(order_id="123", event_id="1")
+        answer = shop.client(role).post(path, data=body, content_type="application/json", headers=headers)
+        assert_problem(answer, status)
+
+
+ODD = ["%00", "%0a", "%2e%2e", "%2F", "%ff", "%f0%9f%8d%95", "'", "x" * 5000]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd[:12])
+def test_no_path_is_too_odd_for_any_route(shop: FakeShop, odd: str) -> None:
+    for role, of_role in OPERATIONS.items():
+        for each in of_role:
+            if "{" in each.path:
+                path = each.path.format(order_id=odd, event_id=odd)
+                answer = shop.client(role).open(path, method=each.method, json={} if each.body else None)
+                if each.method == "DELETE" and answer.status_code == 200:
+                    continue
+                assert answer.status_code in (400, 404), path
+                assert_problem(answer, answer.status_code)
