@@ -9,6 +9,7 @@ from pizzashop import problems
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
+from pizzashop.means import Gate, Means
 from pizzashop.openapi import routes as openapi
 from pizzashop.order import commands, events, expired, steering, unsettled, waiting
 from pizzashop.order import views as order
@@ -20,7 +21,6 @@ from pizzashop.order.records import Records
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.settings import Settings, is_loopback
 from pizzashop.sidecar import Sidecar
-from pizzashop.stages import Gate, Means
 from pizzashop.storefront import views as storefront
 from pizzashop.workflow import views as workflow
 from pizzashop.workflow.engine import Engine

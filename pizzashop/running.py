@@ -8,13 +8,13 @@ from typing import Any
 from flask import Flask
 
 from pizzashop.app import Parts, create_app
+from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.http import HttpClient
+from pizzashop.means import Gate
 from pizzashop.roles import WORKFLOW, Role
 from pizzashop.settings import Settings
-from pizzashop.sidecar import DaprSidecar
-from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.engine import DaprEngine
+from pizzashop.workflow.dapr_engine import DaprEngine
 from pizzashop.workflow.housekeeping import Housekeeping
 from pizzashop.workflow.office import Office
 from pizzashop.workflow.sweep import Sweep

@@ -1,10 +1,8 @@
 """What storefront, kitchen and delivery share: do one step of one order, stage by stage, each stage once."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -17,8 +15,8 @@ from pizzashop.domain.events import stage_event
 from pizzashop.domain.history import Entry, now, seconds_since
 from pizzashop.domain.order import RANK, Stage, Step
 from pizzashop.domain.requests import StepOrder
+from pizzashop.means import Means
 from pizzashop.roles import ORDER
-from pizzashop.sidecar import Sidecar
 
 FRESH_SECONDS = 0.2  # how old a claim's answer may be when a stage begins: at real pace each stage asks first
 RENEW_SECONDS = 3.0  # how often a long stage renews its lease
@@ -29,33 +27,6 @@ log = logging.getLogger(__name__)
 
 Order = dict[str, Any]
 T = TypeVar("T")
-
-
-class Gate:
-    """How many steps a process takes in at a time; shut for good when the process is to stop."""
-
-    def __init__(self, places: int) -> None:
-        self._places = threading.Semaphore(places)
-        self.stopping = threading.Event()
-
-    def __enter__(self) -> None:
-        if self.stopping.is_set():
-            raise Unavailable("This process is stopping")
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("Too many orders at once: ask again in a moment")
-
-    def __exit__(self, *_: object) -> None:
-        self._places.release()
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a run needs: the sidecar, the gate, the pace, and which stage of which orders is to fail."""
-
-    sidecar: Sidecar
-    gate: Gate
-    pace: float = 1.0
-    fail: str = ""
 
 
 def do_step(step: Step, order: Order, means: Means) -> Order:

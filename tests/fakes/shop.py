@@ -12,10 +12,10 @@ from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.app import Parts, create_app
 from pizzashop.domain.history import now
+from pizzashop.means import Gate
 from pizzashop.order.housekeeping import utc_now
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
-from pizzashop.stages import Gate
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.housekeeping import Housekeeping
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
 
+from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.http import HttpClient
 from pizzashop.roles import KITCHEN
-from pizzashop.sidecar import DaprSidecar, Stale, Stored
+from pizzashop.sidecar import Stale, Stored
 
 PROBLEM = "application/problem+json"
 

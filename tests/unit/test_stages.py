@@ -13,9 +13,10 @@ from fakes.shop import ORDER_123, FakeShop, stage
 from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.errors import Conflict, Unavailable
 from pizzashop.domain.order import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
+from pizzashop.means import Gate, Means
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
-from pizzashop.stages import Gate, Means, do_step
+from pizzashop.stages import do_step
 
 DOUGH = ("cooking_preparing_ingredients", "cooking_making_dough")
 

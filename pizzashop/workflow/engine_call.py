@@ -1,0 +1,56 @@
+"""One call to the workflow engine: tried again where that helps, and its errors as the shop says them."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
+
+CALL_SECONDS = 5
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyThere(Exception):
+    """A workflow of this id runs already."""
+
+
+def call(what: Callable[[], T]) -> T:
+    """Answer what the engine answers; raises NotFound, Conflict, AlreadyThere or Unavailable."""
+    retrying = Retrying(
+        retry=retry_if_exception(_passes),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        stop=stop_after_delay(CALL_SECONDS),
+        reraise=True,
+    )
+    try:
+        return retrying(what)
+    except grpc.RpcError as error:
+        raise _said(error) from error
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the engine may well answer the next time: its reads fail now and then while it writes."""
+    return isinstance(error, grpc.RpcError) and "transient" in _details(error)
+
+
+def _said(error: grpc.RpcError) -> Exception:
+    code = error.code() if isinstance(error, grpc.Call) else None
+    details = _details(error)
+    if code is grpc.StatusCode.ALREADY_EXISTS or "already exists" in details:
+        return AlreadyThere()
+    if code is grpc.StatusCode.NOT_FOUND or "no such instance" in details:
+        return NotFound("The workflow engine does not know this order")
+    if "not yet completed" in details:
+        return Conflict("The order's workflow has not ended")
+    log.warning("the workflow engine: %s %s", code.name if code else "", details)
+    return Unavailable("The workflow engine does not answer just now")
+
+
+def _details(error: grpc.RpcError) -> str:
+    return (error.details() or "") if isinstance(error, grpc.Call) else str(error)
