@@ -5,7 +5,6 @@ python tests/benchmark/growth.py --orders 1500 --every 500
 """
 
 import asyncio
-import json
 import tempfile
 import time
 from collections import Counter
@@ -14,10 +13,9 @@ from uuid import uuid4
 
 import aiohttp
 import click
+from gauges import measure
 from rich.console import Console
-from valkey import Valkey
 
-from pizzashop.http import HttpClient
 from pizzashop.local import preflight
 from pizzashop.local.closing import Closing
 from pizzashop.local.project import Project
@@ -29,63 +27,6 @@ WORKFLOW, ORDERS = "http://127.0.0.1:8005", "http://127.0.0.1:8001"
 CUSTOMER = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
 ENDED = ("delivered", "failed", "cancelled")
 ORDER_SECONDS = 120.0
-KINDS = {"order_": "records", "orders_": "index", "open_": "index", "validation_": "validation", "aside_": "aside"}
-
-
-def kind_of(key: str) -> str:
-    """What a key of the store is for."""
-    app_id, _, name = key.partition("||")
-    if app_id == "pizza-workflow" and not name.startswith("validation_"):
-        return "engine"
-    return next((kind for start, kind in KINDS.items() if name.startswith(start)), "other")
-
-
-def measure(shop: Shop, state_dir: Path) -> dict[str, str]:
-    """Everything that could grow: keys and kB by kind, the stream, the directories, and each process's memory."""
-    keys: Counter[str] = Counter(dict.fromkeys(("records", "index", "validation", "engine", "aside", "other"), 0))
-    sizes: Counter[str] = Counter()
-    with Valkey(port=6379, decode_responses=True) as server:
-        for key in server.scan_iter(count=1000):
-            if key != "orders":
-                keys[kind_of(key)] += 1
-                sizes[kind_of(key)] += server.memory_usage(key) or 0
-        row = {kind: f"{keys[kind]} ({sizes[kind] // 1024} kB)" for kind in keys}
-        stream = server.memory_usage("orders") or 0
-        row["stream"] = f"{server.xlen('orders')} events ({stream >> 20} MB)"
-        row["valkey memory"] = f"{server.info('memory')['used_memory'] >> 20} MB"
-    for name in ("valkey", "scheduler"):
-        files = [each for each in (state_dir / name).rglob("*") if each.is_file()]
-        row[f"{name} on disk"] = f"{sum(each.stat().st_size for each in files) >> 20} MB"
-    return row | jobs(shop) | memory(shop)
-
-
-def jobs(shop: Shop) -> dict[str, str]:
-    """What the scheduler's database holds now, through the gateway of its etcd."""
-    etcd = f"http://127.0.0.1:{shop.services['scheduler'].ports[2]}/v3"
-    with HttpClient() as http:
-        everything = json.dumps({"key": "AA==", "range_end": "AA==", "count_only": True})
-        found = json.loads(http.request("POST", f"{etcd}/kv/range", data=everything).body)
-        status = json.loads(http.request("POST", f"{etcd}/maintenance/status", data="{}").body)
-    in_use = int(status["dbSizeInUse"]) >> 20
-    return {
-        "scheduler keys": found.get("count", "0"),
-        "revision": found["header"]["revision"],
-        "in use": f"{in_use} MB",
-    }
-
-
-def memory(shop: Shop) -> dict[str, str]:
-    """Resident memory by process, in MB; a role's gunicorn is two processes."""
-    found: Counter[str] = Counter()
-    for process in shop.processes():
-        words = process.cmdline()
-        for flag, prefix in (("--role", "role "), ("--app-id", "sidecar of ")):
-            if flag in words:
-                found[prefix + words[words.index(flag) + 1].removeprefix("pizza-")] += process.memory_info().rss
-                break
-        else:
-            found[Path(words[0]).name if words else process.name()] += process.memory_info().rss
-    return {name: f"{size >> 20} MB" for name, size in sorted(found.items())}
 
 
 class Load:
