@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pizzashop.domain.history import Entry
+from pizzashop.domain.known import Lease
 from pizzashop.domain.order import STEP_BY_NAME
-from pizzashop.domain.record import Lease, Record
+from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
 
 LEASE_SECONDS = 8.0

@@ -58,12 +58,18 @@ def insert(history: list[Entry], entry: Entry) -> None:
     where = len(history)
     while where and _later(history[where - 1], entry):
         where -= 1
-    history.insert(where, entry)
+    # The clocks of two machines may differ: a stage never stands behind one that comes after it.
+    ahead = (n for n, each in enumerate(history[:where]) if _is_stage(each) and each.place > entry.place)
+    history.insert(next(ahead, where), entry)
 
 
 def _later(present: Entry, entry: Entry) -> bool:
     if present.status in (FAILED, CANCELLED):
         return True  # the end, which stays the last
-    if present.kind == "stage" and present.status in RANK:
+    if _is_stage(present):
         return present.place > entry.place
     return datetime.fromisoformat(present.at) > datetime.fromisoformat(entry.at)
+
+
+def _is_stage(entry: Entry) -> bool:
+    return entry.kind == "stage" and entry.status in RANK

@@ -7,7 +7,8 @@ SDK's worker (1.18.3) takes neither. So whoever steers holds this lease, looks f
 from pydantic import Field
 
 from pizzashop.domain.claims import Run
-from pizzashop.domain.record import Lease, Record
+from pizzashop.domain.known import Lease
+from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
 
 STEERING_SECONDS = 12.0

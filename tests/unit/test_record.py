@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry
+from pizzashop.domain.known import Lease
 from pizzashop.domain.order import RANK, WAY
-from pizzashop.domain.record import Lease, Record
+from pizzashop.domain.record import Record
 
 AT = "2026-01-01T00:00:00.000000Z"
 LATER = "2026-01-01T00:01:00.000000Z"
