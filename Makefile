@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up doctor install test test-faults growth unit lint format clean
+.PHONY: help up doctor install test test-faults growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-faults: $(VENV)/.installed-test ## Kill every process in the midst of order
 
 growth: $(VENV)/.installed-test ## Drive 10,000 orders through the shop, and show what grows
 	$(BIN)/python tests/benchmark/growth.py
+
+histories: $(VENV)/.installed-test ## Store anew what the engine keeps of an order of each kind
+	$(BIN)/pytest tests/dapr/record_histories.py
 
 lint: $(VENV)/.installed-test ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -68,8 +68,9 @@ class Record(Known):
         """Bring it to its end, unless it has one already: the first stands. Answers whether it changed."""
         if self.final or (self.cancelling is not None and status != CANCELLED):
             return False
-        if status == CANCELLED and self.cancelling is not None:
-            self.history.append(self.cancelling.model_copy(update={"at": at}))
+        if status == CANCELLED:
+            asked = self.cancelling or Entry(kind="action", status=CANCELLED, attempt=self.attempt, at=at)
+            self.history.append(asked.model_copy(update={"at": at}))
         elif status == FAILED:
             self.history.append(Entry(status=FAILED, attempt=self.attempt, at=at, note=error))
         elif not self.stages_of(self.attempt, (DELIVERED,)):

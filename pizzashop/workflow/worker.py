@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
@@ -9,7 +10,9 @@ from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
 
-VERSION = "v1"
+STORIES: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Story]] = {"v1": pizza_workflow}
+"""Every version that an order in flight may have begun with; docs/changing-the-workflow.md says when one may go."""
+LATEST = "v1"
 AT_ONCE = 4096
 """Activities under way at a time: each only waits, and costs a few kilobytes."""
 READY_SECONDS = 30.0
@@ -27,7 +30,7 @@ class Worker:
             maximum_concurrent_activity_work_items=AT_ONCE,
             worker_ready_timeout=READY_SECONDS,
         )
-        _register(self._runtime, activities)
+        register(self._runtime, activities)
         self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
         self.ready = threading.Event()
 
@@ -49,14 +52,21 @@ class Worker:
         log.info("workflow worker ready")
 
 
-def _register(runtime: WorkflowRuntime, activities: Activities) -> None:
-    # The SDK marks what it registers, once in a process; wrapped here, the originals stay plain functions.
-    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
-        return pizza_workflow(ctx, plan)
-
-    runtime.register_versioned_workflow(versioned, name=NAME, version_name=VERSION, is_latest=True)
+def register(runtime: WorkflowRuntime, activities: Activities) -> None:
+    """Make the story known, in each of its versions, and the activities."""
+    for version in STORIES:
+        is_latest = version == LATEST
+        runtime.register_versioned_workflow(_told(version), name=NAME, version_name=version, is_latest=is_latest)
     for activity in activities.all():
         runtime.register_activity(_plain(activity), name=activity.__name__)
+
+
+def _told(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Story]:
+    # The SDK marks what it registers, once in a process; wrapped here, the originals stay plain functions.
+    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
+        return STORIES[version](ctx, plan)
+
+    return versioned
 
 
 def _plain(activity: Activity) -> Activity:

@@ -1,0 +1,170 @@
+"""`make histories`: has an order of each kind go its way on real Dapr, and stores what the engine kept of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from dapr.ext.workflow import DaprWorkflowClient
+from dapr.ext.workflow._durabletask.internal import protos as pb
+from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
+from google.protobuf.json_format import MessageToDict
+from shop_client import ORDERS, OpenShop, ShopClient, eventually, new_order
+
+from pizzashop.local.shop import Shop
+from pizzashop.roles import WORKFLOW
+from pizzashop.workflow.pizza_workflow import DECIDED, NAME
+from pizzashop.workflow.worker import LATEST
+
+pytestmark = pytest.mark.usefixtures("shop")
+
+HISTORIES = Path(__file__).parents[1] / "histories" / LATEST
+ADDRESS = {"host": "127.0.0.1", "port": str(WORKFLOW.dapr_grpc_port)}
+ENDED = ("COMPLETED", "TERMINATED", "FAILED")
+
+
+@pytest.fixture(scope="module")
+def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    state_dir = tmp_path_factory.mktemp("state")
+    with open_shop(
+        state_dir, pace=0, fail="cooking_baking:bad-", validation_reminder=1, validation_deadline=5
+    ) as opened:
+        yield opened
+
+
+def delivered(client: ShopClient) -> str:
+    order_id = waiting(client)
+    client.decide(order_id, approved=True)
+    return order_id
+
+
+def decided_early(client: ShopClient) -> str:
+    order_id = client.placed()
+    client.decide(order_id, approved=True)
+    return order_id
+
+
+def rejected(client: ShopClient) -> str:
+    order_id = waiting(client)
+    client.decide(order_id, approved=False)
+    return order_id
+
+
+def remade_then_delivered(client: ShopClient) -> str:
+    order_id = remade(client, 1)
+    client.decide(order_id, approved=True, attempt=2)
+    return order_id
+
+
+def remade_too_often(client: ShopClient) -> str:
+    return remade(client, 3)
+
+
+def failed_in_the_kitchen(client: ShopClient) -> str:
+    return client.placed("bad")
+
+
+def overdue_then_approved(client: ShopClient) -> str:
+    order_id = overdue(client)
+    client.decide(order_id, approved=True)
+    return order_id
+
+
+def deadline_passed(client: ShopClient) -> str:
+    return waiting(client)
+
+
+def cancelled_while_it_waits(client: ShopClient) -> str:
+    order_id = waiting(client)
+    client.command("cancel", order_id)
+    return order_id
+
+
+def paused_and_resumed(client: ShopClient) -> str:
+    order_id = waiting(client)
+    client.command("pause", order_id)
+    client.decide(order_id, approved=True)
+    client.command("resume", order_id)
+    return order_id
+
+
+def paused_beyond_a_reminder(client: ShopClient) -> str:
+    order_id = waiting(client)
+    client.command("pause", order_id)
+    overdue(client)
+    client.command("resume", order_id)
+    client.decide(order_id, approved=True)
+    return order_id
+
+
+def decided_in_the_engine(client: ShopClient) -> str:
+    order_id = waiting(client)
+    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECIDED, data={"approved": True})
+    return order_id
+
+
+def from_before_there_were_reminders(client: ShopClient) -> str:
+    order = new_order()
+    order_id: str = order["order_id"]
+    _, accepted = client.call("POST", f"{ORDERS}/order/{order_id}/accept", order)
+    plan = {"order": {**order, "attempt": 1, "uid": accepted["uid"]}, "max_remakes": 2}
+    DaprWorkflowClient(**ADDRESS).schedule_new_workflow(NAME, input=plan, instance_id=instance(order_id))
+    client.until(order_id, "pending_validation")
+    client.decide(order_id, approved=True)
+    return order_id
+
+
+def waiting(client: ShopClient) -> str:
+    order_id = client.placed()
+    client.until(order_id, "pending_validation")
+    return order_id
+
+
+def remade(client: ShopClient, times: int) -> str:
+    order_id = waiting(client)
+    for attempt in range(1, times + 1):
+        client.decide(order_id, approved=False, remake=True, attempt=attempt)
+        if attempt < 3:
+            client.until(order_id, "pending_validation", attempt=attempt + 1)
+    return order_id
+
+
+def overdue(client: ShopClient) -> str:
+    order_id = client.placed()
+    eventually(lambda: client.record(order_id), lambda record: "overdue" in record)
+    return order_id
+
+
+def instance(order_id: str) -> str:
+    return f"pizza-order-{order_id}"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        delivered,
+        decided_early,
+        rejected,
+        remade_then_delivered,
+        remade_too_often,
+        failed_in_the_kitchen,
+        overdue_then_approved,
+        deadline_passed,
+        cancelled_while_it_waits,
+        paused_and_resumed,
+        paused_beyond_a_reminder,
+        decided_in_the_engine,
+        from_before_there_were_reminders,
+    ],
+    ids=lambda way: way.__name__,
+)
+def test_store(way: Callable[[ShopClient], str], client: ShopClient) -> None:
+    order_id = way(client)
+    eventually(lambda: client.runtime_status(order_id), lambda status: status in ENDED)
+    with grpc.insecure_channel(f"{ADDRESS['host']}:{ADDRESS['port']}") as channel:
+        request = pb.GetInstanceHistoryRequest(instanceId=instance(order_id))
+        history = TaskHubSidecarServiceStub(channel).GetInstanceHistory(request, timeout=5)
+    HISTORIES.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(MessageToDict(history), indent=1)
+    (HISTORIES / f"{way.__name__}.json").write_text(text + "\n")

@@ -1,0 +1,65 @@
+"""A decision that is missing, on real Dapr: overdue, too late, and the time that does not count."""
+
+from collections.abc import Iterator
+
+import pytest
+from shop_client import OpenShop, ShopClient, eventually
+
+from pizzashop.local.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("shop")
+
+TOO_LATE = "Pizza validation failed - no decision within 3 s"
+
+
+@pytest.fixture(scope="module")
+def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    state_dir = tmp_path_factory.mktemp("state")
+    with open_shop(state_dir, pace=0, validation_reminder=0.3, validation_deadline=3) as opened:
+        yield opened
+
+
+def overdue(client: ShopClient) -> str:
+    """An order that has become overdue."""
+    order_id = client.placed()
+    eventually(lambda: client.record(order_id), lambda record: record.get("overdue") is True)
+    return order_id
+
+
+def test_a_decision_after_it_was_overdue_counts(client: ShopClient) -> None:
+    order_id = overdue(client)
+    assert client.decide(order_id, approved=True)[0] == 200
+    record = client.until(order_id, "delivered")
+    assert "overdue" not in record
+    assert ("action", "overdue", "the clock") in [(e["kind"], e["status"], e.get("by")) for e in record["history"]]
+
+
+def test_the_deadline_fails_the_order_after_all_reminders(client: ShopClient) -> None:
+    order_id = client.placed()
+    record = client.until(order_id, "failed")
+    assert record["error"] == TOO_LATE
+    assert [entry["status"] for entry in record["history"]].count("overdue") == 4
+    assert client.decide(order_id, approved=True)[0] == 409
+    eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
+
+
+def test_a_deadline_that_passes_while_it_is_paused_has_not_passed(client: ShopClient) -> None:
+    order_id = overdue(client)
+    assert client.command("pause", order_id)[0] == 200
+    client.until(client.placed(), "failed")  # one that was placed later is too late by now
+    assert client.command("resume", order_id)[0] == 200
+    eventually(lambda: client.runtime_status(order_id), lambda status: status == "RUNNING")
+    told = len(client.record(order_id)["history"])
+    record = eventually(lambda: client.record(order_id), lambda record: len(record["history"]) > told)
+    assert (record["status"], record["history"][-1]["status"]) == ("pending_validation", "overdue")
+    assert client.decide(order_id, approved=True)[0] == 200
+    client.until(order_id, "delivered")
+
+
+def test_a_decision_made_while_it_is_paused_is_in_time(client: ShopClient) -> None:
+    order_id = overdue(client)
+    client.command("pause", order_id)
+    assert client.decide(order_id, approved=True)[0] == 200
+    client.until(client.placed(), "failed")
+    client.command("resume", order_id)
+    client.until(order_id, "delivered")
