@@ -77,11 +77,9 @@ def test_a_cancel_against_an_approval(client: ShopClient, number: int) -> None:
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_cancel_against_the_last_stages(client: ShopClient, number: int) -> None:
-    order_id = client.placed()
+    order_id = client.placed(f"last{number}")
     client.decide(order_id, approved=True)
-    client.until(order_id, "pending_validation") if number == 0 else eventually(
-        lambda: stages(client.record(order_id))[-1].startswith("deliver")
-    )
+    eventually(lambda: stages(client.record(order_id))[-1].startswith("deliver"))
     cancelled = client.command("cancel", order_id)[0]
     assert cancelled in (200, 409)
     assert agreed(client, order_id) == ("cancelled" if cancelled == 200 else "delivered")
