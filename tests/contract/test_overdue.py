@@ -1,11 +1,14 @@
 """A decision that is missing: the order becomes overdue, and fails where a deadline is set."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from fakes.problems import assert_problem
 from fakes.shop import FakeShop, Post
 from flask.testing import FlaskClient
+
+from pizzashop.workflow.activities import Activities
 
 
 @pytest.fixture
@@ -74,3 +77,17 @@ def test_the_route_is_for_an_order_that_is_there(order: FlaskClient, waiting: Fa
     standing = order.post("/order/123/waiting", json={"attempt": 1}).json
     assert standing == {"decision": None, "failed": None, "seconds": None}
     assert waiting.record()["status"] == "pending_validation"
+
+
+def test_while_it_is_being_cancelled_the_workflow_is_to_wait_for_its_end(
+    order: FlaskClient, waiting: FakeShop, post: Post
+) -> None:
+    waiting.engine.away = True
+    assert_problem(post("/cancel-order"), 503)
+    assert_problem(order.post("/order/123/waiting", json={"attempt": 1}), 503)
+
+
+def test_an_order_that_is_gone_is_not_waited_for(shop: FakeShop) -> None:
+    said = {"order": {"order_id": "none", "attempt": 1}, "reminder": 1.0, "deadline": None}
+    remind = Activities(shop.sidecar, 0).remind_manager
+    assert asyncio.run(remind(None, said)) == {"failed": "the order was deleted"}  # type: ignore[arg-type]
