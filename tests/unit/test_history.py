@@ -50,6 +50,12 @@ def test_the_end_stays_last() -> None:
     assert statuses(history) == ["accepted", "validating", "cancelled"]
 
 
+def test_a_stage_goes_before_a_later_one_whatever_another_clock_says_of_an_action_between() -> None:
+    history = [entry("accepted"), entry("processing"), entry("paused", kind="action")]
+    insert(history, entry("validating", at="2026-01-01T00:00:05Z"))
+    assert statuses(history) == ["accepted", "validating", "processing", "paused"]
+
+
 def test_now_is_rfc_3339_in_utc() -> None:
     assert now().endswith("Z")
     assert seconds_since(now()) < 60

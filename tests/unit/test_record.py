@@ -192,6 +192,11 @@ class TestCancel:
         assert record.history[-1] == Entry(kind="action", status="cancelled", at=LATER, by="ana", note="no appetite")
         assert (record.status, record.error) == ("cancelled", None)
 
+    def test_without_a_word_of_who_it_still_says_that_it_was_cancelled(self) -> None:
+        record = wanted()
+        assert record.end("cancelled", LATER, None)
+        assert statuses(record) == ["accepted", "cancelled"]
+
     def test_again_it_changes_nothing(self) -> None:
         record = wanted()
         record.cancel(AT, "ana", None)
