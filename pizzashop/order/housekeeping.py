@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.domain.retention import due, grace, is_young
+from pizzashop.order.index import TAIL_SECONDS
 from pizzashop.order.records import Records
 
 AT_ONCE = 8
@@ -48,7 +49,8 @@ class Housekeeping:
             gone = list(pool.map(lambda each: self._removed(each[0], each[1], now), standing))
         left = [each for each, is_gone in zip(standing, gone, strict=True) if not is_gone]
         if not left:
-            self._records.pages.discard(number, now, grace(self._retention))
+            # Longer than any process takes a page for the last one without asking.
+            self._records.pages.discard(number, now, max(grace(self._retention), 2 * TAIL_SECONDS))
         ended = [
             {"order_id": order_id, "uid": record.uid}
             for order_id, record in left
