@@ -63,7 +63,10 @@ class OrderMachine(RuleBasedStateMachine):
             {**ORDER, "status": status, "attempt": attempt, "at": now(), "run": run, **({"uid": uid} if uid else {})}
             for status, attempt in told
         ]
+        before = self.found()
         assert self.inbox.take([cloud_event(event) for event in events]) == ["SUCCESS"] * len(events)
+        if before and (before.deleted or uid not in (None, before.uid)):
+            assert self.found() == before
 
     @rule(status=st.sampled_from(WAY[1:]))
     def go_on(self, status: str) -> None:
