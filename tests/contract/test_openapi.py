@@ -28,7 +28,6 @@ CHECKS = [
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
-    negative_data_rejection,
     response_schema_conformance,
 ]
 EXAMPLES = 15
