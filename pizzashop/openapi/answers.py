@@ -57,6 +57,7 @@ class OrderView(BaseModel):
     attempt: int
     paused: bool
     error: str | None = None
+    overdue: Literal[True] | None = None
     version: int
     history: list[Entry]
 
