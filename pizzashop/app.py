@@ -1,6 +1,7 @@
 """A role as a Flask application: its routes, its errors, its health. No I/O, no threads, no environment."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -96,10 +97,10 @@ def _answer_health(app: Flask, role: Role, parts: Parts) -> None:
 
 def _check_host(app: Flask, settings: Settings) -> None:
     """A page elsewhere that had its name point here would speak for whoever opens it: names must be known."""
-    known = {name.strip() for name in settings.hosts.split(",") if name.strip()} | {settings.host}
+    known = {name.strip().lower() for name in settings.hosts.split(",") if name.strip()} | {settings.host}
 
     @app.before_request
     def check() -> None:
-        name = request.host.rsplit(":", 1)[0].strip("[]") if request.host else ""
-        if not is_loopback(name) and name not in known:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if not is_loopback(name.rstrip(".")) and name not in known:
             abort(421, f"This shop is not called {name[:80]!r}")

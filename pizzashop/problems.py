@@ -21,17 +21,16 @@ STATUS_OF: dict[type[ShopError], HTTPStatus] = {
 log = logging.getLogger(__name__)
 
 
+def content(status: int, detail: str, **extra: object) -> dict[str, object]:
+    """A problem as JSON; `error` repeats `detail`, for clients written for the workshop."""
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "error": detail, **extra}
+
+
 def problem(status: int, detail: str, **extra: object) -> Response:
-    """A problem as a response; `error` repeats `detail`, for clients written for the workshop."""
-    content = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        "error": detail,
-        **extra,
-    }
-    return Response(json.dumps(content), status=status, content_type="application/problem+json")
+    """A problem as a response."""
+    body = json.dumps(content(status, detail, **extra))
+    return Response(body, status=status, content_type="application/problem+json")
 
 
 def register(app: Flask) -> None:
@@ -43,7 +42,8 @@ def register(app: Flask) -> None:
 
 
 def _said_by_the_shop(error: ShopError) -> Response:
-    response = problem(STATUS_OF[type(error)], str(error), **(error.extra if isinstance(error, Refused) else {}))
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    response = problem(status, str(error), **(error.extra if isinstance(error, Refused) else {}))
     if isinstance(error, Unavailable):
         log.warning("unavailable: %s", error)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -1,18 +1,22 @@
 """gunicorn around the roles: one worker process with threads, which opens what the roles need, and closes it."""
 
 import errno
+import json
 import socket
 from collections.abc import Sequence
+from http import HTTPStatus
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
 from pizzashop import logs
 from pizzashop.domain.errors import LocalError
+from pizzashop.problems import content
 from pizzashop.roles import Role
 from pizzashop.running import Running
 from pizzashop.settings import Settings
@@ -38,10 +42,31 @@ class _Log(GunicornLogger):
         self.access_log.disabled = True
 
 
+class _ProblemSocket:
+    """A client's socket on which gunicorn's own errors, of requests that are no HTTP, read as the shop's do."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, page: bytes) -> None:
+        """Send the problem that the page of HTML is about."""
+        status = HTTPStatus(int(page.split(b" ", 2)[1]))
+        body = json.dumps(content(status, f"The request cannot be read: {status.phrase}")).encode()
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._sock.sendall(head.encode() + body)
+
+
 class _Worker(ThreadWorker):
     """gunicorn's worker with threads, that tells the roles when it is to stop, and closes them when it has."""
 
     app: "_Server"
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        super().handle_error(req, cast(socket.socket, _ProblemSocket(client)), addr, exc)
 
     def handle_exit(self, signal: int, frame: FrameType | None) -> None:
         self.app.running.stop()
@@ -80,6 +105,7 @@ class _Server(BaseApplication):
             "worker_connections": 4 * self._settings.threads,
             "backlog": BACKLOG,
             "keepalive": 75,
+            "limit_request_line": 8190,
             "timeout": 60,
             "graceful_timeout": GRACEFUL_SECONDS,
             "proc_name": f"pizzashop {' '.join(role.name for role in self._roles)}",

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="multiplies the duration of every stage")
     fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: that stage fails")
-    max_remakes: int = Field(2, ge=0, le=100, description="how often a pizza may be made again")
+    max_remakes: int = Field(2, ge=0, le=20, description="how often a pizza may be made again")
     validation_reminder: Seconds = Field(
         "5m", gt=0, le=YEAR, validate_default=True, description="the manager is reminded after 1, 2, 4 and 8 times that"
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.known import Lease
 from pizzashop.domain.order import STEP_BY_NAME
 from pizzashop.domain.record import Record
@@ -23,7 +23,7 @@ class Claim(Request):
     attempt: int = Field(ge=1)
     run: Run
     uid: str | None = None
-    history: list[Entry] = Field(default_factory=list, max_length=200)
+    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
     release: bool = False
 
 

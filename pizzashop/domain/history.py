@@ -7,6 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pizzashop.domain.order import CANCELLED, FAILED, RANK
 
+MAX_HISTORY = 200
+"""Entries that an order carries along: more than the most remakes make (21 attempts of 7, and 10)."""
+
 
 def now() -> str:
     """The present moment, RFC 3339 in UTC with microseconds."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry
-from pizzashop.domain.order import ACCEPTED, FINAL, OVERDUE, PENDING_VALIDATION, RANK
+from pizzashop.domain.order import ACCEPTED, CANCELLED, FINAL, OVERDUE, PENDING_VALIDATION, RANK
 
 Content = dict[str, Any]
 
@@ -67,12 +67,15 @@ class Known(BaseModel):
 
     def view(self) -> Content:
         """The order as anyone may read it: its fields, and what has become of it."""
-        view = {**self.order, "status": self.status, "attempt": self.attempt, "paused": self.paused}
+        # Being cancelled it can end no other way: it reads so before its workflow has ended.
+        cancelled = [self.cancelling] if self.cancelling is not None else []
+        status = CANCELLED if cancelled else self.status
+        view = {**self.order, "status": status, "attempt": self.attempt, "paused": self.paused}
         if self.error is not None:
             view["error"] = self.error
         if self.overdue:
             view["overdue"] = True
-        history = [entry.model_dump(exclude_none=True) for entry in self.history]
+        history = [entry.model_dump(exclude_none=True) for entry in [*self.history, *cancelled]]
         return {**view, "version": self.version, "history": history}
 
     def same_content(self, order: Content) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.errors import Invalid
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import MAX_HISTORY, Entry
 
 ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_FORM = re.compile(ORDER_ID)
@@ -59,7 +59,7 @@ class StepOrder(Request):
     customer: Customer = Field(default_factory=Customer)
     attempt: int = Field(1, ge=1, le=1000)
     uid: str | None = Field(None, max_length=64)
-    history: list[Entry] = Field(default_factory=list, max_length=200)
+    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
 class NewOrder(Request):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.order import OVERDUE, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
@@ -24,7 +24,7 @@ class Patience(Request):
     uid: str | None = None
     reminder: float | None = Field(None, gt=0)
     deadline: float | None = Field(None, gt=0)
-    history: list[Entry] = Field(default_factory=list, max_length=200)
+    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
     @property
     def moments(self) -> list[float]:

@@ -7,7 +7,7 @@ from functools import partial
 import psutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import family
+from pizzashop.local import family, ports
 from pizzashop.local.health import http_ok, wait_until
 from pizzashop.local.process import Process
 from pizzashop.local.project import App, Project
@@ -39,6 +39,7 @@ class Crew:
                 raise
             self.stop()
             self._seen = {}
+            ports.wait_for_passers(self.project.ports, self.process.closing)
             self.start()
             self._wait(seconds)
 

@@ -1,11 +1,15 @@
 """Which ports are free, and who holds those that are not."""
 
 import socket
+import time
 from collections.abc import Iterable
 
 import psutil
 
 from pizzashop.domain.errors import LocalError
+from pizzashop.local.closing import Closing
+
+PASSING_SECONDS = 65.0
 
 
 def taken(ports: Iterable[int]) -> list[int]:
@@ -30,10 +34,26 @@ def held(ports: Iterable[int]) -> str:
     return "; ".join(f"{', '.join(each)} by {who}" for who, each in by_holder.items())
 
 
-def require_free(ports: Iterable[int]) -> None:
-    """Raise LocalError, which says who holds what, where one of these ports is not free."""
+def require_free(ports: Iterable[int], closing: Closing) -> None:
+    """Raise LocalError, which says who holds what, where one of these ports is not free and will not soon be."""
+    wait_for_passers(ports, closing)
     if text := held(ports):
         raise LocalError(f"Ports that the shop needs are held: {text}. Stop these first. Nothing was started.")
+
+
+def wait_for_passers(ports: Iterable[int], closing: Closing) -> None:
+    """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute."""
+    deadline = time.monotonic() + PASSING_SECONDS
+    while (busy := set(taken(ports))) and time.monotonic() < deadline:
+        if busy & _listened():
+            return
+        closing.pause(0.25)
+
+
+def _listened() -> set[int]:
+    """The ports on which something listens."""
+    open_ones = psutil.net_connections("tcp")
+    return {each.laddr.port for each in open_ones if each.laddr and each.status == psutil.CONN_LISTEN}
 
 
 def _can_listen(port: int) -> bool:

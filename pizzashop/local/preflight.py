@@ -4,15 +4,16 @@ import shutil
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import ports, redis
+from pizzashop.local.closing import Closing
 from pizzashop.local.health import listening
 from pizzashop.local.project import Project
 from pizzashop.local.services import PORTS
 from pizzashop.local.sidecars import commands_path
 
 
-def require(project: Project) -> None:
+def require(project: Project, closing: Closing | None = None) -> None:
     """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
-    ports.require_free(wanted(project))
+    ports.require_free(wanted(project), closing or Closing())
     if listening(redis.PORT) and not redis.answers():
         held = ports.holder(redis.PORT) or "another process"
         raise LocalError(f"Port {redis.PORT} is held by {held}, which does not speak Redis: stop that first.")

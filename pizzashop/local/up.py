@@ -26,7 +26,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         opening.title()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
-        preflight.require(project)
+        preflight.require(project, closing)
         dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(state_dir, project, dapr, closing=closing, env=env)

@@ -10,7 +10,7 @@ from pydantic import Field
 from pizzashop.body import read_json_inside
 from pizzashop.domain.claims import Answer, Claim, answer, release
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
-from pizzashop.domain.history import Entry, now
+from pizzashop.domain.history import MAX_HISTORY, Entry, now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
 from pizzashop.order.views import records
@@ -21,7 +21,7 @@ blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
 class Decided(Decision):
     """A decision, with what the workflow knows to have happened: its events may still be on their way."""
 
-    history: list[Entry] = Field(default_factory=list, max_length=200)
+    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
 class End(Request):
@@ -30,7 +30,7 @@ class End(Request):
     status: Literal["delivered", "failed", "cancelled"]
     uid: str | None = None
     error: str | None = None
-    history: list[Entry] = Field(default_factory=list, max_length=200)
+    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
 @blueprint.post("/accept")

@@ -1,5 +1,6 @@
 """What may be done to an order from outside: first the record decides, then the engine is told."""
 
+from contextlib import suppress
 from typing import Any
 
 from pizzashop.domain.errors import NotFound
@@ -32,7 +33,9 @@ class Office:
         record = self._ask(decision.order_id, "decide", asked)
         if record["status"] not in FINAL:
             event = {**asked, "attempt": record["decision"]["attempt"], "recorded": True}
-            self._engine.decide(decision.order_id, event)
+            # Between accept and schedule the engine does not know it yet: the sweep tells it again.
+            with suppress(NotFound):
+                self._engine.decide(decision.order_id, event)
 
     def runtime_status(self, order_id: str) -> str:
         """What the engine says of the order's workflow; after a purge, what the record says that it was."""
@@ -83,11 +86,11 @@ class Office:
 
     def _status_by_record(self, order_id: str) -> str:
         record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+        if record["status"] in FINAL:
+            return "TERMINATED" if record["status"] == CANCELLED else "COMPLETED"
         if not record["wanted"]:
             raise NotFound("The order has no workflow: it was never started")
-        if record["status"] == CANCELLED:
-            return "TERMINATED"
-        return "COMPLETED" if record["status"] in FINAL else "PENDING"
+        return "PENDING"
 
     def _ask(self, order_id: str, what: str, content: Any) -> Summary:
         answer: Summary = self._sidecar.invoke(ORDER, "POST", f"/order/{order_id}/{what}", content)

@@ -47,7 +47,7 @@ def test_a_port_that_is_held_is_named_with_its_holder() -> None:
         assert ports.taken([port]) == [port]
         assert listening(port)
         with pytest.raises(LocalError, match=rf"{port} by .*\(pid {os.getpid()}\).*Nothing was started"):
-            ports.require_free([port])
+            ports.require_free([port], Closing())
     assert ports.taken([port]) == []
     assert not http_ok(port, "/")
-    ports.require_free([port])
+    ports.require_free([port], Closing())

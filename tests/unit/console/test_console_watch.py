@@ -1,6 +1,7 @@
 """Following an order without a terminal: a line for each change, and an end that says how it went."""
 
 import json
+import signal
 
 import pytest
 from fake_shop import interrupt, problem
@@ -73,6 +74,11 @@ def test_an_order_that_is_deleted_meanwhile(run, shop) -> None:
 
 def test_ctrl_c_leaves_the_watch_and_says_that_the_order_goes_on(run, shop) -> None:
     shop.films["1"] = [at("accepted"), at("confirmed"), interrupt, at("confirmed")]
-    result = run("watch", "1")
+    # Whoever runs the tests may have had SIGINT ignored, as a shell does for what it runs in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run("watch", "1")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert result.stderr == "The order goes on. Follow it again: pizzashop watch 1\n"
