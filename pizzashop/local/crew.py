@@ -27,6 +27,7 @@ class Crew:
 
     def start(self) -> None:
         """Start all of it."""
+        ports.wait_for_passers(self.project.ports, self.process.closing)
         self.process.start()
 
     def wait(self, seconds: float = 60.0) -> None:
@@ -39,7 +40,6 @@ class Crew:
                 raise
             self.stop()
             self._seen = {}
-            ports.wait_for_passers(self.project.ports, self.process.closing)
             self.start()
             self._wait(seconds)
 

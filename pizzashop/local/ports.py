@@ -52,7 +52,10 @@ def wait_for_passers(ports: Iterable[int], closing: Closing) -> None:
 
 def _listened() -> set[int]:
     """The ports on which something listens."""
-    open_ones = psutil.net_connections("tcp")
+    try:
+        open_ones = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return set()
     return {each.laddr.port for each in open_ones if each.laddr and each.status == psutil.CONN_LISTEN}
 
 

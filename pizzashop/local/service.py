@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pizzashop.domain.errors import LocalError
 from pizzashop.local.closing import Closing
 from pizzashop.local.health import wait_until
+from pizzashop.local.ports import wait_for_passers
 from pizzashop.local.process import Process
 
 
@@ -27,6 +28,7 @@ class Service:
 
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it is ready; raises LocalError with the end of its log."""
+        wait_for_passers(self.ports, self.closing)
         self.process.start()
         wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from shop_client import PIZZASHOP
 
-from pizzashop.local import family, sidecars
+from pizzashop.local import family, ports, sidecars
 from pizzashop.local.closing import Closing
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import http_ok, wait_until
@@ -30,6 +30,7 @@ class Separate:
         shutil.copy(project.config, runtime_path / ".dapr" / "config.yaml")
         base = sidecars.environment(runtime_path, env)
         self.services = Services(state_dir, dapr)
+        self._project = project
         self._processes: dict[str, Process] = {}
         for role in ROLES:
             own = {**base, **sidecars.app_environment(project, role.app_id)}
@@ -46,6 +47,8 @@ class Separate:
             stack.enter_context(self.services)
             for process in self._processes.values():
                 stack.callback(process.stop, 3)
+            ports.wait_for_passers(self._project.ports, Closing())
+            for process in self._processes.values():
                 process.start()
             self.wait(*self._processes)
             yield self
@@ -75,8 +78,14 @@ class Separate:
             if name in SERVICES:
                 self.services[name].start()
             else:
+                ports.wait_for_passers(self._ports_of(name), Closing())
                 self._processes[name].start()
         self.wait(*(name for name in names if name not in SERVICES))
+
+    def _ports_of(self, name: str) -> list[int]:
+        """Those that a role or a sidecar opens."""
+        every = self._project.app(BY_NAME[name.removeprefix("sidecar-")].app_id).ports
+        return [port for key, port in every.items() if (key == "appPort") != name.startswith("sidecar-")]
 
     def wait(self, *names: str) -> None:
         """Wait until these roles and sidecars say that they are healthy."""
