@@ -48,8 +48,8 @@ class Customer(Request):
     phone: str = Field("", max_length=200)
 
 
-class StepOrder(Request):
-    """An order as it travels from step to step, with what the shop has added to it."""
+class AnyOrder(Request):
+    """What every order says, wherever it comes from; other fields travel with it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -57,20 +57,18 @@ class StepOrder(Request):
     pizza_type: Words
     size: Words
     customer: Customer = Field(default_factory=Customer)
+
+
+class StepOrder(AnyOrder):
+    """An order as it travels from step to step, with what the shop has added to it."""
+
     attempt: int = Field(1, ge=1, le=1000)
     uid: str | None = Field(None, max_length=64)
     history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
-class NewOrder(Request):
+class NewOrder(AnyOrder):
     """An order as a client places it: the shop's own names are not for the client to set."""
-
-    model_config = ConfigDict(extra="allow")
-
-    order_id: OrderId
-    pizza_type: Words
-    size: Words
-    customer: Customer = Field(default_factory=Customer)
 
     @classmethod
     def parse(cls, content: Any) -> Self:
