@@ -12,13 +12,14 @@ from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
 from pizzashop.means import Gate, Means
 from pizzashop.openapi import routes as openapi
-from pizzashop.order import commands, events, expired, steering, unsettled, waiting
+from pizzashop.order import commands, events, expired, search, steering, today, unsettled, waiting
 from pizzashop.order import views as order
 from pizzashop.order.aside import Aside
 from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.listing import Listing
 from pizzashop.order.records import Records
+from pizzashop.order.rows import Rows
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.settings import Settings, is_loopback
 from pizzashop.sidecar import Sidecar
@@ -36,6 +37,8 @@ BLUEPRINTS = {
         waiting.blueprint,
         expired.blueprint,
         events.blueprint,
+        today.blueprint,
+        search.blueprint,
     ),
     STOREFRONT: (storefront.blueprint,),
     KITCHEN: (kitchen.blueprint,),
@@ -75,6 +78,7 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
         return {
             "records": records,
             "listing": Listing(records),
+            "rows": Rows(records, settings.pace),
             "inbox": Inbox(records, aside),
             "aside": aside,
             "clock": parts.clock,

@@ -13,7 +13,7 @@ MAX_HISTORY = 200
 
 def now() -> str:
     """The present moment, RFC 3339 in UTC with microseconds."""
-    return _said(datetime.now(UTC))
+    return said(datetime.now(UTC))
 
 
 def seconds_since(at: str) -> float:
@@ -21,7 +21,8 @@ def seconds_since(at: str) -> float:
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
-def _said(moment: datetime) -> str:
+def said(moment: datetime) -> str:
+    """A moment in UTC as the shop writes it: of one length, so that they sort as words."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -30,7 +31,7 @@ def _moment(at: str) -> str:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone")
     try:
-        return _said(moment.astimezone(UTC))
+        return said(moment.astimezone(UTC))
     except OverflowError:
         raise ValueError("a time outside of all calendars") from None
 

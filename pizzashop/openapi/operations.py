@@ -3,9 +3,10 @@
 from pizzashop.domain import claims, requests
 from pizzashop.domain.steering import Steer, Turn
 from pizzashop.domain.waiting import Patience, Standing
-from pizzashop.openapi import answers, of_events, of_workflow
+from pizzashop.openapi import answers, of_boards, of_events, of_workflow
 from pizzashop.openapi.operation import Operation
 from pizzashop.order import aside, commands, events, expired, listing
+from pizzashop.order import search as searching
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 
 MISSING, CONTRADICTS = 404, 409
@@ -31,6 +32,11 @@ _KEPT = (
         "POST", "/events/{event_id}/replay", of_events.Replayed, events.Replay, refuses=(MISSING,), internal=True
     ),
     Operation("POST", "/events/replay", of_events.ReplayedPage, aside.Query, internal=True),
+)
+
+_BOARDS = (
+    Operation("GET", "/board", of_boards.Board, internal=True),
+    Operation("POST", "/search", of_boards.Found, searching.Wanted, internal=True),
 )
 
 _COMMANDS = tuple(
@@ -73,7 +79,7 @@ def _step(path: str) -> Operation:
 
 
 OPERATIONS: dict[Role, tuple[Operation, ...]] = {
-    ORDER: (*_EVERY_ROLE, *_RECORDS, *_COMMANDS, *_FOR_THE_WORKFLOW, *_KEPT),
+    ORDER: (*_EVERY_ROLE, *_RECORDS, *_COMMANDS, *_FOR_THE_WORKFLOW, *_KEPT, *_BOARDS),
     STOREFRONT: (*_EVERY_ROLE, _step("/order")),
     KITCHEN: (*_EVERY_ROLE, _step("/cook")),
     DELIVERY: (*_EVERY_ROLE, _step("/deliver")),

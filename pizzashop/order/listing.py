@@ -37,10 +37,15 @@ class Query(Request):
     @property
     def position(self) -> tuple[int, int] | None:
         """Where the page before ended: page and position in the index."""
-        if self.after is None:
-            return None
-        page, place = self.after.split("-")
-        return int(page), int(place)
+        return place_of(self.after)
+
+
+def place_of(cursor: str | None) -> tuple[int, int] | None:
+    """The page and the position in the index that a cursor names."""
+    if cursor is None:
+        return None
+    page, place = cursor.split("-")
+    return int(page), int(place)
 
 
 class Listing:

@@ -1,5 +1,6 @@
 """Which orders have not ended: a set of their ids, so that what is to be seen to is found without reading all."""
 
+import json
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -13,7 +14,9 @@ class OpenOrders:
     """The ids of the orders that have not ended, in shards, so that writers rarely meet."""
 
     def __init__(self, sidecar: Sidecar) -> None:
-        self._shards: Sequence[Cell] = [Cell(sidecar, f"open_{number}") for number in range(SHARDS)]
+        self._sidecar = sidecar
+        self._keys = [f"open_{number}" for number in range(SHARDS)]
+        self._shards: Sequence[Cell] = [Cell(sidecar, key) for key in self._keys]
 
     def add(self, order_id: str) -> None:
         """An order is about to be accepted."""
@@ -25,7 +28,8 @@ class OpenOrders:
 
     def ids(self) -> list[str]:
         """All of them, in no order."""
-        return [order_id for shard in self._shards for order_id in shard.read()]
+        shards = self._sidecar.load_many(self._keys)
+        return [order_id for shard in shards if shard for order_id in json.loads(shard)]
 
     def _shard(self, order_id: str) -> Cell:
         return self._shards[crc32(order_id.encode()) % SHARDS]

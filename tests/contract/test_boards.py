@@ -1,0 +1,143 @@
+"""What the staff's boards are made of: every open order, the day in numbers, and search."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from fakes.problems import assert_problem
+from fakes.shop import ORDER_123, FakeShop
+from flask.testing import FlaskClient
+
+from pizzashop.order.rows import Rows, StillReading
+from pizzashop.roles import ORDER, WORKFLOW
+
+
+@pytest.fixture
+def busy(shop: FakeShop) -> FakeShop:
+    """One that waits, one that was approved and delivered, one that has failed, one that has just begun."""
+    for order_id in ("waits", "delivered", "failed"):
+        shop.place_and_work(order_id)
+    shop.decide(approved=True, order_id="delivered")
+    shop.decide(approved=False, order_id="failed")
+    shop.place("begun")
+    return shop
+
+
+def board(client: FlaskClient) -> dict[str, Any]:
+    answer = client.get("/board").json
+    assert isinstance(answer, dict)
+    return answer
+
+
+def found(client: FlaskClient, **wanted: Any) -> list[str]:
+    answer = client.post("/search", json=wanted)
+    assert answer.status_code == 200, answer.text
+    return [row["order_id"] for row in answer.json["orders"]]
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_board_has_every_open_order_oldest_first(order: FlaskClient) -> None:
+    rows = board(order)["orders"]
+    assert [(row["order_id"], row["phase"]) for row in rows] == [("waits", "deciding"), ("begun", "to_make")]
+    assert (rows[0]["name"], rows[0]["pizza_type"], rows[0]["attempt"]) == ("John Doe", "pepperoni", 1)
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_day_in_numbers(order: FlaskClient) -> None:
+    said = board(order)
+    assert said["counts"] == {"open": 2, "deciding": 1, "late": 0, "today": 4, "failed": 1}
+    assert sum(said["hours"]) == 4
+    assert said["hours"][datetime.now().hour] > 0
+    assert said["complete"] is True
+
+
+def test_late_ones_are_counted_by_the_clock(order: FlaskClient, shop: FakeShop) -> None:
+    shop.place("begun")
+    shop.keep_house(days=0.01)
+    assert board(order)["counts"]["late"] == 1
+
+
+def test_yesterdays_orders_do_not_count(order: FlaskClient, busy: FakeShop) -> None:
+    busy.keep_house(days=1)
+    counts = board(order)["counts"]
+    assert (counts["today"], counts["failed"], counts["open"]) == (0, 0, 2)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        ({}, ["begun", "failed", "delivered", "waits"]),
+        ({"text": "DELIV"}, ["delivered"]),
+        ({"text": "elivered"}, []),
+        ({"text": " john d "}, ["begun", "failed", "delivered", "waits"]),
+        ({"standing": "open"}, ["begun", "waits"]),
+        ({"standing": "closed"}, ["failed", "delivered"]),
+        ({"standing": "deciding"}, ["waits"]),
+        ({"standing": "failed", "text": "john"}, ["failed"]),
+        ({"standing": "late"}, []),
+    ],
+)
+def test_search(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
+    assert found(order, **wanted) == ids
+
+
+@pytest.mark.usefixtures("busy")
+def test_search_goes_page_by_page(order: FlaskClient) -> None:
+    first = order.post("/search", json={"limit": 3}).json
+    second = order.post("/search", json={"limit": 3, "after": first["next"]}).json
+    ids = [row["order_id"] for row in first["orders"] + second["orders"]]
+    assert ids == ["begun", "failed", "delivered", "waits"]
+    assert (first["found"], second["found"], second["next"]) == (4, 4, None)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"standing": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}]
+)
+def test_what_is_wrong_with_a_search_is_named(order: FlaskClient, wrong: dict[str, Any]) -> None:
+    assert_problem(order.post("/search", json=wrong), 400)
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_deleted_order_is_not_shown_though_it_is_remembered(order: FlaskClient) -> None:
+    assert "failed" in found(order)
+    order.delete("/order/failed")
+    assert found(order) == ["begun", "delivered", "waits"]
+
+
+def test_an_id_that_was_given_again_is_counted_once(order: FlaskClient, shop: FakeShop) -> None:
+    shop.place_and_work("again")
+    shop.decide(approved=False, order_id="again")
+    order.delete("/order/again")
+    shop.place("other")
+    shop.place("again")
+    assert found(order) == ["again", "other"]
+    assert board(order)["counts"] == {"open": 2, "deciding": 0, "late": 0, "today": 2, "failed": 0}
+
+
+def test_what_has_ended_is_read_once(order: FlaskClient, busy: FakeShop) -> None:
+    board(order)
+    read: list[str] = []
+    load = busy.sidecar.load
+
+    def counting(key: str) -> Any:
+        read.append(key)
+        return load(key)
+
+    busy.sidecar.load = counting  # type: ignore[method-assign]
+    board(order)
+    assert "order_waits" in read
+    assert not {"order_failed", "order_delivered"} & set(read)
+
+
+def test_many_orders_are_read_over_several_requests(shop: FakeShop, order: FlaskClient) -> None:
+    client = shop.client(WORKFLOW)
+    for number in range(205):
+        client.post("/start-order", json={**ORDER_123, "order_id": f"n{number}"})
+    rows = Rows(shop.sidecar.apps[ORDER].extensions["records"], pace=1.0)
+    with pytest.raises(StillReading):
+        next(rows.newest(-1, []))
+    all_of_them = [row.order_id for page in rows.newest(60, []) for row in page]
+    assert all_of_them == [f"n{number}" for number in reversed(range(205))]
+    assert [row.order_id for page in rows.newest(-1, []) for row in page] == all_of_them
+    assert found(order, text="n20", limit=200) == ["n204", "n203", "n202", "n201", "n200", "n20"]

@@ -1,0 +1,120 @@
+"""When an order is late, and whose it is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pizzashop.domain.history import Entry, said
+from pizzashop.domain.late import late_at, since
+from pizzashop.domain.record import Record
+from pizzashop.domain.row import Row, phase_of
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CONTENT = {"order_id": "123", "pizza_type": "funghi", "size": "large", "customer": {"name": "Ana"}}
+
+
+def at(seconds: float) -> str:
+    return said(START + timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def record() -> Record:
+    return Record.accept("uid-1", CONTENT, at(0), wanted=True)
+
+
+def hear(record: Record, status: str, seconds: float, attempt: int = 1) -> None:
+    record.hear([Entry(status=status, attempt=attempt, at=at(seconds))])
+
+
+@pytest.mark.parametrize(("pace", "seconds"), [(1, 20), (10, 110), (0, 10)])
+def test_a_stage_may_last_twice_its_time_and_ten_seconds_more(record: Record, pace: float, seconds: float) -> None:
+    hear(record, "cooking_baking", 100)
+    assert late_at(record, pace) == at(100 + seconds)
+
+
+def test_an_accepted_order_that_nobody_takes_in_is_late(record: Record) -> None:
+    assert late_at(record, 1) == at(10)
+
+
+def test_an_order_that_was_never_started_is_not() -> None:
+    assert late_at(Record.accept("uid-1", CONTENT, at(0), wanted=False), 1) is None
+
+
+def test_while_it_is_paused_it_is_not_late_and_then_its_time_begins_anew(record: Record) -> None:
+    hear(record, "cooking_baking", 0)
+    record.pause(at(1), "ana", None)
+    assert late_at(record, 1) is None
+    record.resume(at(100), "ana", None)
+    assert (since(record), late_at(record, 1)) == (at(100), at(120))
+
+
+def test_the_manager_has_time_until_the_first_reminder(record: Record) -> None:
+    hear(record, "pending_validation", 0)
+    assert late_at(record, 1) is None
+    for seconds in (300, 600):
+        record.history.append(Entry(kind="action", status="overdue", at=at(seconds)))
+    assert (since(record), late_at(record, 1)) == (at(0), at(300))
+
+
+def test_after_the_decision_the_next_step_is_to_begin(record: Record) -> None:
+    hear(record, "pending_validation", 0)
+    record.history.append(Entry(kind="action", status="overdue", at=at(300)))
+    record.decide("approved", 1, at(400), "ana", None)
+    assert late_at(record, 1) == at(410)
+
+
+@pytest.mark.parametrize("end", ["delivered", "failed", "cancelled"])
+def test_what_has_ended_is_not_late(record: Record, end: str) -> None:
+    record.end(end, at(5), None)  # type: ignore[arg-type]
+    assert (late_at(record, 1), since(record), phase_of(record)) == (None, at(5), "ended")
+
+
+def test_what_the_topic_says_of_the_end_is_no_stage_yet(record: Record) -> None:
+    hear(record, "delivery_at_location", 10)
+    hear(record, "delivered", 11)
+    assert since(record) == at(10)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "phase"),
+    [
+        ("accepted", None, "to_make"),
+        ("confirmed", None, "to_make"),
+        ("cooking_preparing_ingredients", None, "cooking"),
+        ("cooking_quality_check", "approved", "cooking"),
+        ("cooked", None, "deciding"),
+        ("pending_validation", None, "deciding"),
+        ("pending_validation", "approved", "on_the_way"),
+        ("pending_validation", "remake", "to_make"),
+        ("pending_validation", "rejected", "ending"),
+        ("delivery_at_location", "approved", "on_the_way"),
+    ],
+)
+def test_whose_it_is(record: Record, status: str, verdict: str | None, phase: str) -> None:
+    hear(record, status, 10)
+    if verdict:
+        record.decide(verdict, 1, at(20), "ana", None)
+    assert Row.of(record, 1).phase == phase
+
+
+def test_while_it_is_cancelled_it_is_nobodys(record: Record) -> None:
+    record.cancel(at(5), "ana", None)
+    row = Row.of(record, 1)
+    assert (row.phase, row.status, row.final) == ("ended", "cancelled", True)
+
+
+def test_a_remake_has_its_own_number_note_and_time(record: Record) -> None:
+    hear(record, "cooking_baking", 10)
+    hear(record, "pending_validation", 20)
+    record.decide("remake", 1, at(30), "ana", "too dark")
+    row = Row.of(record, 1)
+    assert (row.making, row.note, row.phase_since) == (2, "too dark", at(30))
+    hear(record, "cooking_preparing_ingredients", 31, attempt=2)
+    hear(record, "cooking_making_dough", 33, attempt=2)
+    row = Row.of(record, 1)
+    assert (row.making, row.note, row.decision, row.phase_since, row.since) == (2, "too dark", None, at(31), at(33))
+
+
+def test_it_is_late_from_that_moment_on(record: Record) -> None:
+    row = Row.of(record, 1)
+    assert (row.is_late(at(9.9)), row.is_late(at(10))) == (False, True)
