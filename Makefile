@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up doctor install test test-faults growth unit histories lint format clean
+.PHONY: help up doctor install test test-faults bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 
 test-faults: $(VENV)/.installed-test ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py
+
+bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
+	$(BIN)/python tests/benchmark/bench.py $(BENCH)
 
 growth: $(VENV)/.installed-test ## Drive 10,000 orders through the shop, and show what grows
 	$(BIN)/python tests/benchmark/growth.py

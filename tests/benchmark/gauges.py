@@ -1,9 +1,10 @@
 """What of a running shop could grow: the store, the topic, the scheduler's data, and each process."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
+from psutil import Process
 from valkey import Valkey
 
 from pizzashop.http import HttpClient
@@ -55,14 +56,33 @@ def jobs(shop: Shop) -> dict[str, str]:
 
 
 def memory(shop: Shop) -> dict[str, str]:
-    """Resident memory by process, in MB; a role's gunicorn is two processes."""
-    found: Counter[str] = Counter()
+    """Resident memory by process, in MB."""
+    return {name: f"{sum(each.memory_info().rss for each in found) >> 20} MB" for name, found in by_name(shop).items()}
+
+
+def proportional(shop: Shop) -> dict[str, float]:
+    """Memory by process in MB, what several share counted in parts (PSS)."""
+    found = by_name(shop)
+    return {name: sum(each.memory_full_info().pss for each in found[name]) / (1 << 20) for name in found}
+
+
+def cpu_seconds(shop: Shop) -> dict[str, float]:
+    """CPU seconds that each process has used so far."""
+    return {name: sum(sum(each.cpu_times()[:2]) for each in found) for name, found in by_name(shop).items()}
+
+
+def by_name(shop: Shop) -> dict[str, list[Process]]:
+    """The processes of the shop by what they are; a role's gunicorn is two processes."""
+    found: dict[str, list[Process]] = defaultdict(list)
     for process in shop.processes():
-        words = process.cmdline()
-        for flag, prefix in (("--role", "role "), ("--app-id", "sidecar of ")):
-            if flag in words:
-                found[prefix + words[words.index(flag) + 1].removeprefix("pizza-")] += process.memory_info().rss
-                break
-        else:
-            found[Path(words[0]).name if words else process.name()] += process.memory_info().rss
-    return {name: f"{size >> 20} MB" for name, size in sorted(found.items())}
+        found[_name(process)].append(process)
+    return dict(sorted(found.items()))
+
+
+def _name(process: Process) -> str:
+    words = process.cmdline()
+    for flag, prefix in (("--role", "role "), ("--app-id", "sidecar of ")):
+        if flag in words:
+            return prefix + words[words.index(flag) + 1].removeprefix("pizza-")
+    # Valkey writes its address behind its name.
+    return Path(words[0]).name.partition(" ")[0] if words else str(process.name())

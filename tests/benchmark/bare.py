@@ -1,0 +1,118 @@
+"""The bare engine: a workflow of four empty activities and one event, as an order has, behind a sidecar of its own."""
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
+
+from pizzashop.local import sidecars
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.process import Process
+from pizzashop.local.project import App, Project
+
+APP_ID = "bare"
+PORTS = {"daprHTTPPort": 3591, "daprGRPCPort": 3592, "daprInternalGRPCPort": 3593, "metricsPort": 3594}
+STORE = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: barestore
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+    - {name: redisHost, value: "localhost:6379"}
+    - {name: actorStateStore, value: "true"}
+"""
+WARM = 16
+FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.05, 1.5, 0.5
+"""When a workflow is asked for first, and how the pauses grow: as for an order."""
+
+
+def nothing(_: WorkflowActivityContext, value: Any) -> Any:
+    """Do nothing."""
+    return value
+
+
+def bare_workflow(ctx: DaprWorkflowContext, value: Any) -> Any:
+    """Three steps, an event, and one step more."""
+    for _ in range(3):
+        value = yield ctx.call_activity(nothing, input=value)
+    yield ctx.wait_for_external_event("go")
+    return (yield ctx.call_activity(nothing, input=value))
+
+
+class Bare:
+    """Runs bare workflows; answers the seconds that each took."""
+
+    def __init__(self) -> None:
+        port = str(PORTS["daprGRPCPort"])
+        self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
+        self._runtime.register_workflow(bare_workflow)
+        self._runtime.register_activity(nothing)
+        self._client = DaprWorkflowClient(host="127.0.0.1", port=port)
+
+    def start(self) -> None:
+        """Connect, and run a few that are not counted."""
+        # It tells of each read that fails and is asked again.
+        logging.getLogger("DaprWorkflowClient").setLevel("CRITICAL")
+        self._runtime.start()
+        self.run(WARM, WARM)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.close()
+        self._runtime.shutdown()
+
+    def run(self, count: int, at_once: int, first_pause: float = FIRST_SECONDS) -> tuple[float, list[float]]:
+        """Run so many, so many at a time: the seconds of all together, and of each."""
+        began = time.perf_counter()
+        with ThreadPoolExecutor(at_once) as pool:
+            each = list(pool.map(lambda _: self._one(first_pause), range(count)))
+        return time.perf_counter() - began, each
+
+    def _one(self, pause: float) -> float:
+        began, instance, growth = time.perf_counter(), f"bare-{uuid4().hex}", GROWTH if pause >= FIRST_SECONDS else 1.2
+        self._client.schedule_new_workflow(bare_workflow, input={"order_id": instance}, instance_id=instance)
+        self._client.raise_workflow_event(instance, "go", data={"approved": True})
+        while True:
+            time.sleep(pause)
+            pause = min(pause * growth, LONGEST_SECONDS)
+            if self._is_done(instance):
+                return time.perf_counter() - began
+
+    def _is_done(self, instance: str) -> bool:
+        try:
+            state = self._client.get_workflow_state(instance, fetch_payloads=False)
+        except grpc.RpcError:
+            return False  # under load the engine's reads fail now and then
+        return state is not None and state.runtime_status.name == "COMPLETED"
+
+
+@contextmanager
+def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
+    """The bare engine, on the services that run: a daprd of its own, and its worker in this process."""
+    resources = state_dir / "bare"
+    resources.mkdir(parents=True, exist_ok=True)
+    (resources / "store.yaml").write_text(STORE)
+    ours = Project(project.run_file, (App(APP_ID, PORTS, ()),), resources, project.config)
+    runtime_path = sidecars.launcher(state_dir, dapr)
+    environment = sidecars.environment(runtime_path)
+    process = Process(APP_ID, sidecars.daprd(runtime_path, ours, APP_ID), state_dir / "logs" / "bare.log", environment)
+    process.start()
+    try:
+        wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Closing())
+        with closing(Bare()) as bare:
+            bare.start()
+            yield bare
+    finally:
+        process.stop(3)
