@@ -26,6 +26,7 @@ from pizzashop.sidecar import Sidecar
 from pizzashop.storefront import views as storefront
 from pizzashop.workflow import views as workflow
 from pizzashop.workflow.engine import Engine
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
 
 BLUEPRINTS = {
@@ -49,11 +50,12 @@ BLUEPRINTS = {
 
 @dataclass(frozen=True)
 class Parts:
-    """What an application is given to work with; `engine` is for role `workflow` alone."""
+    """What an application is given to work with; `engine` and `in_hand` are for role `workflow` alone."""
 
     sidecar: Sidecar
     gate: Gate
     engine: Engine | None = None
+    in_hand: InHand | None = None
     clock: Clock = utc_now
 
 
@@ -86,7 +88,8 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
         }
     if role is WORKFLOW:
         assert parts.engine is not None
-        return {"office": Office(parts.sidecar, parts.engine, settings)}
+        in_hand = parts.in_hand or InHand(settings.threads)
+        return {"office": Office(parts.sidecar, parts.engine, settings), "in_hand": in_hand}
     return {"means": Means(parts.sidecar, parts.gate, settings.pace, settings.fail)}
 
 

@@ -49,7 +49,8 @@ def main() -> None:
     type=click.Choice([*roles.BY_NAME, "all"]),
     help="The role to serve; may be given several times.",
 )
-def serve(names: tuple[str, ...]) -> None:
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here: for a second process of one role.")
+def serve(names: tuple[str, ...], port: int | None) -> None:
     """Serve one role, several, or all of them, each on its own port, until told to stop.
 
     Each role needs its Dapr sidecar beside it; `dapr run -f .` and `pizzashop up` see to that.
@@ -57,7 +58,9 @@ def serve(names: tuple[str, ...]) -> None:
     from pizzashop.server import serve as run
 
     chosen = roles.ROLES if "all" in names else tuple(roles.BY_NAME[name] for name in dict.fromkeys(names))
-    run(chosen, Settings.from_env())
+    if port is not None and len(chosen) > 1:
+        raise click.UsageError("--port is for one role: several have a port each.")
+    run({port or role.port: role for role in chosen}, Settings.from_env())
 
 
 _register: Callable[[click.Command], None] = main.add_command

@@ -2,11 +2,11 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from flask import Flask
 
+from pizzashop.admission import Admission, Environ, StartResponse
 from pizzashop.app import Parts, create_app
 from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.http import HttpClient
@@ -16,6 +16,7 @@ from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.dapr_engine import DaprEngine
 from pizzashop.workflow.housekeeping import Housekeeping
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
 from pizzashop.workflow.sweep import Sweep
 from pizzashop.workflow.worker import Worker
@@ -23,28 +24,28 @@ from pizzashop.workflow.worker import Worker
 SPARE_SHARE = 4
 """One thread in so many is kept from steps, for what must always be answered."""
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-
 
 class Running:
     """Opened in the process that serves, after the fork; `stop` takes no more work, `close` gives all back."""
 
-    def __init__(self, roles: Sequence[Role], settings: Settings) -> None:
+    def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
         self._settings = settings
         self._alone = len(roles) == 1
         self._http = HttpClient()
-        self._gate = Gate(settings.threads - settings.threads // SPARE_SHARE)
+        places = settings.threads - settings.threads // SPARE_SHARE
+        self._gate = Gate(places)
+        self._admission = Admission(self._serve, places)
+        self._in_hand = InHand(settings.threads)
         self._engine: DaprEngine | None = None
         self._worker: Worker | None = None
         self._sweep: Sweep | None = None
         self._housekeeping: Housekeeping | None = None
         self._stopping: threading.Thread | None = None
-        self._apps = {str(role.port): self._app(role) for role in roles}
+        self._apps = {str(port): self._app(role) for port, role in roles.items()}
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand a request to the role on whose port it came in."""
-        return self._apps[environ["SERVER_PORT"]](environ, start_response)
+        """Hand a request, if there is room for it, to the role on whose port it came in."""
+        return self._admission(environ, start_response)
 
     def stop(self) -> None:
         """Take no more work: steps that run are given back, the workflow worker disconnects. Returns at once."""
@@ -66,6 +67,9 @@ class Running:
             self._engine.close()
         self._http.close()
 
+    def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self._apps[environ["SERVER_PORT"]](environ, start_response)
+
     def _app(self, role: Role) -> Flask:
         # Dapr tells a process the ports of its own sidecar; one that serves several roles has several.
         told = self._settings if self._alone else None
@@ -74,10 +78,10 @@ class Running:
         sidecar = DaprSidecar(self._http, http_port, os.environ.get("DAPR_API_TOKEN", ""))
         if role is WORKFLOW:
             self._engine = DaprEngine(grpc_port)
-            self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace))
+            self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace), self._in_hand)
             self._worker.start()
             self._sweep = Sweep(sidecar, Office(sidecar, self._engine, self._settings))
             self._sweep.start()
             self._housekeeping = Housekeeping(sidecar, self._engine, self._settings.retention)
             self._housekeeping.start()
-        return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine))
+        return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine, self._in_hand))

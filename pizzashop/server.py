@@ -3,7 +3,7 @@
 import errno
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import FrameType
 from typing import Any, cast
@@ -25,11 +25,11 @@ GRACEFUL_SECONDS = 8
 BACKLOG = 2048
 
 
-def serve(roles: Sequence[Role], settings: Settings) -> None:
-    """Serve `roles`, each on its own port, until a signal says to stop; raises LocalError where a port is taken."""
-    logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles))
-    for role in roles:
-        _must_be_free(settings.host, role)
+def serve(roles: Mapping[int, Role], settings: Settings) -> None:
+    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken."""
+    logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
+    for port, role in roles.items():
+        _must_be_free(settings.host, port, role)
     _Server(roles, settings).run()
 
 
@@ -82,7 +82,7 @@ class _Server(BaseApplication):
 
     running: Running
 
-    def __init__(self, roles: Sequence[Role], settings: Settings) -> None:
+    def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
         self._roles, self._settings = roles, settings
         super().__init__()
 
@@ -98,7 +98,7 @@ class _Server(BaseApplication):
     def _options(self) -> dict[str, object]:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return {
-            "bind": [f"{host}:{role.port}" for role in self._roles],
+            "bind": [f"{host}:{port}" for port in self._roles],
             "worker_class": _Worker,
             "workers": 1,
             "threads": self._settings.threads,
@@ -108,24 +108,24 @@ class _Server(BaseApplication):
             "limit_request_line": 8190,
             "timeout": 60,
             "graceful_timeout": GRACEFUL_SECONDS,
-            "proc_name": f"pizzashop {' '.join(role.name for role in self._roles)}",
+            "proc_name": f"pizzashop {' '.join(role.name for role in self._roles.values())}",
             # It would be one socket in the user's home, for every server of the shop.
             "control_socket_disable": True,
             "logger_class": _Log,
         }
 
 
-def _must_be_free(host: str, role: Role) -> None:
+def _must_be_free(host: str, port: int, role: Role) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, role.port))
+            probe.bind((host, port))
         except OSError as error:
-            raise LocalError(_why(error, host, role)) from None
+            raise LocalError(_why(error, host, port, role)) from None
 
 
-def _why(error: OSError, host: str, role: Role) -> str:
+def _why(error: OSError, host: str, port: int, role: Role) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {role.port} is taken: is the {role.name} role, or another program, running there already?"
-    return f"The {role.name} role cannot listen on {host}:{role.port}: {error.strerror}"
+        return f"Port {port} is taken: is the {role.name} role, or another program, running there already?"
+    return f"The {role.name} role cannot listen on {host}:{port}: {error.strerror}"

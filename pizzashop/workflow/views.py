@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.body import read_json
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
 
 blueprint = Blueprint("workflow", __name__)
@@ -21,7 +22,9 @@ def start_order() -> ResponseReturnValue:
     """Accept an order and start its workflow, once."""
     content = read_json()
     order_id = NewOrder.parse(content).order_id
-    office().start(order_id, content)
+    in_hand: InHand = current_app.extensions["in_hand"]
+    with in_hand.starting(order_id):
+        office().start(order_id, content)
     return jsonify(order_id=order_id, workflow_instance_id=f"pizza-order-{order_id}", status="started")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
 from pizzashop.workflow.activities import Activities, Activity
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
 
 STORIES: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Story]] = {"v1": pizza_workflow}
@@ -23,14 +24,14 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs the workflow and its activities on threads of its own, from `start` to `stop`."""
 
-    def __init__(self, grpc_port: int, activities: Activities) -> None:
+    def __init__(self, grpc_port: int, activities: Activities, in_hand: InHand) -> None:
         self._runtime = WorkflowRuntime(
             host="127.0.0.1",
             port=str(grpc_port),
             maximum_concurrent_activity_work_items=AT_ONCE,
             worker_ready_timeout=READY_SECONDS,
         )
-        register(self._runtime, activities)
+        register(self._runtime, activities, in_hand)
         self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
         self.ready = threading.Event()
 
@@ -52,13 +53,13 @@ class Worker:
         log.info("workflow worker ready")
 
 
-def register(runtime: WorkflowRuntime, activities: Activities) -> None:
-    """Make the story known, in each of its versions, and the activities."""
+def register(runtime: WorkflowRuntime, activities: Activities, in_hand: InHand) -> None:
+    """Make the story known, in each of its versions, and the activities, which `in_hand` counts."""
     for version in STORIES:
         is_latest = version == LATEST
         runtime.register_versioned_workflow(_told(version), name=NAME, version_name=version, is_latest=is_latest)
     for activity in activities.all():
-        runtime.register_activity(_plain(activity), name=activity.__name__)
+        runtime.register_activity(_counted(activity, in_hand), name=activity.__name__)
 
 
 def _told(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Story]:
@@ -69,8 +70,9 @@ def _told(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Story
     return versioned
 
 
-def _plain(activity: Activity) -> Activity:
+def _counted(activity: Activity, in_hand: InHand) -> Activity:
     async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
-        return await activity(ctx, content)
+        with in_hand.under_way(content.get("order", content).get("order_id")):
+            return await activity(ctx, content)
 
     return run

@@ -1,26 +1,21 @@
 """Every process of the shop is killed in the midst of orders in all phases: none is lost, nothing is done twice."""
 
-import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import Any
 
 import pytest
 from separate import PROCESSES, Separate
 from shop_client import KITCHEN, WORKFLOW, FaultTable, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
-from valkey import Valkey
+from told import runs, twice
 
-from pizzashop.domain.order import FINAL, STEPS, WAY
+from pizzashop.domain.order import FINAL, WAY
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 
 PACE = 0.15
 ORDERS = 20
-STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +64,6 @@ def _approve(client: ShopClient, order_id: str) -> None:
     eventually(approved, seconds=60)
 
 
-def _runs(order_ids: list[str]) -> dict[str, dict[tuple[int, str], list[dict[str, Any]]]]:
-    """By order and stage: every event of it on the topic, from the stream in Valkey itself."""
-    found: dict[str, dict[tuple[int, str], list[dict[str, Any]]]] = {each: defaultdict(list) for each in order_ids}
-    with Valkey(port=6379) as server:
-        for _, fields in server.xrange("orders"):
-            event = json.loads(fields[b"data"])["data"]
-            if event["order_id"] in found and event["status"] in STAGES:
-                found[event["order_id"]][event["attempt"], event["status"]].append(event)
-    return found
-
-
 @pytest.mark.parametrize("killed", [*((name,) for name in PROCESSES), PROCESSES], ids=lambda names: "+".join(names))
 def test_nothing_is_lost_and_nothing_done_twice(
     separate: Separate, client: ShopClient, killed: tuple[str, ...], fault_table: FaultTable
@@ -93,19 +77,8 @@ def test_nothing_is_lost_and_nothing_done_twice(
     for order_id in orders:
         _approve(client, order_id)
     records = [client.until(order_id, "delivered", seconds=90) for order_id in orders]
-    over_again, in_flight_again = [], []
-    for order_id, by_stage in _runs(orders).items():
-        last_before = _last_before(by_stage, at_kill)
-        for stage, events in by_stage.items():
-            if len({event["run"] for event in events}) > 1:
-                (in_flight_again if stage == last_before else over_again).append((order_id, *stage))
+    over_again, in_flight_again = twice(runs(orders), at_kill)
     lost = [record["order_id"] for record in records if stages(record) != list(WAY)]
     name = "everything" if killed == PROCESSES else killed[0]
     fault_table((name, in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
     assert (lost, over_again) == ([], [])
-
-
-def _last_before(by_stage: dict[tuple[int, str], list[dict[str, Any]]], moment: float) -> tuple[int, str] | None:
-    first = {stage: datetime.fromisoformat(events[0]["at"]).timestamp() for stage, events in by_stage.items()}
-    before = [stage for stage, at in first.items() if at <= moment]
-    return max(before, key=lambda stage: (stage[0], WAY.index(stage[1])), default=None)

@@ -14,6 +14,7 @@ from fakes.sidecar import FakeSidecar
 from google.protobuf.json_format import ParseDict
 
 from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
 from pizzashop.workflow.worker import LATEST, STORIES, register
 
@@ -78,7 +79,7 @@ def differences(events: Events, registry: _Registry) -> list[tuple[int, list[Did
 def registered() -> _Registry:
     """The workflow and its activities, as the worker registers them."""
     runtime = WorkflowRuntime(host="127.0.0.1", port="1")
-    register(runtime, Activities(FakeSidecar(), 0))
+    register(runtime, Activities(FakeSidecar(), 0), InHand(8))
     registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
     assert isinstance(registry, _Registry)
     return registry

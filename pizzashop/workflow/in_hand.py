@@ -1,0 +1,59 @@
+"""How many orders a process has in hand: beyond that no new one is started, so that those in flight go on well."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pizzashop.domain.errors import Unavailable
+
+STARTS_AT_ONCE = 16
+BEGIN_SECONDS = 10.0
+"""How long a started order is expected to begin here: with several processes another may have it."""
+
+
+class InHand:
+    """Counts the orders that were started here and have not begun, and those with an activity under way.
+
+    An order that waits for the manager is neither, and costs nothing.
+    """
+
+    def __init__(self, most: int, starts_at_once: int = STARTS_AT_ONCE, begin_seconds: float = BEGIN_SECONDS) -> None:
+        self._most, self._starts_at_once, self._begin_seconds = most, starts_at_once, begin_seconds
+        self._lock = threading.Lock()
+        self._starting = self._busy = 0
+        self._expected: dict[str, float] = {}
+
+    @contextmanager
+    def starting(self, order_id: str) -> Iterator[None]:
+        """Start an order; raises Unavailable where there are enough."""
+        self._admit(order_id)
+        try:
+            yield
+        except BaseException:
+            self._expected.pop(order_id, None)
+            raise
+        finally:
+            with self._lock:
+                self._starting -= 1
+
+    @contextmanager
+    def under_way(self, order_id: str | None) -> Iterator[None]:
+        """An activity of the order is under way."""
+        with self._lock:
+            self._busy += 1
+            self._expected.pop(order_id or "", None)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def _admit(self, order_id: str) -> None:
+        with self._lock:
+            past = time.monotonic() - self._begin_seconds
+            self._expected = {each: since for each, since in self._expected.items() if since > past}
+            if self._starting >= self._starts_at_once or self._busy + len(self._expected) >= self._most:
+                raise Unavailable("Too many orders at once: ask again in a moment")
+            self._starting += 1
+            self._expected[order_id] = time.monotonic()
