@@ -14,6 +14,7 @@ import report
 from burst import burst
 from figures import Figure
 from memory import memory
+from overload import overload
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
@@ -32,6 +33,7 @@ ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
     "alone": alone,
     "burst": burst,
     "memory": memory,
+    "overload": overload,
 }
 
 

@@ -1,0 +1,45 @@
+"""Many more orders than it can make: the shop answers each request soon, and makes all that it has accepted."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from shop_client import WORKFLOW, OpenShop, ShopClient, eventually, new_order
+
+SECONDS = 15.0
+CLIENTS = 96
+"""Each starts orders one after another, as fast as it is answered: many times what two cores can make."""
+SOON_SECONDS = 5.0
+
+
+@pytest.mark.timeout(400)
+def test_all_is_answered_and_what_was_accepted_is_made(open_shop: OpenShop, client: ShopClient, tmp_path: Path) -> None:
+    accepted: list[str] = []
+    slowest: list[float] = []
+
+    def insist(_: int) -> None:
+        while time.monotonic() < end:
+            order, began = new_order("flood"), time.monotonic()
+            reply = client.reply("POST", f"{WORKFLOW}/start-order", order)
+            slowest.append(time.monotonic() - began)
+            assert reply.status == 200 or (reply.status == 503 and "retry-after" in reply.headers), reply
+            if reply.status == 200:
+                accepted.append(order["order_id"])
+                _approve(client, order["order_id"])
+
+    with open_shop(tmp_path, pace=0, threads=64, log_level="warning"):
+        end = time.monotonic() + SECONDS
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(insist, range(CLIENTS)))
+        assert len(accepted) < len(slowest), "nothing was turned away: this was no overload"
+        assert max(slowest) < SOON_SECONDS
+        for order_id in accepted:
+            client.until(order_id, "delivered", seconds=60)
+        last = client.placed("after")
+        client.decide(last, approved=True)
+        client.until(last, "delivered", seconds=5)
+
+
+def _approve(client: ShopClient, order_id: str) -> None:
+    eventually(lambda: client.decide(order_id, approved=True)[0] == 200, seconds=60)
