@@ -3,7 +3,7 @@
 import time
 from typing import Any, Literal
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import MAX_HISTORY, Entry, now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
+from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
 
 blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
@@ -39,6 +40,8 @@ def accept(order_id: str) -> ResponseReturnValue:
     content = read_json_inside()
     if NewOrder.parse(content).order_id != order_id:
         raise Conflict("The order's id is not the one in the address")
+    inbox: Inbox = current_app.extensions["inbox"]
+    inbox.lag.check()
     record = records().accept(content, wanted=True)
     return jsonify(**_summary(record), start=not (record.begun or record.closed))
 

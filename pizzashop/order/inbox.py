@@ -12,6 +12,7 @@ from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.order.aside import Aside
+from pizzashop.order.lag import Lag
 from pizzashop.order.records import Records
 
 MAX_EVENT_DEPTH = MAX_DEPTH + 1
@@ -26,6 +27,7 @@ class Inbox:
 
     def __init__(self, records: Records, aside: Aside) -> None:
         self._records, self._aside = records, aside
+        self.lag = Lag()
 
     def take(self, cloud_events: list[Any]) -> list[str]:
         """Apply the events, all those of one order in one write; answers SUCCESS, RETRY or DROP for each."""
@@ -39,6 +41,7 @@ class Inbox:
                 answers[place] = self._put_aside(cloud_event, str(error))
             else:
                 of_order[event.order_id].append((place, event))
+                self.lag.note(event.entry.at)
         for order_id, placed in of_order.items():
             if not self._apply(order_id, [event for _, event in placed]):
                 answers = [RETRY if n in dict(placed) else answer for n, answer in enumerate(answers)]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from doubled import Second
 from separate import Separate
-from shop_client import ShopClient, eventually, stages
+from shop_client import ShopClient, eventually, new_order, stages
 from told import runs, twice
 
 from pizzashop.domain.order import WAY
@@ -40,7 +40,10 @@ def doubled(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.timeout(600)
 def test_what_the_killed_ones_leave_the_others_finish(doubled: Doubled, client: ShopClient) -> None:
     def one(_: int) -> str:
-        order_id = client.placed("two")
+        order = new_order("two")
+        # Where they are behind they say so, and the customer asks again.
+        eventually(lambda: client.start(order)[0] == 200, seconds=120)
+        order_id: str = order["order_id"]
         eventually(lambda: client.decide(order_id, approved=True)[0] == 200, seconds=120)
         return order_id
 

@@ -8,8 +8,9 @@ import pytest
 from shop_client import WORKFLOW, OpenShop, ShopClient, eventually, new_order
 
 SECONDS = 15.0
-CLIENTS = 96
-"""Each starts orders one after another, as fast as it is answered: many times what two cores can make."""
+CLIENTS = 32
+THREADS = 16
+"""Each client starts orders one after another, as fast as it is answered: far more than so few threads take in."""
 SOON_SECONDS = 5.0
 
 
@@ -28,7 +29,7 @@ def test_all_is_answered_and_what_was_accepted_is_made(open_shop: OpenShop, clie
                 accepted.append(order["order_id"])
                 _approve(client, order["order_id"])
 
-    with open_shop(tmp_path, pace=0, threads=64, log_level="warning"):
+    with open_shop(tmp_path, pace=0, threads=THREADS, log_level="warning"):
         end = time.monotonic() + SECONDS
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(insist, range(CLIENTS)))
