@@ -19,9 +19,11 @@ class Redis:
 
 
 def ask(port: int = PORT) -> Redis | None:
-    """What listens on this port says about itself; None where nothing does, or nothing that speaks Redis."""
+    """What listens on this port says about itself; None where nothing does, or nothing that serves Redis (yet)."""
     try:
         with valkey.Valkey(HOST, port, socket_timeout=2, socket_connect_timeout=1, decode_responses=True) as client:
+            # While it still loads its data it tells about itself, and refuses everything else.
+            client.ping()
             info = dict(client.info("server"))
             # One that hides its configuration is believed.
             persists = dict(client.config_get("appendonly")) != {"appendonly": "no"}
