@@ -5,6 +5,7 @@ from typing import Any
 
 from dapr.conf import settings as dapr_settings
 from dapr.ext.workflow import DaprWorkflowClient
+from dapr.ext.workflow._durabletask.internal import shared
 from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
 from pizzashop.domain.errors import NotFound, Unavailable
@@ -12,6 +13,8 @@ from pizzashop.workflow.engine_call import CALL_SECONDS, AlreadyThere, call
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
 
 SETTLE_SECONDS = 5.0
+RECONNECT = ("grpc.max_reconnect_backoff_ms", 2000)
+"""After a long outage gRPC would look only every two minutes whether the sidecar is back."""
 
 
 class DaprEngine:
@@ -20,6 +23,9 @@ class DaprEngine:
     def __init__(self, grpc_port: int) -> None:
         # The SDK reads its time-out from here alone; its default is a minute.
         dapr_settings.DAPR_API_TIMEOUT_SECONDS = CALL_SECONDS  # type: ignore[attr-defined]
+        # Nor does it take options for its channels, but for those that it gives to all of them.
+        options = dict([*shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS, RECONNECT])
+        shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
