@@ -64,13 +64,21 @@ class Separate:
     def kill(self, *names: str) -> None:
         """`kill -9` of each, and of what it has started."""
         for name in names:
-            process = self.services[name].process if name in SERVICES else self._processes[name]
+            process = self._process(name)
             below = family.children(process.pid)
             process.kill()
             for child in below:
                 with suppress(psutil.NoSuchProcess):
                     child.kill()
             psutil.wait_procs(below, timeout=10)
+
+    def freeze(self, *names: str) -> None:
+        """Stop the clock of each, and of what it has started: it holds its connections, and says nothing."""
+        self._signal(signal.SIGSTOP, *names)
+
+    def thaw(self, *names: str) -> None:
+        """Let them go on, as if nothing had been."""
+        self._signal(signal.SIGCONT, *names)
 
     def start(self, *names: str) -> None:
         """Start them again, and wait until each is healthy."""
@@ -81,6 +89,16 @@ class Separate:
                 ports.wait_for_passers(self._ports_of(name), Closing())
                 self._processes[name].start()
         self.wait(*(name for name in names if name not in SERVICES))
+
+    def _process(self, name: str) -> Process:
+        return self.services[name].process if name in SERVICES else self._processes[name]
+
+    def _signal(self, number: int, *names: str) -> None:
+        for process in map(self._process, names):
+            below = family.children(process.pid)
+            process.send(number)
+            for child in below:
+                child.send_signal(number)
 
     def _ports_of(self, name: str) -> list[int]:
         """Those that a role or a sidecar opens."""

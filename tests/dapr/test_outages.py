@@ -1,0 +1,105 @@
+"""A part of the shop is away, or frozen, for a while: everything else answers, and afterwards every order goes on.
+
+How long it is away is for `PIZZASHOP_TEST_OUTAGE` to say, in seconds: 600 makes it the ten minutes of a bad night.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import Any
+
+import pytest
+from separate import Separate
+from shop_client import KITCHEN, WORKFLOW, ShopClient, eventually, new_order, stages
+from shop_client import ORDERS as ORDER_ROLE
+
+from pizzashop.domain.order import WAY
+from pizzashop.http import Reply
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+OUTAGE_SECONDS = float(os.environ.get("PIZZASHOP_TEST_OUTAGE", "8"))
+ANSWER_SECONDS = 20.0
+"""The longest that any answer may take: a call that waits for a frozen part gives up before."""
+ORDERS = 6
+
+pytestmark = pytest.mark.timeout(OUTAGE_SECONDS + 240)
+
+
+@pytest.fixture(scope="module")
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
+    made = Separate(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"})
+    with made.running() as running:
+        yield running
+
+
+@pytest.mark.parametrize("part", ["valkey", "scheduler", "order", "kitchen", "workflow", "sidecar-order"])
+def test_a_frozen_part_holds_up_orders_and_loses_none(separate: Separate, client: ShopClient, part: str) -> None:
+    orders = _on_their_way(client)
+    separate.freeze(part)
+    try:
+        _everything_answers(client, orders, part)
+    finally:
+        separate.thaw(part)
+    _go_on_to_their_end(client, orders)
+
+
+@pytest.mark.parametrize("part", ["valkey", "placement", "kitchen", "sidecar-workflow"])
+def test_a_part_that_is_away_holds_up_orders_and_loses_none(separate: Separate, client: ShopClient, part: str) -> None:
+    orders = _on_their_way(client)
+    separate.kill(part)
+    try:
+        _everything_answers(client, orders, part)
+    finally:
+        separate.start(part)
+    _go_on_to_their_end(client, orders)
+
+
+def _on_their_way(client: ShopClient) -> list[str]:
+    """Some orders that cook or are delivered, and some that wait for the manager."""
+    placed = [client.placed("outage") for _ in range(ORDERS)]
+    for order_id in placed[::2]:
+        client.decide(order_id, approved=True)
+    eventually(lambda: client.record(placed[-1])["status"], lambda status: status.startswith("cooking"))
+    return placed
+
+
+def _everything_answers(client: ShopClient, orders: list[str], away: str) -> None:
+    """For as long as the part is away, every call is answered soon: as ever, or 503 with `Retry-After`."""
+    end = time.monotonic() + OUTAGE_SECONDS
+    for order_id in cycle(orders):
+        calls = [call for role, call in _calls(order_id) if role != away]
+        with ThreadPoolExecutor(len(calls)) as pool:
+            for call, (reply, seconds) in zip(calls, pool.map(lambda call: _timed(client, call), calls), strict=True):
+                assert seconds < ANSWER_SECONDS, (call, reply)
+                assert reply.status == 200 or (reply.status == 503 and "retry-after" in reply.headers), (call, reply)
+        if time.monotonic() > end:
+            return
+        time.sleep(min(1.0, OUTAGE_SECONDS / 20))  # the pace of somebody who asks, and no wait for anything
+
+
+def _calls(order_id: str) -> list[tuple[str, tuple[str, str, Any]]]:
+    asked = {"order_id": order_id}
+    return [
+        ("order", ("GET", f"{ORDER_ROLE}/order/{order_id}", None)),
+        ("order", ("GET", f"{ORDER_ROLE}/orders", None)),
+        ("workflow", ("GET", f"{WORKFLOW}/get-status/{order_id}", None)),
+        ("workflow", ("POST", f"{WORKFLOW}/validate-pizza", {**asked, "approved": True})),
+        ("workflow", ("POST", f"{WORKFLOW}/start-order", new_order("outage"))),
+        ("kitchen", ("GET", f"{KITCHEN}/healthz", None)),
+    ]
+
+
+def _timed(client: ShopClient, call: tuple[str, str, Any]) -> tuple[Reply, float]:
+    began = time.monotonic()
+    return client.reply(*call), time.monotonic() - began
+
+
+def _go_on_to_their_end(client: ShopClient, orders: list[str]) -> None:
+    """Each is delivered, with a history that shows each stage once and has no gap."""
+    for order_id in orders:
+        eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200, seconds=60)
+    for order_id in orders:
+        assert stages(client.until(order_id, "delivered", seconds=120)) == list(WAY)
