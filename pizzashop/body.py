@@ -17,7 +17,7 @@ MAX_DEPTH = 32
 
 def read_json(max_bytes: int = MAX_BYTES) -> Any:
     """The request's JSON; raises Invalid, UnsupportedMediaType (415) or RequestEntityTooLarge (413)."""
-    content = read_unchecked(max_bytes)
+    content = parse(read_raw(max_bytes))
     check(content)
     return content
 
@@ -27,8 +27,8 @@ def read_json_inside() -> Any:
     return read_json(MAX_BYTES_INSIDE if request.headers.get("Dapr-Caller-App-Id") else MAX_BYTES)
 
 
-def read_unchecked(max_bytes: int) -> Any:
-    """As `read_json`, but without `check`: that is still to be done, part by part."""
+def read_raw(max_bytes: int) -> bytes:
+    """The body, of the right type and size; raises Invalid where there is none."""
     if request.content_length is None and not request.headers.get("Transfer-Encoding"):
         raise _invalid("The request needs a JSON body")
     if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
@@ -38,7 +38,7 @@ def read_unchecked(max_bytes: int) -> Any:
     raw = request.get_data()
     if len(raw) > max_bytes:
         raise RequestEntityTooLarge
-    return parse(raw)
+    return raw
 
 
 def parse(raw: bytes) -> Any:

@@ -61,7 +61,7 @@ class DaprSidecar:
         broken = [item["error"] for item in items if item.get("error")]
         if broken:
             raise Unavailable(f"The state store did not answer: {broken[0]}")
-        found = {item["key"]: item["data"].encode() for item in items if item.get("data") is not None}
+        found = {item["key"]: _text(item["data"]) for item in items if item.get("data") is not None}
         return [found.get(key) for key in keys]
 
     def save(self, key: str, value: str, etag: str) -> None:
@@ -103,4 +103,12 @@ def _wrapped(value: str) -> str:
 
 
 def _unwrapped(body: bytes) -> bytes | None:
-    return json.loads(body).encode() if body else None
+    try:
+        return _text(json.loads(body)) if body else None
+    except ValueError:
+        return body
+
+
+def _text(value: Any) -> bytes:
+    # What is no string was written by somebody else: whoever reads it finds out whether it makes sense.
+    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")

@@ -4,10 +4,11 @@ import json
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from pizzashop.domain.errors import Conflict, Invalid, NotFound, Refused, ShopError, Unavailable
+from pizzashop.domain.errors import Broken, Conflict, Invalid, NotFound, Refused, ShopError, Unavailable
+from pizzashop.draining import drain
 
 RETRY_AFTER_SECONDS = 2
 
@@ -16,6 +17,7 @@ STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Broken: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 log = logging.getLogger(__name__)
@@ -47,12 +49,17 @@ def _said_by_the_shop(error: ShopError) -> Response:
     if isinstance(error, Unavailable):
         log.warning("unavailable: %s", error)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(error, Broken):
+        log.error("%s", error)
     return response
 
 
 def _said_by_http(error: HTTPException) -> Response:
     status = error.code or 500
     response = problem(status, error.description or HTTPStatus(status).phrase)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        environ = request.environ
+        response.call_on_close(lambda: drain(environ))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))

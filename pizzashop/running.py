@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 
 from flask import Flask
@@ -24,6 +25,8 @@ from pizzashop.workflow.worker import Worker
 SPARE_SHARE = 4
 """One thread in so many is kept from steps, for what must always be answered."""
 
+ROUND_SECONDS = 5.0
+"""How long what the beats are at is waited for: nothing is to run on a client that is closed."""
 
 class Running:
     """Opened in the process that serves, after the fork; `stop` takes no more work, `close` gives all back."""
@@ -61,6 +64,10 @@ class Running:
     def close(self) -> None:
         """Give everything back."""
         self.stop()
+        until = time.monotonic() + ROUND_SECONDS
+        for each in (self._sweep, self._housekeeping):
+            if each is not None:
+                each.join(max(0.0, until - time.monotonic()))
         if self._stopping is not None:
             self._stopping.join()
         if self._engine is not None:

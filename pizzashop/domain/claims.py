@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.known import Lease
-from pizzashop.domain.order import STEP_BY_NAME
+from pizzashop.domain.order import COOK_STEP, ORDER_STEP, STEP_BY_NAME, STEPS
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
 
@@ -41,18 +41,18 @@ class Answer(Request):
 def answer(record: Record, claim: Claim, now: float) -> Answer:
     """Grant the claim where the record allows it, and note the lease; `now` in seconds since the epoch."""
     reason = _why_closed(record, claim)
+    if reason is None:
+        record.hear(claim.history)
+        reason = _why_too_soon(record, claim)
     if reason is not None:
         return Answer(claim="closed", status=record.status, error=reason)
-    record.hear(claim.history)
     # The workflow knows the record's uid: a step that somebody tries by hand is not the workflow's first.
     record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
     began = record.stages_of(claim.attempt, step.announced)
-    all_begun = any(entry.status == step.done_status for entry in began)
-    if all_begun or record.is_past(claim.attempt, step.stages[-1].status):
+    if record.has_done(step, claim.attempt):
         return Answer(claim="granted", began=began)
-    same = lease is not None and (lease.step, lease.attempt) == (claim.step, claim.attempt)
-    if lease is not None and same and lease.run != claim.run and lease.until > now:
+    if lease is not None and lease.run != claim.run and lease.until > now and not _is_over(record, lease):
         return Answer(claim="taken", seconds=lease.until - now)
     record.lease = Lease(step=claim.step, attempt=claim.attempt, run=claim.run, until=now + LEASE_SECONDS)
     return Answer(claim="granted", began=began)
@@ -79,6 +79,20 @@ def _why_closed(record: Record, claim: Claim) -> str | None:
     if claim.step == "deliver" and record.wanted and not _approved(record, claim.attempt):
         return f"attempt {claim.attempt} was not approved"
     return None
+
+
+def _why_too_soon(record: Record, claim: Claim) -> str | None:
+    """A workflow goes step by step: what is tried by hand meanwhile may not begin before its turn."""
+    if not record.wanted or claim.step == "order":
+        return None
+    # An order is taken in once, and cooked in each attempt.
+    before, attempt = (ORDER_STEP, 1) if claim.step == "cook" else (COOK_STEP, claim.attempt)
+    return None if record.has_done(before, attempt) else f"the order is not {before.done_status} yet"
+
+
+def _is_over(record: Record, lease: Lease) -> bool:
+    """Whether the step that the lease is for has come to its end; nobody gives a lease back for that."""
+    return any(step.name == lease.step and record.has_done(step, lease.attempt) for step in STEPS)
 
 
 def _is_next_attempt(record: Record, claim: Claim) -> bool:

@@ -2,6 +2,7 @@
 
 ShopError
 ├── BadSettings       an environment variable makes no sense
+├── Broken            what the store holds cannot be read: somebody has to see to it
 ├── LocalError        this machine lacks something that the shop needs to run
 ├── Refused           the request cannot be done, and asking again will not help
 │   ├── Invalid       what was sent is not what is needed (with the fields at fault)
@@ -27,6 +28,10 @@ class BadSettings(ShopError):
 
 class LocalError(ShopError):
     """This machine lacks something that the shop needs to run."""
+
+
+class Broken(ShopError):
+    """What the store holds cannot be read: somebody has to see to it."""
 
 
 class Refused(ShopError):

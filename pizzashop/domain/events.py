@@ -29,6 +29,8 @@ def stage_event(order: dict[str, Any], entry: Entry, run: str) -> dict[str, Any]
 def read(cloud_event: Any, received_at: str) -> StageEvent:
     """Read a CloudEvent, whose `data` may be an object or a JSON string; raises Invalid where it is neither."""
     data = _data(cloud_event)
+    if data is None and isinstance(cloud_event, dict) and "unreadable" in cloud_event:
+        raise Invalid(str(cloud_event.get("why"))[:200])
     if not isinstance(data, dict):
         raise Invalid("The event has no data")
     ref = OrderRef.parse({"order_id": data.get("order_id")})

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry
-from pizzashop.domain.order import ACCEPTED, CANCELLED, FINAL, OVERDUE, PENDING_VALIDATION, RANK
+from pizzashop.domain.order import ACCEPTED, CANCELLED, FINAL, OVERDUE, PENDING_VALIDATION, RANK, Step
 
 Content = dict[str, Any]
 
@@ -25,6 +25,7 @@ class Known(BaseModel):
     """What the shop knows of an order. `uid` tells it from another of the same id after a deletion."""
 
     uid: str
+    secret: str = ""  # what the seals of its decisions are made of
     order: Content = Field(default_factory=dict)
     status: str = ACCEPTED
     attempt: int = 1
@@ -70,7 +71,8 @@ class Known(BaseModel):
         # Being cancelled it can end no other way: it reads so before its workflow has ended.
         cancelled = [self.cancelling] if self.cancelling is not None else []
         status = CANCELLED if cancelled else self.status
-        view = {**self.order, "status": status, "attempt": self.attempt, "paused": self.paused}
+        own = {name: value for name, value in self.order.items() if name != "overdue"}
+        view = {**own, "status": status, "attempt": self.attempt, "paused": self.paused}
         if self.error is not None:
             view["error"] = self.error
         if self.overdue:
@@ -86,10 +88,10 @@ class Known(BaseModel):
         """Which of `statuses` have begun in this attempt, oldest first."""
         return [e for e in self.history if e.kind == "stage" and e.attempt == attempt and e.status in statuses]
 
-    def is_past(self, attempt: int, status: str) -> bool:
-        """Whether something that comes after this stage has begun."""
-        place = attempt, RANK[status]
-        return any(e.kind == "stage" and e.status in RANK and e.place > place for e in self.history)
+    def has_done(self, step: Step, attempt: int) -> bool:
+        """Whether this step is over in this attempt: it was said so, or something that comes after it has begun."""
+        place = attempt, RANK[step.done_status]
+        return any(e.kind == "stage" and e.status in RANK and e.place >= place for e in self.history)
 
     def decision_of(self, attempt: int) -> Entry | None:
         """The manager's decision on this attempt, if there is one."""

@@ -1,5 +1,6 @@
 """The record of one order, and every rule by which it may change. Pure: it is loaded and saved elsewhere."""
 
+from secrets import token_hex
 from typing import Literal
 
 from pizzashop.domain.errors import Conflict
@@ -15,7 +16,7 @@ class Record(Known):
     def accept(cls, uid: str, order: Content, at: str, *, wanted: bool, version: int = 1) -> "Record":
         """The record of an order that was just accepted."""
         entry = Entry(status=ACCEPTED, at=at)
-        return cls(uid=uid, order=order, history=[entry], wanted=wanted, version=version)
+        return cls(uid=uid, secret=token_hex(16), order=order, history=[entry], wanted=wanted, version=version)
 
     def want(self) -> bool:
         """Mark it as wanted: its workflow is to be scheduled. Answers whether that changed anything."""

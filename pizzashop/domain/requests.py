@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.errors import Invalid
 from pizzashop.domain.history import MAX_HISTORY, Entry
@@ -21,7 +21,10 @@ def _printable(text: str) -> str:
 
 OrderId = Annotated[str, Field(pattern=ORDER_ID)]
 Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-Note = Annotated[str, Field(max_length=500)]
+MAX_NOTE = 500
+Digits = BeforeValidator(lambda said: _digits(said))
+"""A number as a query has it: its digits, and no other way to write it."""
+Note = Annotated[str, Field(max_length=MAX_NOTE)]
 
 
 class Request(BaseModel):
@@ -108,6 +111,17 @@ class Decision(OrderRef):
         if self.approved:
             return "approved"
         return "remake" if self.remake else "rejected"
+
+
+def _digits(said: Any) -> Any:
+    if isinstance(said, str) and not (said.isascii() and said.isdigit()):
+        raise ValueError("a whole number")
+    return said
+
+
+def said_text(said: Any) -> str | None:
+    """A `by` or a `note` that nobody has checked, as far as it can be kept; None where it is no text."""
+    return said[:MAX_NOTE].encode(errors="replace").decode() if isinstance(said, str) else None
 
 
 def invalid(error: ValidationError) -> Invalid:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.events import told_order_id
 from pizzashop.domain.history import now
-from pizzashop.domain.requests import Request
+from pizzashop.domain.requests import Digits, Request
 from pizzashop.order.cell import Cell
 from pizzashop.sidecar import Sidecar, Stale
 
@@ -46,7 +46,7 @@ class Kept(BaseModel):
 class Query(Request):
     """Which page of the kept events; `after` is the `next` of the page before."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), Digits] = 50
     after: Annotated[str, Field(max_length=64)] | None = None
 
 

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.domain.errors import Broken, Unavailable
 from pizzashop.sidecar import Sidecar, Stale
 
 TRIES = 50
@@ -47,4 +47,7 @@ class Cell:
 
     def _load(self) -> tuple[list[str], str]:
         stored = self._sidecar.load(self._key)
-        return (json.loads(stored.value) if stored.value else []), stored.etag
+        try:
+            return (json.loads(stored.value) if stored.value else []), stored.etag
+        except ValueError:
+            raise Broken(f"{self._key} in the store cannot be read") from None

@@ -13,6 +13,7 @@ from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import MAX_HISTORY, Entry, now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
+from pizzashop.domain.seal import seal
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
 
@@ -43,7 +44,7 @@ def accept(order_id: str) -> ResponseReturnValue:
     inbox: Inbox = current_app.extensions["inbox"]
     inbox.lag.check()
     record = records().accept(content, wanted=True)
-    return jsonify(**_summary(record), start=not (record.begun or record.closed))
+    return jsonify(**_summary(record), secret=record.secret, start=not (record.begun or record.closed))
 
 
 @blueprint.get("/summary")
@@ -74,7 +75,7 @@ def decide(order_id: str) -> ResponseReturnValue:
     def record_it(record: Record) -> dict[str, Any]:
         record.hear(asked.history)
         entry = record.decide(asked.verdict, asked.attempt, now(), asked.by, asked.note)
-        return {**_summary(record), "decision": entry.model_dump()}
+        return {**_summary(record), "decision": entry.model_dump(), "seal": seal(record.secret, entry.attempt)}
 
     return jsonify(records().change(order_id, record_it))
 
@@ -120,6 +121,7 @@ def _summary(record: Record) -> dict[str, Any]:
         "paused": record.paused,
         "error": record.error,
         "wanted": record.wanted,
+        "begun": record.begun,
         "steered": max(0.0, record.steering.until - time.time()) if record.steering else 0.0,
         "cancelling": record.cancelling is not None,
     }

@@ -44,11 +44,11 @@ class Housekeeping:
         if number is None:
             self._forget_missing(now)
             return [], None
-        standing = self._standing_in(number)
+        standing, is_whole = self._standing_in(number)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             gone = list(pool.map(lambda each: self._removed(each[0], each[1], now), standing))
         left = [each for each, is_gone in zip(standing, gone, strict=True) if not is_gone]
-        if not left:
+        if is_whole and not left:
             # Longer than any process takes a page for the last one without asking.
             self._records.pages.discard(number, now, max(grace(self._retention), 2 * TAIL_SECONDS))
         ended = [
@@ -75,12 +75,13 @@ class Housekeeping:
         except NotFound:
             log.info("gone before it was marked as purged", extra={"order": order_id})
 
-    def _standing_in(self, number: int) -> list[tuple[str, Record]]:
-        """The records of a page; an id can stand in an older place too, from before it was accepted again."""
+    def _standing_in(self, number: int) -> tuple[list[tuple[str, Record]], bool]:
+        """The records of a page, and whether all could be read; an id can stand in an older place of its too."""
         rows = self._records.pages.rows(number)
         found = self._records.stored([order_id for _, _, order_id in rows])
-        placed = [(order_id, found[order_id], (page, place)) for page, place, order_id in rows if order_id in found]
-        return [(order_id, record) for order_id, record, where in placed if (record.page, record.place) == where]
+        placed = [(order_id, record, where) for *where, order_id in rows if (record := found.get(order_id))]
+        standing = [(order_id, record) for order_id, record, where in placed if [record.page, record.place] == where]
+        return standing, None not in found.values()
 
     def _removed(self, order_id: str, record: Record, now: datetime) -> bool:
         """Take the next step with a record, if one is due; answers whether it is gone for good."""
@@ -102,7 +103,7 @@ class Housekeeping:
         """Take out of the open set what was never accepted, or was deleted, and has been so for a while."""
         ids = self._records.open.ids()
         found = self._records.stored(ids)
-        missing = [each for each in ids if each not in found or found[each].deleted]
+        missing = [each for each in ids if each not in found or ((record := found[each]) and record.deleted)]
         self._missed = {each: self._missed.get(each, now) for each in missing}
         for order_id, since in self._missed.items():
             if now - since >= timedelta(seconds=grace(self._retention)):

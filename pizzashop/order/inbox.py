@@ -7,7 +7,7 @@ from typing import Any
 
 from pizzashop.body import MAX_DEPTH, check
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.errors import Invalid, NotFound, Unavailable
+from pizzashop.domain.errors import Broken, Invalid, NotFound, Unavailable
 from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
@@ -43,8 +43,12 @@ class Inbox:
                 of_order[event.order_id].append((place, event))
                 self.lag.note(event.entry.at)
         for order_id, placed in of_order.items():
-            if not self._apply(order_id, [event for _, event in placed]):
-                answers = [RETRY if n in dict(placed) else answer for n, answer in enumerate(answers)]
+            try:
+                if not self._apply(order_id, [event for _, event in placed]):
+                    answers = [RETRY if n in dict(placed) else answer for n, answer in enumerate(answers)]
+            except Broken as error:
+                for place, _ in placed:
+                    answers[place] = self._put_aside(cloud_events[place], str(error))
         return answers
 
     def _apply(self, order_id: str, events: list[StageEvent]) -> bool:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pizzashop.domain.order import FINAL, STATUSES
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import Request, invalid
+from pizzashop.domain.requests import Digits, Request, invalid
 from pizzashop.order.records import Records
 
 MAX_LIMIT = 200
@@ -25,7 +25,7 @@ class Query(Request):
     """What is asked for; `after` is the `next` of the page before."""
 
     status: Annotated[str, AfterValidator(_known)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False)] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), Digits] = DEFAULT_LIMIT
     after: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] | None = None
 
     def wants(self, record: Record) -> bool:

@@ -1,12 +1,15 @@
 """The records in the state store: read, created and changed, always on the condition that nobody else did."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
 from zlib import crc32
 
-from pizzashop.domain.errors import Conflict, NotFound, Unavailable
+from pydantic import ValidationError
+
+from pizzashop.domain.errors import Broken, Conflict, NotFound, Unavailable
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
@@ -18,6 +21,8 @@ TRIES = 50
 LOCKS = 64
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Records:
@@ -36,13 +41,13 @@ class Records:
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
         """Those of the orders that are there."""
-        return [record for record in self.stored(order_ids).values() if not record.deleted]
+        return [record for record in self.stored(order_ids).values() if record is not None and not record.deleted]
 
-    def stored(self, order_ids: Sequence[str]) -> dict[str, Record]:
-        """The records as they are stored, deleted ones too, by id."""
+    def stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
+        """The records as they are stored, deleted ones too, by id; None for one that cannot be read."""
         ids = list(dict.fromkeys(order_ids))
         pairs = zip(ids, self._sidecar.load_many([_key(each) for each in ids]), strict=True)
-        return {order_id: Record.model_validate_json(value) for order_id, value in pairs if value}
+        return {order_id: _readable(order_id, value) for order_id, value in pairs if value}
 
     def get(self, order_id: str) -> Record:
         """The record; raises NotFound where there is none (any more)."""
@@ -108,7 +113,7 @@ class Records:
 
     def _load(self, order_id: str) -> tuple[Record | None, str]:
         stored = self._sidecar.load(_key(order_id))
-        return (Record.model_validate_json(stored.value) if stored.value else None), stored.etag
+        return (_read(order_id, stored.value) if stored.value else None), stored.etag
 
     def _saved(self, order_id: str, record: Record, etag: str) -> bool:
         try:
@@ -125,6 +130,21 @@ def _key(order_id: str) -> str:
     if ORDER_ID_FORM.fullmatch(order_id) is None:
         raise NotFound("Order not found")
     return f"order_{order_id}"
+
+
+def _read(order_id: str, value: bytes) -> Record:
+    try:
+        return Record.model_validate_json(value)
+    except ValidationError as error:
+        raise Broken(f"The record of order {order_id} cannot be read: {error.errors()[0]['msg']}") from None
+
+
+def _readable(order_id: str, value: bytes) -> Record | None:
+    try:
+        return _read(order_id, value)
+    except Broken as error:
+        log.error("%s", error, extra={"order": order_id})
+        return None
 
 
 def _there(record: Record | None, deleted_too: bool = False) -> Record:

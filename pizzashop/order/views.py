@@ -7,10 +7,11 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from pizzashop.body import MAX_BYTES, MAX_DEPTH, check, read_json, read_unchecked
+from pizzashop.body import MAX_BYTES, MAX_DEPTH, check, read_json, read_raw
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.history import now
 from pizzashop.domain.requests import NewOrder
+from pizzashop.order.envelope import Entries, entries_in
 from pizzashop.order.inbox import MAX_EVENT_DEPTH, Inbox
 from pizzashop.order.listing import Listing
 from pizzashop.order.records import Records
@@ -61,11 +62,11 @@ def index() -> ResponseReturnValue:
 def take_events() -> ResponseReturnValue:
     """Take in one CloudEvent, or several in Dapr's bulk envelope."""
     inbox: Inbox = current_app.extensions["inbox"]
-    content = read_unchecked(MAX_BYTES_IN_BULK)
-    entries = content.get("entries") if isinstance(content, dict) else None
-    if isinstance(entries, list):
+    raw = read_raw(MAX_BYTES_IN_BULK)
+    content, entries = entries_in(raw)
+    if entries is not None:
         return jsonify(statuses=_in_bulk(inbox, entries))
-    if len(request.get_data()) > MAX_BYTES:
+    if len(raw) > MAX_BYTES:
         raise RequestEntityTooLarge
     is_event = isinstance(content, dict) and "data" in content
     check(content, MAX_EVENT_DEPTH if is_event else MAX_DEPTH)
@@ -73,7 +74,6 @@ def take_events() -> ResponseReturnValue:
     return jsonify(success=answer == "SUCCESS", status=answer)
 
 
-def _in_bulk(inbox: Inbox, entries: list[Any]) -> list[dict[str, Any]]:
-    rows = [entry if isinstance(entry, dict) else {} for entry in entries]
-    answers = inbox.take([row.get("event") for row in rows])
-    return [{"entryId": row.get("entryId"), "status": answer} for row, answer in zip(rows, answers, strict=True)]
+def _in_bulk(inbox: Inbox, entries: Entries) -> list[dict[str, Any]]:
+    answers = inbox.take([event for _, event in entries])
+    return [{"entryId": entry_id, "status": answer} for (entry_id, _), answer in zip(entries, answers, strict=True)]

@@ -11,6 +11,7 @@ from pizzashop.domain.errors import NotFound, Refused, Unavailable
 from pizzashop.domain.events import stage_event
 from pizzashop.domain.history import Entry, now
 from pizzashop.domain.order import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, Step
+from pizzashop.domain.requests import said_text
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
 from pizzashop.sidecar import Sidecar
 
@@ -59,6 +60,7 @@ class Activities:
             "remake": event.get("remake") is True and not approved,
             "attempt": order["attempt"],
             "history": order.get("history", []),
+            **{name: text for name in ("by", "note") if (text := said_text(event.get(name)))},
         }
         try:
             await self._ask_order(order, "decide", decision)

@@ -25,6 +25,11 @@ class Beat:
         """End after what is at hand; returns at once."""
         self.stopping.set()
 
+    def join(self, seconds: float) -> None:
+        """Wait at most `seconds` for what is at hand, after `stop`."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
     def _run(self) -> None:
         while not self.stopping.wait(self._seconds):
             try:

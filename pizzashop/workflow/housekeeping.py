@@ -37,6 +37,10 @@ class Housekeeping:
         """End after the order at hand."""
         self._beat.stop()
 
+    def join(self, seconds: float) -> None:
+        """Wait at most `seconds` for that, after `stop`."""
+        self._beat.join(seconds)
+
     def once(self) -> None:
         """Make one round: purge what is due, and have `order` remove what has been kept long enough."""
         after: int | None = -1

@@ -6,11 +6,15 @@ from typing import Any
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.order import CANCELLED, FINAL
 from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
+from pizzashop.domain.seal import prints
 from pizzashop.roles import ORDER
 from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
+
+AT_WORK = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
+"""While the engine says this of a workflow, its order has not been deleted."""
 
 Summary = dict[str, Any]
 
@@ -25,14 +29,15 @@ class Office:
         """Accept the order and schedule its workflow, unless that has begun already."""
         record = self._ask(order_id, "accept", order)
         if record["start"]:
-            self._engine.schedule(order_id, self._plan({**order, "attempt": 1, "uid": record["uid"]}))
+            plan = self._plan({**order, "attempt": 1, "uid": record["uid"]}, record["secret"])
+            self._engine.schedule(order_id, plan)
 
     def decide(self, decision: Decision) -> None:
         """Record the manager's decision, then wake the workflow with it."""
         asked = decision.model_dump(exclude_none=True)
         record = self._ask(decision.order_id, "decide", asked)
         if record["status"] not in FINAL:
-            event = {**asked, "attempt": record["decision"]["attempt"], "recorded": True}
+            event = {**asked, "attempt": record["decision"]["attempt"], "seal": record["seal"]}
             # Between accept and schedule the engine does not know it yet: the sweep tells it again.
             with suppress(NotFound):
                 self._engine.decide(decision.order_id, event)
@@ -41,7 +46,8 @@ class Office:
         """What the engine says of the order's workflow; after a purge, what the record says that it was."""
         if ORDER_ID_FORM.fullmatch(order_id) is None:
             raise NotFound("Order not found")
-        return self._engine.status(order_id) or self._status_by_record(order_id)
+        status = self._engine.status(order_id)
+        return status if status in AT_WORK else self._status_by_record(order_id, status)
 
     def pause(self, asked: OrderRef) -> None:
         """Suspend the workflow after the step at hand."""
@@ -72,25 +78,27 @@ class Office:
             self._engine.terminate(asked.order_id)
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 
-    def _plan(self, order: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, order: dict[str, Any], secret: str) -> dict[str, Any]:
         # What is set holds for an order from its start to its end: the story is told again and again by it.
         return {
             "order": order,
             "max_remakes": self._settings.max_remakes,
             "reminder": self._settings.validation_reminder,
             "deadline": self._settings.validation_deadline,
+            "seals": prints(secret, self._settings.max_remakes + 1),
         }
 
     def _command(self, word: str, asked: OrderRef) -> Summary:
         return self._ask(asked.order_id, word, asked.model_dump(exclude_none=True))
 
-    def _status_by_record(self, order_id: str) -> str:
+    def _status_by_record(self, order_id: str, status: str | None) -> str:
+        """What holds of an order that the engine has done with: it may be gone, or another may have its id."""
         record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
-        if record["status"] in FINAL:
-            return "TERMINATED" if record["status"] == CANCELLED else "COMPLETED"
         if not record["wanted"]:
             raise NotFound("The order has no workflow: it was never started")
-        return "PENDING"
+        if record["status"] in FINAL:
+            return status or ("TERMINATED" if record["status"] == CANCELLED else "COMPLETED")
+        return (status if record["begun"] else None) or "PENDING"
 
     def _ask(self, order_id: str, what: str, content: Any) -> Summary:
         answer: Summary = self._sidecar.invoke(ORDER, "POST", f"/order/{order_id}/{what}", content)

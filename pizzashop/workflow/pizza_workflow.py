@@ -11,6 +11,8 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 from dapr.ext.workflow._durabletask.task import TaskFailedError
 
+from pizzashop.domain.seal import fits
+
 Order = dict[str, Any]
 Story = Generator[Any, Any, Any]
 
@@ -42,11 +44,11 @@ def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
 def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Story:
     """Cook until the manager approves; answers the order with the attempt that was good."""
     # An order that was started before there were reminders waits without any.
-    patience = {"reminder": plan.get("reminder"), "deadline": plan.get("deadline")}
+    patience, seals = {"reminder": plan.get("reminder"), "deadline": plan.get("deadline")}, plan.get("seals", [])
     while True:
         order = yield from _step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
         order = yield ctx.call_activity("validate_pizza", input=order)
-        decision = yield from _decision(ctx, order, patience)
+        decision = yield from _decision(ctx, order, patience, seals)
         if decision["approved"]:
             return order
         if not decision.get("remake"):
@@ -63,7 +65,7 @@ def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, 
     return result
 
 
-def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any]) -> Story:
+def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], seals: list[str]) -> Story:
     """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over."""
     until = _after(ctx, min(filter(None, patience.values()), default=None))
     while True:
@@ -82,7 +84,7 @@ def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any]) 
             continue
         if event.get("attempt", order["attempt"]) != order["attempt"]:
             continue
-        if event.get("recorded"):
+        if fits(seals, order["attempt"], event.get("seal")):
             return event
         # Somebody raised it in the engine, past the shop: the record has the last word on it too.
         return (yield ctx.call_activity("record_decision", input={"order": order, "event": event}))

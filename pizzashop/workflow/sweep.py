@@ -34,6 +34,10 @@ class Sweep:
         """End after the order at hand."""
         self._beat.stop()
 
+    def join(self, seconds: float) -> None:
+        """Wait at most `seconds` for that, after `stop`."""
+        self._beat.join(seconds)
+
     def once(self) -> None:
         """See to all that is unsettled just now."""
         rows: list[dict[str, Any]] = self._sidecar.invoke(ORDER, "GET", "/unsettled")["orders"]

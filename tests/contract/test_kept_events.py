@@ -85,7 +85,7 @@ def test_they_are_listed_newest_first_in_pages(order: FlaskClient) -> None:
     assert paged == everything
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", f"after={'x' * 65}"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=1.0", f"after={'x' * 65}"])
 def test_a_query_that_is_wrong(order: FlaskClient, query: str) -> None:
     assert_problem(order.get(f"/events?{query}"), 400)
 

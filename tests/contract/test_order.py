@@ -10,6 +10,7 @@ from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
 from pizzashop.domain.order import WAY
+from pizzashop.roles import WORKFLOW
 
 TAKEN = {"success": True, "status": "SUCCESS"}
 
@@ -75,6 +76,17 @@ class TestCreate:
         create(order, **more)
         assert more.items() <= shop.record().items()
         create(order, **more)
+
+    def test_what_the_shop_says_of_an_order_is_never_the_clients(self, shop: FakeShop) -> None:
+        more = {"paused": "yes", "overdue": "yes", "at": "1970-01-01T00:00:00Z", "kind": "x", "cancelling": 1}
+        answer = shop.client(WORKFLOW).post("/start-order", json={**ORDER_123, **more})
+        assert answer.status_code == 200
+        shop.sidecar.delivers_at_once = True
+        shop.engine.work()
+        record = shop.record()
+        assert (record["paused"], "overdue" in record, record["at"]) == (False, False, more["at"])
+        assert all(not entry["at"].startswith("1970") for entry in record["history"])
+        assert all(event["paused"] == "yes" and event["at"] > "2000" for event in shop.sidecar.published)
 
     @pytest.mark.parametrize("name", ["status", "history", "attempt", "error", "version", "run", "uid"])
     def test_the_shops_own_names_are_refused(self, order: FlaskClient, name: str) -> None:
@@ -239,6 +251,10 @@ class TestList:
             ("limit=", "limit"),
             ("limit=1000000", "limit"),
             ("limit=1.5", "limit"),
+            ("limit=1.0", "limit"),
+            ("limit=%2B1", "limit"),
+            ("limit=%201", "limit"),
+            ("limit=1_0", "limit"),
             ("limit=%d9%a1", "limit"),
             ("after=xyz", "after"),
             ("after=%d9%a1-%d9%a1", "after"),

@@ -233,6 +233,45 @@ class TestDecide:
         (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
         assert (decision["status"], decision["attempt"]) == ("approved", 1)
 
+    def test_who_and_why_are_recorded_too(self, shop: FakeShop) -> None:
+        shop.place_and_work()
+        shop.engine.raise_event("123", {"approved": False, "by": "ana", "note": "x" * 600, "recorded": True})
+        shop.engine.work()
+        (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
+        assert (decision["status"], decision["by"], decision["note"]) == ("rejected", "ana", "x" * 500)
+
+    @pytest.mark.parametrize("nonsense", [7, None, [], {"a": 1}, "", True])
+    def test_who_and_why_that_make_no_sense_are_passed_over(self, shop: FakeShop, nonsense: Any) -> None:
+        shop.place_and_work()
+        shop.engine.raise_event("123", {"approved": True, "by": nonsense, "note": nonsense})
+        shop.engine.work()
+        assert shop.record()["status"] == "delivered"
+        (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
+        assert decision.keys() == {"kind", "status", "attempt", "at"}
+
+    def test_a_lone_surrogate_in_them_is_no_hindrance(self, shop: FakeShop) -> None:
+        shop.place_and_work()
+        shop.engine.raise_event("123", {"approved": True, "note": "\ud800"})
+        shop.engine.work()
+        assert shop.record()["status"] == "delivered"
+
+    def test_that_it_was_recorded_is_not_believed(self, shop: FakeShop, post: Post) -> None:
+        shop.place_and_work()
+        shop.engine.raise_event("123", {"approved": False, "recorded": True, "seal": "x"})
+        post("/validate-pizza", approved=True)
+        shop.engine.work()
+        assert shop.record()["status"] == "delivered"
+
+    def test_what_the_shop_raised_for_another_attempt_seals_nothing(self, shop: FakeShop, post: Post) -> None:
+        shop.place_and_work()
+        post("/validate-pizza", approved=False, remake=True)
+        (raised,) = shop.engine.instances["123"].events
+        shop.engine.work()
+        post("/validate-pizza", approved=True)
+        shop.engine.instances["123"].events.insert(0, {**raised, "approved": False, "remake": False, "attempt": 2})
+        shop.engine.work()
+        assert shop.record()["status"] == "delivered"
+
     def test_raised_directly_it_decides_on_an_attempt_whose_events_are_still_on_their_way(self, shop: FakeShop) -> None:
         shop.place_and_work()
         shop.sidecar.delivers_at_once = False
@@ -312,6 +351,31 @@ class TestStatus:
         shop.place_and_work()
         post("/pause-order")
         assert workflow.get("/get-status/123").json == "SUSPENDED"
+
+    def test_of_a_deleted_order(self, shop: FakeShop, order: FlaskClient, workflow: FlaskClient) -> None:
+        shop.place_and_work()
+        shop.decide(approved=False)
+        order.delete("/order/123")
+        assert_problem(workflow.get("/get-status/123"), 404)
+
+    def test_of_another_order_that_has_its_id(self, shop: FakeShop, order: FlaskClient, workflow: FlaskClient) -> None:
+        shop.place_and_work()
+        shop.decide(approved=False)
+        order.delete("/order/123")
+        order.post("/order", json=ORDER_123)
+        assert_problem(workflow.get("/get-status/123"), 404)
+        shop.engine.away = True
+        workflow.post("/start-order", json=ORDER_123)
+        shop.engine.away = False
+        assert workflow.get("/get-status/123").json == "PENDING"
+        workflow.post("/start-order", json=ORDER_123)
+        shop.engine.work()
+        assert workflow.get("/get-status/123").json == "RUNNING"
+
+    def test_of_a_workflow_that_was_ended_past_the_shop(self, shop: FakeShop, workflow: FlaskClient) -> None:
+        shop.place_and_work()
+        shop.engine.terminate("123")
+        assert workflow.get("/get-status/123").json == "TERMINATED"
 
     @pytest.mark.parametrize("order_id", ["456", "a.b", "0" * 65, "ü"])
     def test_of_an_unknown_order(self, workflow: FlaskClient, order_id: str) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("shop")
 
 HISTORIES = Path(__file__).parents[1] / "histories" / LATEST
 ADDRESS = {"host": "127.0.0.1", "port": str(WORKFLOW.dapr_grpc_port)}
+PAST_THE_SHOP = {"approved": True, "recorded": True, "by": "ana", "note": "raised by hand"}
 ENDED = ("COMPLETED", "TERMINATED", "FAILED")
 
 
@@ -100,7 +101,7 @@ def paused_beyond_a_reminder(client: ShopClient) -> str:
 
 def decided_in_the_engine(client: ShopClient) -> str:
     order_id = waiting(client)
-    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECIDED, data={"approved": True})
+    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECIDED, data=PAST_THE_SHOP)
     return order_id
 
 

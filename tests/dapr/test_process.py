@@ -1,5 +1,6 @@
 """An order on real Dapr at pace 0: every way that it can go."""
 
+import http.client
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from shop_client import (
 
 from pizzashop.domain.order import COOK_STEP, WAY
 from pizzashop.local.shop import Shop
+from pizzashop.roles import KITCHEN
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -222,3 +224,13 @@ def test_bad_input_through_the_sidecar_is_refused_not_retried(client: ShopClient
     status, answer = client.call("POST", f"{WORKFLOW}/start-order", {"order_id": "../x"})
     assert status == 400
     assert {error["field"] for error in answer["errors"]} == {"order_id", "pizza_type", "size"}
+
+
+@pytest.mark.parametrize("size", [100 * 1024, 4 * 1024 * 1024])
+def test_a_body_that_is_too_large_is_answered(size: int) -> None:
+    """By a client that reads no answer before it has sent everything."""
+    connection = http.client.HTTPConnection("127.0.0.1", KITCHEN.port, timeout=20)
+    connection.request("POST", "/cook", body=b" " * size, headers={"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["status"]) == (413, 413)
+    connection.close()

@@ -52,7 +52,7 @@ def test_what_the_order_brings_along_counts_as_begun() -> None:
 
 
 def test_a_step_that_another_run_has_is_taken_until_its_lease_ends() -> None:
-    asked = record()
+    asked = record("confirmed")
     ask(asked, run="run-1")
     assert ask(asked, run="run-2", now=NOW + 3) == Answer(claim="taken", seconds=LEASE_SECONDS - 3)
     assert ask(asked, run="run-2", now=NOW + LEASE_SECONDS).claim == "granted"
@@ -60,7 +60,7 @@ def test_a_step_that_another_run_has_is_taken_until_its_lease_ends() -> None:
 
 
 def test_the_same_run_may_ask_again_and_keeps_its_lease() -> None:
-    asked = record()
+    asked = record("confirmed")
     ask(asked)
     assert ask(asked, now=NOW + 3).claim == "granted"
     assert asked.lease is not None
@@ -89,14 +89,14 @@ def test_a_step_whose_last_stage_has_begun_holds_nobody_up() -> None:
 
 
 def test_a_lease_given_back_is_free() -> None:
-    asked = record()
+    asked = record("confirmed")
     ask(asked, run="run-1")
     assert release(asked, claim(run="run-1", release=True))
     assert ask(asked, run="run-2").claim == "granted"
 
 
 def test_a_run_gives_back_only_its_own_lease() -> None:
-    asked = record()
+    asked = record("confirmed")
     ask(asked, run="run-1")
     assert not release(asked, claim(run="run-2", release=True))
     assert ask(asked, run="run-2").claim == "taken"
@@ -124,6 +124,39 @@ def test_a_deleted_order_is_closed() -> None:
 
 def test_another_order_of_the_same_id_is_closed() -> None:
     assert ask(record(), uid="uid-0").claim == "closed"
+
+
+class TestTurn:
+    @pytest.mark.parametrize("heard", [(), ("validating", "processing")])
+    def test_nothing_is_cooked_before_it_is_confirmed(self, heard: tuple[str, ...]) -> None:
+        early = ask(record(*heard))
+        assert (early.claim, early.error) == ("closed", "the order is not confirmed yet")
+
+    @pytest.mark.parametrize("heard", [("confirmed",), ("confirmed", "cooking_quality_check")])
+    def test_nothing_is_delivered_before_it_is_cooked(self, heard: tuple[str, ...]) -> None:
+        early = ask(record(*heard, decision="approved"), step="deliver")
+        assert (early.claim, early.error) == ("closed", "the order is not cooked yet")
+
+    def test_a_pizza_that_was_cooked_before_is_not_this_one(self) -> None:
+        asked = record("confirmed", "cooked", decision="remake")
+        asked.hear([stage("cooking_baking", attempt=2)])
+        asked.decide("approved", 2, AT, None, None)
+        assert ask(asked, step="deliver", attempt=2).claim == "closed"
+
+    def test_what_the_order_brings_along_counts(self) -> None:
+        assert ask(record(), history=[{"status": "confirmed", "at": AT}]).claim == "granted"
+
+    def test_an_order_that_no_workflow_leads_may_be_tried_in_any_order(self) -> None:
+        tried = Record.accept("uid-1", {"order_id": "123"}, AT, wanted=False)
+        assert ask(tried, step="deliver").claim == "granted"
+
+    def test_one_step_at_a_time(self) -> None:
+        tried = Record.accept("uid-1", {"order_id": "123"}, AT, wanted=False)
+        ask(tried, step="cook", run="run-1")
+        assert ask(tried, step="deliver", run="run-2").claim == "taken"
+        assert tried.lease is not None
+        assert tried.lease.run == "run-1"
+        assert ask(tried, step="deliver", run="run-2", now=NOW + LEASE_SECONDS).claim == "granted"
 
 
 class TestAttempts:

@@ -7,13 +7,17 @@ import pytest
 from dapr.ext.workflow._durabletask.task import TaskFailedError, pb
 from fakes.engine import NOON, Call, FakeContext, Wait
 
+from pizzashop.domain.seal import prints, seal
 from pizzashop.workflow.pizza_workflow import pizza_workflow
 
 ORDER = {"order_id": "123", "attempt": 1, "uid": "uid-1"}
-APPROVED = {"approved": True, "recorded": True}
-REJECTED = {"approved": False, "recorded": True}
+SECRET = "known to the record alone"
+FIRST = {"seal": seal(SECRET, 1)}
+SECOND = {"attempt": 2, "seal": seal(SECRET, 2)}
+APPROVED = {"approved": True, **FIRST}
+REJECTED = {"approved": False, **FIRST}
 LATE = TimeoutError()
-REMAKE = {"approved": False, "remake": True, "recorded": True}
+REMAKE = {"approved": False, "remake": True, **FIRST}
 
 Answer = dict[str, Any]
 Answers = dict[str, Callable[[Any], Any]]
@@ -26,7 +30,8 @@ class Told:
         self.calls: list[Call] = []
         self.waits: list[Wait] = []
         self._events, self._answers = list(events), {**GOOD_ANSWERS, **answers}
-        story = pizza_workflow(FakeContext(), {"order": ORDER, "max_remakes": 2, **(plan or {})})  # type: ignore[arg-type]
+        all_of_it = {"order": ORDER, "max_remakes": 2, "seals": prints(SECRET, 3), **(plan or {})}
+        story = pizza_workflow(FakeContext(), all_of_it)  # type: ignore[arg-type]
         asked = next(story)
         try:
             while not (self._waits(asked) and not self._events):
@@ -106,7 +111,7 @@ def test_a_rejected_pizza_fails_the_order() -> None:
 
 
 def test_a_remade_pizza_is_the_next_attempt() -> None:
-    told = Told({**REMAKE, "attempt": 1}, {**APPROVED, "attempt": 2})
+    told = Told({**REMAKE, "attempt": 1}, {**APPROVED, **SECOND})
     cooked = [call.content["attempt"] for call in told.calls if call.activity == "cook_pizza"]
     assert cooked == [1, 2]
     assert told.result["delivery_result"]["attempt"] == 2
@@ -162,6 +167,27 @@ def test_a_decision_raised_in_the_engine_is_recorded() -> None:
     (call,) = [call for call in told.calls if call.activity == "record_decision"]
     assert call.content == {"order": {**ORDER, "status": "pending_validation"}, "event": {"approved": True}}
     assert told.result["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"recorded": True},
+        {"seal": True},
+        {"seal": None},
+        {"seal": ""},
+        {"seal": prints(SECRET, 1)[0]},
+        {"seal": seal(SECRET, 2)},
+        {"seal": seal("", 1)},
+    ],
+)
+def test_an_event_is_not_believed_that_only_says_it_was_recorded(claimed: Answer) -> None:
+    told = Told({"approved": True, **claimed}, record_decision=lambda _: {"approved": False, "remake": False})
+    assert told.activities[-2:] == ["record_decision", "end_order"]
+
+
+def test_an_order_in_flight_from_before_there_were_seals_believes_nothing() -> None:
+    assert "record_decision" in Told(APPROVED, plan={"seals": []}).activities
 
 
 def test_the_record_has_the_last_word_on_it() -> None:
