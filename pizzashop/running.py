@@ -28,6 +28,7 @@ SPARE_SHARE = 4
 ROUND_SECONDS = 5.0
 """How long what the beats are at is waited for: nothing is to run on a client that is closed."""
 
+
 class Running:
     """Opened in the process that serves, after the fork; `stop` takes no more work, `close` gives all back."""
 

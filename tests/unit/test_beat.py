@@ -1,0 +1,28 @@
+"""A beat: told to stop, it ends after what is at hand, and that can be waited for."""
+
+import threading
+
+from pizzashop.workflow.beat import Beat
+
+
+def test_what_is_at_hand_is_waited_for() -> None:
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def round_of_work() -> None:
+        begun.set()
+        may_end.wait(10)
+        ended.set()
+
+    beat = Beat("test", 0.001, round_of_work)
+    beat.start()
+    assert begun.wait(10)
+    beat.stop()
+    beat.join(0.01)
+    assert not ended.is_set(), "waited for, and no longer than it was told to"
+    threading.Timer(0.05, may_end.set).start()
+    beat.join(10)
+    assert ended.is_set()
+
+
+def test_one_that_never_began_is_not_waited_for() -> None:
+    Beat("test", 1, lambda: None).join(10)
