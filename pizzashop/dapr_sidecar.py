@@ -6,10 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from pizzashop import replies
+from pizzashop.async_http import AsyncHttpClient
 from pizzashop.domain.errors import Unavailable
-from pizzashop.http import READ_SECONDS, HttpClient, Reply
+from pizzashop.http import HttpClient
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 from pizzashop.sidecar import Content, Stale, Stored
+from pizzashop.wire import READ_SECONDS, Reply
 
 JSON = {"Content-Type": "application/json"}
 
@@ -18,7 +20,7 @@ class DaprSidecar:
     """The sidecar that listens on `http_port` of this machine."""
 
     def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
-        self._http = http
+        self._http, self._async_http = http, AsyncHttpClient()
         self._base = f"http://127.0.0.1:{http_port}"
         self._headers = {**JSON, **({"dapr-api-token": api_token} if api_token else {})}
 
@@ -32,7 +34,7 @@ class DaprSidecar:
 
     def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
         """Call another role and answer its JSON."""
-        body = None if content is None else json.dumps(content)
+        body = "" if content is None else json.dumps(content)
         headers = {**self._headers, "dapr-app-id": role.app_id}
         return replies.answer(self._http.request(method, self._base + path, data=body, headers=headers))
 
@@ -41,7 +43,7 @@ class DaprSidecar:
         headers = {**self._headers, "dapr-app-id": role.app_id}
         url = self._base + path
         return replies.answer(
-            await self._http.arequest("POST", url, seconds, data=json.dumps(content), headers=headers)
+            await self._async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
         )
 
     def load(self, key: str) -> Stored:
@@ -82,6 +84,10 @@ class DaprSidecar:
             raise Stale(key)
         replies.expect_done(reply)
 
+    async def aclose(self) -> None:
+        """Close what the coroutines have opened, from their event loop."""
+        await self._async_http.close()
+
     async def aput(self, key: str, value: str) -> None:
         """Write, whatever was there."""
         replies.expect_done(await self._apost(self._state_path, f'[{{"key":"{key}","value":{value}}}]'))
@@ -94,7 +100,7 @@ class DaprSidecar:
 
     async def _apost(self, path: str, body: str) -> Reply:
         url = self._base + path
-        return await self._http.arequest("POST", url, READ_SECONDS, data=body, headers=self._headers)
+        return await self._async_http.request("POST", url, READ_SECONDS, data=body, headers=self._headers)
 
 
 def _wrapped(value: str) -> str:

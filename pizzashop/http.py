@@ -1,38 +1,27 @@
-"""One pooled HTTP client for a process, on an event loop of its own, for threads and for coroutines alike."""
+"""HTTP for threads: pooled connections to a few servers, and one error for whatever keeps an answer away.
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+A request is sent once. Whether it may be sent again is for the caller to know: a connection that the server closed
+meanwhile is noticed before it is used, and one that it closes just then is Unavailable like any other.
+"""
 
-import aiohttp
+import socket
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from typing import Self
 
 from pizzashop.domain.errors import Unavailable
+from pizzashop.wire import CONNECT_SECONDS, IDLE_SECONDS, READ_SECONDS, Address, Answer, Reply, is_silent, request
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 10.0
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back: the HTTP status, the headers (names in lower case) and the body."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+RECEIVE_BYTES = 65536
 
 
 class HttpClient:
-    """Open it after the fork, close it at the end; or use it in a `with`."""
+    """Open it after the fork, close it at the end; or use it in a `with`. For any number of threads."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
-        self._thread.start()
-        self._session = self._run(self._open())
+        # The one that was used last is taken first, so that the others can grow old. Deques are safe among threads.
+        self._idle: dict[Address, deque[tuple[socket.socket, float]]] = defaultdict(deque)
 
     def __enter__(self) -> Self:
         return self
@@ -40,38 +29,52 @@ class HttpClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def request(self, method: str, url: str, seconds: float = READ_SECONDS, **options: Any) -> Reply:
-        """Send a request and wait for the answer, at most `seconds`; raises Unavailable where none comes."""
-        return self._run(self._send(method, url, seconds, options))
-
-    async def arequest(self, method: str, url: str, seconds: float = READ_SECONDS, **options: Any) -> Reply:
-        """As `request`, from a coroutine on any event loop."""
-        sending = self._send(method, url, seconds, options)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
+    def request(
+        self, method: str, url: str, seconds: float = READ_SECONDS, *, data: str = "", headers: Mapping[str, str] = {}
+    ) -> Reply:
+        """Send a request and wait for the answer, at most `seconds` for each part; raises Unavailable."""
+        address, message = request(method, url, data, headers)
+        try:
+            sock = self._take(address)
+            answer = _exchange(sock, message, seconds)
+        except (OSError, Unavailable) as error:
+            raise Unavailable(f"No answer from {url}: {error or type(error).__name__}") from error
+        if answer.reusable:
+            self._idle[address].append((sock, time.monotonic()))
+        else:
+            sock.close()
+        return answer.reply()
 
     def close(self) -> None:
-        """Close the connections and end the loop."""
-        self._run(self._session.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Close the connections."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[0].close()
 
-    async def _open(self) -> aiohttp.ClientSession:
-        # auto_decompress and cookies cost time, and nothing here uses them.
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
+    def _take(self, address: Address) -> socket.socket:
+        idle = self._idle[address]
+        while idle:
+            try:
+                sock, since = idle.pop()
+            except IndexError:  # another thread was quicker
+                break
+            if time.monotonic() - since < IDLE_SECONDS and is_silent(sock.fileno()):
+                return sock
+            sock.close()
+        sock = socket.create_connection(address, CONNECT_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
-    async def _send(self, method: str, url: str, seconds: float, options: dict[str, Any]) -> Reply:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=seconds)
-        try:
-            async with self._session.request(method, url, timeout=timeout, **options) as response:
-                body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"No answer from {url}: {error or type(error).__name__}") from error
-        return Reply(response.status, body, {name.lower(): value for name, value in response.headers.items()})
 
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+def _exchange(sock: socket.socket, message: bytes, seconds: float) -> Answer:
+    answer = Answer()
+    try:
+        sock.settimeout(seconds)
+        sock.sendall(message)
+        while not answer.done:
+            answer.feed(sock.recv(RECEIVE_BYTES))
+    except BaseException:
+        # Half an answer may still come: nobody else may take it for theirs.
+        sock.close()
+        raise
+    return answer

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pizzashop.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
-from pizzashop.http import Reply
+from pizzashop.wire import Reply
 
 REFUSALS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
 STANDARD = frozenset({"type", "title", "status", "detail", "error", "errors"})

@@ -23,6 +23,7 @@ class FakeDaprd:
     def __init__(self, port: int) -> None:
         self.port = port
         self.asked: list[Asked] = []
+        self.connections = 0
         self.answers: list[tuple[int, bytes, dict[str, str]]] = []
 
     def will_answer(self, status: int, content: Any = None, **headers: str) -> None:
@@ -36,6 +37,11 @@ def open_daprd() -> Iterator[FakeDaprd]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = 5  # a connection that is kept alive ends with the client, or now
+
+        def setup(self) -> None:
+            super().setup()
+            daprd.connections += 1
 
         def answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
@@ -13,6 +13,8 @@ from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unav
 from pizzashop.http import HttpClient
 from pizzashop.roles import KITCHEN
 from pizzashop.sidecar import Stale, Stored
+
+T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
 
@@ -34,6 +36,18 @@ def sidecar(daprd: FakeDaprd, http: HttpClient) -> DaprSidecar:
     return DaprSidecar(http, daprd.port)
 
 
+def in_loop(sidecar: DaprSidecar, call: Coroutine[Any, Any, T]) -> T:
+    """Have a coroutine's answer, in an event loop of its own."""
+
+    async def called() -> T:
+        try:
+            return await call
+        finally:
+            await sidecar.aclose()
+
+    return asyncio.run(called())
+
+
 def problem(status: int, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": "x", "status": status, "detail": "because", "error": "because", **more}
 
@@ -42,7 +56,7 @@ def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> N
     daprd.will_answer(204)
     sidecar.publish({"order_id": "123"})
     daprd.will_answer(204)
-    asyncio.run(sidecar.apublish({"order_id": "123"}))
+    in_loop(sidecar, sidecar.apublish({"order_id": "123"}))
     for asked in daprd.asked:
         assert asked[:2] == ("POST", "/v1.0/publish/pizzapubsub/orders")
         assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
@@ -52,7 +66,7 @@ def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar)
     daprd.will_answer(200, {"status": "cooked"})
     assert sidecar.invoke(KITCHEN, "POST", "/cook", {"order_id": "123"}) == {"status": "cooked"}
     daprd.will_answer(200, {"status": "cooked"})
-    assert asyncio.run(sidecar.ainvoke(KITCHEN, "/cook", {"order_id": "123"}, 5)) == {"status": "cooked"}
+    assert in_loop(sidecar, sidecar.ainvoke(KITCHEN, "/cook", {"order_id": "123"}, 5)) == {"status": "cooked"}
     for asked in daprd.asked:
         assert asked[:2] == ("POST", "/cook")
         assert (asked.headers["dapr-app-id"], asked.content) == ("pizza-kitchen", {"order_id": "123"})
@@ -108,9 +122,9 @@ def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> No
         lambda: sidecar.load("key"),
         lambda: sidecar.load_many(["key"]),
         lambda: sidecar.save("key", "1", ""),
-        lambda: asyncio.run(sidecar.aput("key", "1")),
-        lambda: asyncio.run(sidecar.apublish({})),
-        lambda: asyncio.run(sidecar.ainvoke(KITCHEN, "/cook", {}, 1)),
+        lambda: in_loop(sidecar, sidecar.aput("key", "1")),
+        lambda: in_loop(sidecar, sidecar.apublish({})),
+        lambda: in_loop(sidecar, sidecar.ainvoke(KITCHEN, "/cook", {}, 1)),
     ):
         with pytest.raises(Unavailable):
             call()
@@ -184,5 +198,5 @@ class TestState:
 
     def test_a_note_for_others_is_plain_json(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(204)
-        asyncio.run(sidecar.aput("validation_1", '{"order_id": "1"}'))
+        in_loop(sidecar, sidecar.aput("validation_1", '{"order_id": "1"}'))
         assert daprd.asked[0].content == [{"key": "validation_1", "value": {"order_id": "1"}}]
