@@ -23,6 +23,7 @@ from pizzashop.order.rows import Rows
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.settings import Settings, is_loopback
 from pizzashop.sidecar import Sidecar
+from pizzashop.storefront import pages
 from pizzashop.storefront import views as storefront
 from pizzashop.workflow import views as workflow
 from pizzashop.workflow.engine import Engine
@@ -41,7 +42,7 @@ BLUEPRINTS = {
         today.blueprint,
         search.blueprint,
     ),
-    STOREFRONT: (storefront.blueprint,),
+    STOREFRONT: (storefront.blueprint, pages.blueprint),
     KITCHEN: (kitchen.blueprint,),
     DELIVERY: (delivery.blueprint,),
     WORKFLOW: (workflow.blueprint,),
@@ -90,7 +91,8 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
         assert parts.engine is not None
         in_hand = parts.in_hand or InHand(settings.threads)
         return {"office": Office(parts.sidecar, parts.engine, settings), "in_hand": in_hand}
-    return {"means": Means(parts.sidecar, parts.gate, settings.pace, settings.fail)}
+    means = Means(parts.sidecar, parts.gate, settings.pace, settings.fail)
+    return {"means": means, "settings": settings}
 
 
 def _answer_health(app: Flask, role: Role, parts: Parts) -> None:

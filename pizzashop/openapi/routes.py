@@ -30,6 +30,8 @@ def summaries(app: Flask) -> Summaries:
 
 def _routes(app: Flask) -> Iterator[tuple[str, str, str]]:
     for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("pages."):
+            continue  # for people, not for programs
         said = (inspect.getdoc(app.view_functions[rule.endpoint]) or "").split("\n\n")[0].replace("\n", " ")
         words = _ANY_OF.search(rule.rule)
         for word in words[1].split(", ") if words else [""]:

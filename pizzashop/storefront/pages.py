@@ -1,0 +1,14 @@
+"""Everything of the shop that people see: one blueprint that holds the others."""
+
+from flask import Blueprint
+
+from pizzashop.storefront import assets, drawing, headers, ordering, prices, staff
+
+blueprint = Blueprint("pages", __name__, template_folder="templates")
+for each in (assets, ordering):
+    blueprint.register_blueprint(each.blueprint)
+
+blueprint.after_app_request(headers.complete)
+blueprint.app_context_processor(staff.for_templates)
+blueprint.add_app_template_filter(prices.money)
+blueprint.add_app_template_filter(drawing.pieces)
