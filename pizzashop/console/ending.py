@@ -2,8 +2,9 @@
 
 from pizzashop.console.phases import seconds_between
 from pizzashop.console.record import Record
-from pizzashop.console.text import clean, counting
+from pizzashop.console.text import clean
 from pizzashop.domain.order import DELIVERED, FAILED
+from pizzashop.domain.times import counting
 from pizzashop.domain.words import say_who
 
 LOST = 6

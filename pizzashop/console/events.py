@@ -9,9 +9,10 @@ from pizzashop.console.batch import each
 from pizzashop.console.desk import Desk, pass_desk
 from pizzashop.console.listing import table
 from pizzashop.console.options import as_json, echo_json
-from pizzashop.console.text import clean, counting
+from pizzashop.console.text import clean
 from pizzashop.domain.errors import Conflict, ShopError
 from pizzashop.domain.history import seconds_since
+from pizzashop.domain.times import counting
 
 Row = Mapping[str, Any]
 

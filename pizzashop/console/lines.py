@@ -7,8 +7,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from pizzashop.console.text import counting, lasted
 from pizzashop.console.timeline import Mark, Row
+from pizzashop.domain.times import counting, lasted
 
 _SIGNS: dict[Mark, tuple[str, str]] = {
     "done": ("✓", "green"),

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pizzashop.console.record import Record
-from pizzashop.console.text import counting
 from pizzashop.domain.history import seconds_since
+from pizzashop.domain.times import counting
 from pizzashop.domain.words import say
 
 _HEAD = ("ORDER", "PIZZA", "STATUS", "FOR")

@@ -7,7 +7,7 @@ from rich.live import Live
 
 from pizzashop.console.frame import frame
 from pizzashop.console.record import Record
-from pizzashop.console.text import counting
+from pizzashop.domain.times import counting
 
 
 class LiveView:

@@ -5,8 +5,8 @@ from story import ALL, at, decided, delivered, record, way_to
 
 from pizzashop.console.progress import fraction
 from pizzashop.console.record import Record
-from pizzashop.console.text import counting, lasted
 from pizzashop.domain.order import FINAL, WAY
+from pizzashop.domain.times import counting, lasted
 from pizzashop.domain.words import say, say_again
 
 
