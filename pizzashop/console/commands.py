@@ -3,6 +3,7 @@
 import click
 
 from pizzashop.console.deciding import approve, reject, remake
+from pizzashop.console.demo import demo
 from pizzashop.console.events import events
 from pizzashop.console.looking import list_orders, status, watch
 from pizzashop.console.placing import order
@@ -20,4 +21,5 @@ COMMANDS: tuple[click.Command, ...] = (
     resume,
     cancel,
     events,
+    demo,
 )

@@ -29,8 +29,10 @@ class Pizza(NamedTuple):
 SIZES = (Size("small", "S", 0), Size("medium", "M", 200), Size("large", "L", 400))
 
 MENU = (
-    Pizza("margherita", "Margherita", "The one that all others are measured by", "tomato", ("mozzarella", "basil"), 700),
-    Pizza("marinara", "Marinara", "No cheese, and nothing missing", "tomato", ("garlic", "cherry tomato", "oregano"), 650),
+    Pizza("margherita", "Margherita", "All others are measured by it", "tomato", ("mozzarella", "basil"), 700),
+    Pizza(
+        "marinara", "Marinara", "No cheese, and nothing missing", "tomato", ("garlic", "cherry tomato", "oregano"), 650
+    ),
     Pizza("pepperoni", "Pepperoni", "Crisp at the edges, a little hot", "tomato", ("mozzarella", "pepperoni"), 800),
     Pizza("funghi", "Funghi", "Mushrooms fried in butter first", "tomato", ("mozzarella", "mushroom", "parsley"), 800),
     Pizza("prosciutto", "Prosciutto", "Cooked ham, laid on late", "tomato", ("mozzarella", "ham", "basil"), 850),
@@ -40,5 +42,5 @@ MENU = (
     Pizza("tonno", "Tonno", "Tuna, red onion and capers", "tomato", ("mozzarella", "tuna", "onion"), 900),
     Pizza("napoletana", "Napoletana", "Salty, for the thirsty", "tomato", ("mozzarella", "anchovy", "olive"), 850),
     Pizza("capricciosa", "Capricciosa", "A bit of each", "tomato", ("ham", "mushroom", "artichoke", "olive"), 950),
-    Pizza("formaggi", "Quattro formaggi", "Four cheeses, no sauce", "cream", ("mozzarella", "gorgonzola", "parmesan"), 950),
+    Pizza("formaggi", "Quattro formaggi", "Cheeses, no sauce", "cream", ("mozzarella", "gorgonzola", "parmesan"), 950),
 )

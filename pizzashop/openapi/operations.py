@@ -1,9 +1,9 @@
 """Every operation of every role. A test holds it against the routes."""
 
-from pizzashop.domain import claims, requests
+from pizzashop.domain import board, claims, requests
 from pizzashop.domain.steering import Steer, Turn
 from pizzashop.domain.waiting import Patience, Standing
-from pizzashop.openapi import answers, of_boards, of_events, of_workflow
+from pizzashop.openapi import answers, of_events, of_workflow
 from pizzashop.openapi.operation import Operation
 from pizzashop.order import aside, commands, events, expired, listing
 from pizzashop.order import search as searching
@@ -35,8 +35,8 @@ _KEPT = (
 )
 
 _BOARDS = (
-    Operation("GET", "/board", of_boards.Board, internal=True),
-    Operation("POST", "/search", of_boards.Found, searching.Wanted, internal=True),
+    Operation("GET", "/board", board.Board, internal=True),
+    Operation("POST", "/search", board.Found, searching.Wanted, internal=True),
 )
 
 _COMMANDS = tuple(

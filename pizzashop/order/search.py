@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, Field
 
 from pizzashop.body import read_json_inside
+from pizzashop.domain.board import Found
 from pizzashop.domain.history import said
 from pizzashop.domain.order import FINAL, STATUSES
 from pizzashop.domain.requests import ORDER_ID_FORM, Request
@@ -70,13 +71,14 @@ def search() -> ResponseReturnValue:
     page = rest[: wanted.limit]
     # What has ended is remembered; somebody may have deleted it since.
     there = {row.order_id: row for row in rows().some([row.order_id for row in page])}
-    return jsonify(
+    shown = Found(
         at=said(clock()),
-        orders=[there[row.order_id].model_dump() for row in page if row.order_id in there],
+        orders=[there[row.order_id] for row in page if row.order_id in there],
         next=f"{page[-1].page}-{page[-1].place}" if len(rest) > len(page) else None,
         found=len(found),
         complete=complete,
     )
+    return jsonify(shown.model_dump())
 
 
 def _look(wanted: Wanted, now: str) -> tuple[list[Row], bool]:

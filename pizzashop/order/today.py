@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.domain.board import Board, Counts
 from pizzashop.domain.history import said
 from pizzashop.domain.order import FAILED
 from pizzashop.domain.row import Row
@@ -31,24 +32,19 @@ def board() -> ResponseReturnValue:
     moment, opened = clock(), rows().open()
     today, complete = _accepted_since(_midnight(moment), opened)
     counts = count(opened, today, said(moment))
-    return jsonify(
-        at=said(moment),
-        orders=[row.model_dump() for row in opened],
-        counts=counts,
-        hours=by_hour(today),
-        complete=complete,
-    )
+    shown = Board(at=said(moment), orders=opened, counts=counts, hours=by_hour(today), complete=complete)
+    return jsonify(shown.model_dump())
 
 
-def count(opened: Sequence[Row], today: Sequence[Row], now: str) -> dict[str, int]:
+def count(opened: Sequence[Row], today: Sequence[Row], now: str) -> Counts:
     """The day in numbers; `failed` are those of today's orders that have failed."""
-    return {
-        "open": len(opened),
-        "deciding": sum(row.phase == "deciding" for row in opened),
-        "late": sum(row.is_late(now) for row in opened),
-        "today": len(today),
-        "failed": sum(row.status == FAILED for row in today),
-    }
+    return Counts(
+        open=len(opened),
+        deciding=sum(row.phase == "deciding" for row in opened),
+        late=sum(row.is_late(now) for row in opened),
+        today=len(today),
+        failed=sum(row.status == FAILED for row in today),
+    )
 
 
 def by_hour(today: Sequence[Row]) -> list[int]:

@@ -2,13 +2,15 @@
 
 from flask import Blueprint
 
-from pizzashop.storefront import assets, drawing, headers, ordering, prices, staff
+from pizzashop.storefront import assets, boards, doing, drawing, headers, ordering, orders, prices, staff, wording
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
-for each in (assets, ordering):
+for each in (assets, ordering, boards, orders, doing):
     blueprint.register_blueprint(each.blueprint)
 
 blueprint.after_app_request(headers.complete)
 blueprint.app_context_processor(staff.for_templates)
 blueprint.add_app_template_filter(prices.money)
 blueprint.add_app_template_filter(drawing.pieces)
+for name, filter_ in wording.FILTERS.items():
+    blueprint.add_app_template_filter(filter_, name)

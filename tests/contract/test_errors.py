@@ -103,6 +103,8 @@ def test_32_levels_are_deep_enough(shop: FakeShop, route: Route, innermost: str)
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 @pytest.mark.parametrize("path", ["/", "/nothing", "/order/1/2/3", "/healthz/", "/%00", "/../etc"])
 def test_unknown_routes(shop: FakeShop, role: Role, path: str) -> None:
+    if (role, path) == (STOREFRONT, "/"):
+        return  # the menu
     for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
         assert_problem(shop.client(role).open(path, method=method), 404)
 

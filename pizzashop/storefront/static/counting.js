@@ -1,0 +1,31 @@
+// Times that count on: `data-since` is when something began, `data-late-at` when a card becomes late.
+
+const SECOND = 1000;
+
+/** How far this machine's clock is behind the shop's, in milliseconds: as the page says when it was made. */
+function behind() {
+  const made = document.querySelector("[data-at]");
+  return made ? Date.parse(made.dataset.at) - (performance.timeOrigin + performance.now()) : 0;
+}
+
+function counting(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  const two = (number) => String(number).padStart(2, "0");
+  if (hours >= 48) return `${Math.floor(hours / 24)} days`;
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+function tick(ahead) {
+  const now = Date.now() + ahead;
+  for (const time of document.querySelectorAll("[data-since]")) {
+    const text = counting((now - Date.parse(time.dataset.since)) / SECOND);
+    if (time.textContent !== text) time.textContent = text;
+  }
+  for (const card of document.querySelectorAll("[data-late-at]")) {
+    card.classList.toggle("late", Date.parse(card.dataset.lateAt) <= now);
+  }
+}
+
+const ahead = Math.abs(behind()) < 5 * SECOND ? 0 : behind();
+setInterval(() => tick(ahead), SECOND);

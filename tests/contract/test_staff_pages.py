@@ -1,0 +1,209 @@
+"""The staff's pages: what they show, what is done from them, and what they say where it cannot be done."""
+
+import re
+from typing import Any
+
+import pytest
+from fakes.shop import FakeShop
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture
+def page(storefront: FlaskClient) -> Any:
+    """GET a page; answers its HTML."""
+
+    def page(path: str, status: int = 200) -> str:
+        answer = storefront.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == status, answer.text
+        assert answer.mimetype == "text/html"
+        return answer.text
+
+    return page
+
+
+@pytest.fixture
+def waiting(shop: FakeShop) -> FakeShop:
+    """A shop in which the sample order waits for the manager."""
+    shop.place_and_work()
+    return shop
+
+
+def act(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+    return client.post(f"/manager/{path}", data=form)
+
+
+@pytest.mark.parametrize("path", ["/kitchen", "/manager", "/delivery", "/manager/orders"])
+def test_an_empty_board_says_what_will_appear(page: Any, path: str) -> None:
+    assert 'class="empty"' in page(path)
+
+
+@pytest.mark.parametrize("path", ["/kitchen", "/manager", "/manager/orders", "/manager/orders/123"])
+def test_an_order_that_waits_is_shown(page: Any, waiting: FakeShop, path: str) -> None:
+    assert waiting.record()["status"] == "pending_validation"
+    assert "Pepperoni" in page(path)
+
+
+def test_the_courier_sees_what_was_approved(page: Any, waiting: FakeShop) -> None:
+    assert "123 Main St" not in page("/delivery")
+    waiting.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
+    assert "123 Main St" in page("/delivery")
+    assert 'href="tel:555-0123"' in page("/delivery")
+
+
+def test_the_kitchen_reads_why_it_is_to_make_it_again(page: Any, waiting: FakeShop) -> None:
+    decision = {"order_id": "123", "approved": False, "remake": True, "note": "too dark"}
+    waiting.client(WORKFLOW).post("/validate-pizza", json=decision)
+    assert "too dark" in page("/kitchen")
+    assert "pizza 2" in page("/kitchen")
+
+
+def test_every_form_of_the_desk_goes_somewhere(page: Any, storefront: FlaskClient, waiting: FakeShop) -> None:
+    assert waiting
+    targets = set(re.findall(r'method="post" action="([^"]+)"', page("/manager")))
+    assert len(targets) == 7
+    adapter = storefront.application.url_map.bind("localhost")
+    assert all(adapter.test(target, "POST") for target in targets)
+
+
+@pytest.mark.parametrize(
+    ("action", "seen"),
+    [("approve", "approved"), ("remake", "remake"), ("reject", "rejected"), ("pause", "paused")],
+)
+def test_what_was_done_is_in_the_history(
+    storefront: FlaskClient, waiting: FakeShop, action: str, seen: str, page: Any
+) -> None:
+    answer = act(storefront, f"orders/123/{action}", attempt="1", note="so it is")
+    assert (answer.status_code, answer.location) == (303, f"/manager?said={action}&order=123")
+    entry = next(each for each in waiting.record()["history"] if each["status"] == seen)
+    assert (entry["by"], entry["note"], entry["attempt"]) == ("the manager", "so it is", 1)
+    assert 'role="status"' in page(answer.location)
+
+
+def test_from_its_own_page_one_comes_back_to_it(storefront: FlaskClient, waiting: FakeShop) -> None:
+    assert waiting
+    answer = act(storefront, "orders/123/pause", back="order")
+    assert answer.location == "/manager/orders/123?said=pause"
+
+
+def test_cancel_and_order_the_same_again(storefront: FlaskClient, waiting: FakeShop, page: Any) -> None:
+    assert act(storefront, "orders/123/cancel", note="he called").status_code == 303
+    assert waiting.record()["status"] == "cancelled"
+    fresh = re.search(r'name="fresh" value="([^"]+)"', page("/manager/orders/123"))
+    assert fresh
+    for _ in range(2):  # a second click is the same order
+        assert act(storefront, "orders/123/again", fresh=fresh[1]).status_code == 303
+    before, after = waiting.record("123"), waiting.record(fresh[1])
+    assert {k: after[k] for k in ("pizza_type", "size", "customer")} == {
+        k: before[k] for k in ("pizza_type", "size", "customer")
+    }
+    assert len(waiting.client(ORDER).get("/orders").json["orders"]) == 2
+
+
+def test_an_old_page_does_not_decide_on_the_next_pizza(storefront: FlaskClient, waiting: FakeShop) -> None:
+    waiting.decide(approved=False, remake=True)
+    answer = act(storefront, "orders/123/approve", attempt="1")
+    assert answer.status_code == 409
+    assert "Attempt 1 was sent back to be made again already. Nothing was changed." in answer.text
+    assert waiting.record()["attempt"] == 2
+    assert "approved" not in waiting.history()
+
+
+@pytest.mark.parametrize("back", ["order", "desk"])
+def test_what_contradicts_is_said_where_it_was_asked(storefront: FlaskClient, waiting: FakeShop, back: str) -> None:
+    waiting.decide(approved=True)
+    answer = act(storefront, "orders/123/cancel", back=back)
+    assert (answer.status_code, answer.mimetype) == (409, "text/html")
+    assert 'role="alert"' in answer.text
+    assert "it cannot be cancelled any more. Nothing was changed." in answer.text
+
+
+def test_what_cannot_be_reached_is_said(storefront: FlaskClient, waiting: FakeShop) -> None:
+    waiting.sidecar.gone.add(WORKFLOW)
+    answer = act(storefront, "orders/123/approve", attempt="1")
+    assert answer.status_code == 503
+    assert "try again: nothing is done twice" in answer.text
+
+
+@pytest.mark.parametrize("path", ["orders/none/pause", "orders/none/again"])
+def test_an_order_that_is_not_there(storefront: FlaskClient, path: str) -> None:
+    assert act(storefront, path, fresh="fresh-1").status_code == 404
+
+
+def test_several_at_once_and_what_comes_of_each(storefront: FlaskClient, shop: FakeShop) -> None:
+    for order_id in ("a", "b", "c"):
+        shop.place_and_work(order_id)
+    shop.decide(approved=False, order_id="b")
+    answer = act(storefront, "several", action="approve", order=["a:1", "b:1", "c:1"])
+    assert "<h1>2 of 3 done</h1>" in answer.text
+    assert "Attempt 1 was rejected already. Nothing was changed." in answer.text
+    assert [shop.record(each)["history"][-1]["status"] for each in "ac"] == ["approved", "approved"]
+
+
+@pytest.mark.parametrize("form", [{"action": "eat", "order": ["a:1"]}, {}])
+def test_several_need_an_action(storefront: FlaskClient, form: dict[str, Any]) -> None:
+    assert act(storefront, "several", **form).status_code == 400
+
+
+def test_nothing_ticked(storefront: FlaskClient) -> None:
+    assert "No order was ticked" in act(storefront, "several", action="approve").text
+
+
+@pytest.mark.parametrize("order", ["../x:1", "a", "a:b", "a:99999", "", ":"])
+def test_odd_things_ticked(storefront: FlaskClient, order: str) -> None:
+    assert "0 of 1 done" in act(storefront, "several", action="pause", order=[order]).text
+
+
+def test_search_by_name_keeps_it_out_of_the_address(storefront: FlaskClient, waiting: FakeShop) -> None:
+    assert waiting
+    answer = storefront.post("/manager/orders", data={"text": "john", "standing": "open"})
+    assert (answer.status_code, "1 order found" in answer.text) == (200, True)
+    assert "0 orders found" in storefront.post("/manager/orders", data={"text": "jane"}).text
+
+
+def test_search_goes_on_where_it_stopped(storefront: FlaskClient, shop: FakeShop) -> None:
+    for number in range(30):
+        shop.place(f"n{number}")
+    first = storefront.post("/manager/orders", data={"text": "n"}).text
+    after = re.search(r'name="after" value="([^"]+)"', first)
+    assert after
+    second = storefront.post("/manager/orders", data={"text": "n", "after": after[1]}).text
+    assert (first.count('class="line'), second.count('class="line')) == (25, 5)
+    assert "Older orders" not in second
+
+
+def test_a_standing_that_is_none(storefront: FlaskClient) -> None:
+    assert storefront.get("/manager/orders?standing=eaten").status_code == 400
+
+
+def test_what_a_customer_writes_is_shown_as_text(page: Any, shop: FakeShop) -> None:
+    shop.sidecar.delivers_at_once = True
+    order = {
+        "order_id": "evil",
+        "pizza_type": HOSTILE,
+        "size": HOSTILE,
+        "customer": dict.fromkeys(("name", "address", "phone"), HOSTILE),
+        HOSTILE: HOSTILE,
+    }
+    assert shop.client(WORKFLOW).post("/start-order", json=order).status_code == 200
+    shop.engine.work("evil")
+    assert act(shop.client(STOREFRONT), "orders/evil/remake", attempt="1", note=HOSTILE).status_code == 303
+    for path in ("/kitchen", "/manager", "/manager/orders", "/manager/orders/evil"):
+        html = page(path)
+        assert "&lt;script&gt;" in html
+        assert "<script>alert" not in html
+        assert "<img" not in html
+
+
+def test_no_style_and_no_script_within_a_page(page: Any, waiting: FakeShop) -> None:
+    assert waiting
+    for path in ("/kitchen", "/manager", "/delivery", "/manager/orders", "/manager/orders/123"):
+        html = page(path)
+        assert " style=" not in html
+        assert "<style" not in html
+        assert re.findall(r" on\w+=", html) == []
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))

@@ -1,0 +1,72 @@
+"""An order's way, drawn: where each stage, decision and pause stands on the axis of time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pizzashop.domain.history import Entry, said
+from pizzashop.domain.record import Record
+from pizzashop.storefront.chart import bars
+from pizzashop.storefront.timeline import timeline
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> str:
+    return said(START + timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def record() -> Record:
+    """Cooked in 40 s, sent back at 60 s, the second one in the oven since 80 s."""
+    found = Record.accept("uid-1", {"order_id": "123"}, at(0), wanted=True)
+    stages = (("confirmed", 0, 1), ("cooking_baking", 20, 1), ("pending_validation", 40, 1))
+    found.hear([Entry(status=status, at=at(seconds), attempt=attempt) for status, seconds, attempt in stages])
+    found.decide("remake", 1, at(60), "ana", "too dark")
+    found.hear([Entry(status="cooking_baking", at=at(80), attempt=2)])
+    return found
+
+
+def test_each_attempt_has_a_line_with_bars_and_marks(record: Record) -> None:
+    first, second = timeline(record, at(100)).lines
+    assert [(bar.entry.status, bar.x, bar.width, bar.look) for bar in first.bars][1:] == [
+        ("confirmed", 0.0, 20.0, "order"),
+        ("cooking_baking", 20.0, 20.0, "cook"),
+        ("pending_validation", 40.0, 20.0, "decide"),
+    ]
+    assert [(mark.entry.status, mark.x) for mark in first.marks] == [("remake", 60.0)]
+    assert [(bar.x, bar.width, bar.seconds) for bar in second.bars] == [(80.0, 20.0, 20.0)]
+
+
+def test_a_pause_lies_over_all(record: Record) -> None:
+    record.pause(at(85), "ana", None)
+    assert timeline(record, at(100)).pauses == [(85.0, 15.0)]
+    record.resume(at(90), "ana", None)
+    assert timeline(record, at(100)).pauses == [(85.0, 5.0)]
+    assert [bar.width for bar in timeline(record, at(100)).lines[1].bars] == [20.0]
+
+
+def test_what_has_ended_grows_no_more(record: Record) -> None:
+    record.end("failed", at(100), "too dark")
+    assert timeline(record, at(900)) == timeline(record, at(100))
+    assert timeline(record, at(900)).lines[1].marks[0].x == 100.0
+
+
+def test_what_lasts_a_moment_is_seen_and_stays_inside(record: Record) -> None:
+    drawn = timeline(record, at(80))
+    last = drawn.lines[1].bars[0]
+    assert (last.width, last.x + last.width) == (0.3, 100.0)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 100, 5000, 10**6, 10**8])
+def test_there_are_few_ticks(seconds: float) -> None:
+    found = timeline(Record.accept("uid-1", {}, at(0), wanted=True), at(seconds))
+    assert 1 <= len(found.ticks) <= 8
+    assert all(0 <= x <= 100 for x, _ in found.ticks)
+
+
+def test_the_day_has_a_bar_for_each_hour() -> None:
+    drawn = bars([0] * 12 + [8] + [4] * 11)
+    assert len(drawn) == 24
+    assert (drawn[12].height, drawn[12].y, drawn[13].height, drawn[0].height) == (100.0, 0.0, 50.0, 0.0)
+    assert max(bar.height for bar in bars([0] * 23 + [1])) == 25.0
