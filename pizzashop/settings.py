@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="the address that the roles listen on")
     hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
-    threads: int = Field(256, ge=8, le=4096, description="requests that one process serves at a time")
+    threads: int = Field(384, ge=8, le=4096, description="requests that one process serves at a time")
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="what prices are in, by its ISO 4217 code")
     watchers: int = Field(128, ge=1, le=4096, description="pages that one process keeps up to date at a time")
     log: Literal["text", "json"] = Field("text", description="the form of a log line")

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from pizzashop.domain.errors import Unavailable
 
+TOO_MANY = "Too many orders at once: ask again in a moment"
 STARTS_AT_ONCE = 16
+TURN_SECONDS = 3.0
+"""How long a start waits for its turn: a rush of orders is taken in one after another, and nobody waits for long."""
 BEGIN_SECONDS = 10.0
 """How long a started order is expected to begin here: with several processes another may have it."""
 
@@ -18,24 +21,32 @@ class InHand:
     An order that waits for the manager is neither, and costs nothing.
     """
 
-    def __init__(self, most: int, starts_at_once: int = STARTS_AT_ONCE, begin_seconds: float = BEGIN_SECONDS) -> None:
-        self._most, self._starts_at_once, self._begin_seconds = most, starts_at_once, begin_seconds
+    def __init__(
+        self,
+        most: int,
+        starts_at_once: int = STARTS_AT_ONCE,
+        begin_seconds: float = BEGIN_SECONDS,
+        turn_seconds: float = TURN_SECONDS,
+    ) -> None:
+        self._most, self._begin_seconds, self._turn_seconds = most, begin_seconds, turn_seconds
+        self._starts = threading.Semaphore(starts_at_once)
         self._lock = threading.Lock()
-        self._starting = self._busy = 0
+        self._busy = 0
         self._expected: dict[str, float] = {}
 
     @contextmanager
     def starting(self, order_id: str) -> Iterator[None]:
         """Start an order; raises Unavailable where there are enough."""
-        self._admit(order_id)
+        if not self._starts.acquire(timeout=self._turn_seconds):
+            raise Unavailable(TOO_MANY)
         try:
+            self._admit(order_id)
             yield
         except BaseException:
             self._expected.pop(order_id, None)
             raise
         finally:
-            with self._lock:
-                self._starting -= 1
+            self._starts.release()
 
     @contextmanager
     def under_way(self, order_id: str | None) -> Iterator[None]:
@@ -53,7 +64,6 @@ class InHand:
         with self._lock:
             past = time.monotonic() - self._begin_seconds
             self._expected = {each: since for each, since in self._expected.items() if since > past}
-            if self._starting >= self._starts_at_once or self._busy + len(self._expected) >= self._most:
-                raise Unavailable("Too many orders at once: ask again in a moment")
-            self._starting += 1
+            if self._busy + len(self._expected) >= self._most:
+                raise Unavailable(TOO_MANY)
             self._expected[order_id] = time.monotonic()

@@ -34,7 +34,7 @@ def _in_all_phases(client: ShopClient) -> list[str]:
             client.decide(order_id, approved=True)
         placed.append(order_id)
         eventually(lambda order_id=order_id: len(client.record(order_id)["history"]) > 1)
-    eventually(lambda: client.record(placed[1])["status"], lambda status: status.startswith("delivery"))
+    eventually(lambda: client.record(placed[1])["status"], lambda status: status.startswith("deliver"))
     return placed
 
 

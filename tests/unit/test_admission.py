@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,10 +83,16 @@ def test_an_order_that_begins_is_counted_once() -> None:
 
 
 def test_only_so_many_are_started_at_once() -> None:
-    hand = InHand(9, starts_at_once=1)
+    hand = InHand(9, starts_at_once=1, turn_seconds=0.01)
     with hand.starting("1"), pytest.raises(Unavailable):
         _start(hand, "2")
     _start(hand, "2")
+
+
+def test_a_rush_is_taken_in_one_after_another() -> None:
+    hand = InHand(9, starts_at_once=1, turn_seconds=60)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: _start(hand, str(number)), range(8)))
 
 
 def test_a_start_that_fails_leaves_its_place() -> None:
