@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up doctor install test test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare doctor install test test-faults bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,18 +12,21 @@ help: ## Say what can be made
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
+prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it once (about 8 minutes)
+	@exec $(BIN)/pizzashop prepare
+
 doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 	@exec $(BIN)/pizzashop doctor
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
 
-test-faults: $(VENV)/.installed-test ## Kill every process in the midst of orders, and show what became of them
+test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
@@ -32,7 +35,7 @@ bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; write
 growth: $(VENV)/.installed-test ## Drive 10,000 orders through the shop, and show what grows
 	$(BIN)/python tests/benchmark/growth.py
 
-histories: $(VENV)/.installed-test ## Store anew what the engine keeps of an order of each kind
+histories: $(VENV)/.installed-test prepare ## Store anew what the engine keeps of an order of each kind
 	$(BIN)/pytest tests/dapr/record_histories.py
 
 lint: $(VENV)/.installed-test ## Check style, types and the direction of imports

@@ -23,6 +23,24 @@ def up(pace: float | None, verbose: bool) -> None:
 
 
 @click.command()
+def prepare() -> None:
+    """See to Dapr without opening the shop: find an installed one, or build it once.
+
+    `pizzashop up` does this by itself. Done before, a machine or an image opens the shop in seconds.
+    """
+    from rich.console import Console
+
+    from pizzashop.local.closing import Closing
+    from pizzashop.local.opening import Opening
+    from pizzashop.local.provide import provide
+    from pizzashop.settings import Settings
+
+    console = Console(highlight=False)
+    with Closing().listening() as closing:
+        Opening(console).dapr(provide(Settings.from_env().cache_dir, console, closing))
+
+
+@click.command()
 @click.option("--json", "json_wanted", is_flag=True, help="Say it for a program.")
 @click.pass_context
 def doctor(ctx: click.Context, json_wanted: bool) -> None:
@@ -43,4 +61,4 @@ def doctor(ctx: click.Context, json_wanted: bool) -> None:
     ctx.exit(any(each.state == "wrong" for each in findings))
 
 
-COMMANDS: tuple[click.Command, ...] = (up, doctor)
+COMMANDS: tuple[click.Command, ...] = (up, prepare, doctor)

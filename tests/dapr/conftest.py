@@ -6,14 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from shop_client import FaultTable, OpenShop, ShopClient
 
 from pizzashop.local import preflight
-from pizzashop.local.closing import Closing
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
-from pizzashop.local.provide import provide
+from pizzashop.local.provide import present
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
 
@@ -58,8 +56,10 @@ def project() -> Project:
 
 @pytest.fixture(scope="session")
 def dapr() -> Dapr:
-    """The Dapr binaries: built now, if this machine has none yet."""
-    return provide(Settings.from_env().cache_dir, Console(stderr=True), Closing())
+    """The Dapr binaries; `make test` has seen to them, since building takes longer than any test may."""
+    found = present(Settings.from_env().cache_dir.expanduser().absolute())
+    assert found is not None, "there is no Dapr yet: run `pizzashop prepare` first"
+    return found
 
 
 @pytest.fixture(scope="session")
