@@ -1,12 +1,13 @@
 """A role as a Flask application: its routes, its errors, its health. No I/O, no threads, no environment."""
 
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
-from flask import Flask, abort, jsonify, request
+from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop import problems
+from pizzashop.access import guard, origin
+from pizzashop.access.door import Door
 from pizzashop.delivery import views as delivery
 from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
@@ -21,7 +22,7 @@ from pizzashop.order.listing import Listing
 from pizzashop.order.records import Records
 from pizzashop.order.rows import Rows
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
-from pizzashop.settings import Settings, is_loopback
+from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.storefront import pages
 from pizzashop.storefront import views as storefront
@@ -58,6 +59,7 @@ class Parts:
     engine: Engine | None = None
     in_hand: InHand | None = None
     clock: Clock = utc_now
+    door: Door = field(default_factory=Door)
 
 
 def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
@@ -71,7 +73,8 @@ def create_app(role: Role, settings: Settings, parts: Parts) -> Flask:
     problems.register(app)
     _answer_health(app, role, parts)
     openapi.register(app, role)
-    _check_host(app, settings)
+    origin.register(app, settings)
+    guard.register(app, role, parts.door, lambda: parts.clock().timestamp())
     return app
 
 
@@ -102,14 +105,3 @@ def _answer_health(app: Flask, role: Role, parts: Parts) -> None:
         if parts.gate.stopping.is_set():
             raise Unavailable("This process is stopping")
         return jsonify(status="ok", role=role.name)
-
-
-def _check_host(app: Flask, settings: Settings) -> None:
-    """A page elsewhere that had its name point here would speak for whoever opens it: names must be known."""
-    known = {name.strip().lower() for name in settings.hosts.split(",") if name.strip()} | {settings.host}
-
-    @app.before_request
-    def check() -> None:
-        name = urlsplit(f"//{request.host}").hostname or ""
-        if not is_loopback(name.rstrip(".")) and name not in known:
-            abort(421, f"This shop is not called {name[:80]!r}")

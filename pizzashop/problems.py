@@ -7,13 +7,14 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from pizzashop.domain.errors import Broken, Conflict, Invalid, NotFound, Refused, ShopError, Unavailable
+from pizzashop.domain.errors import Broken, Conflict, Invalid, NotAllowed, NotFound, Refused, ShopError, Unavailable
 from pizzashop.draining import drain
 
 RETRY_AFTER_SECONDS = 2
 
 STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,
+    NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

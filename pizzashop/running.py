@@ -1,12 +1,12 @@
 """What one process has open while it serves its roles: the HTTP client, the sidecars, the engine, the worker."""
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
 
 from flask import Flask
 
+from pizzashop.access.door import Door
 from pizzashop.admission import Admission, Environ, StartResponse
 from pizzashop.app import Parts, create_app
 from pizzashop.dapr_sidecar import DaprSidecar
@@ -39,6 +39,7 @@ class Running:
         places = settings.threads - settings.threads // SPARE_SHARE
         self._gate = Gate(places)
         self._admission = Admission(self._serve, places)
+        self._door = Door.of(settings)
         self._in_hand = InHand(settings.threads)
         self._engine: DaprEngine | None = None
         self._worker: Worker | None = None
@@ -83,7 +84,7 @@ class Running:
         told = self._settings if self._alone else None
         http_port = (told and told.dapr_http_port) or role.dapr_http_port
         grpc_port = (told and told.dapr_grpc_port) or role.dapr_grpc_port
-        sidecar = DaprSidecar(self._http, http_port, os.environ.get("DAPR_API_TOKEN", ""))
+        sidecar = DaprSidecar(self._http, http_port, self._settings.dapr_api_token)
         if role is WORKFLOW:
             self._engine = DaprEngine(grpc_port)
             self._worker = Worker(grpc_port, Activities(sidecar, self._settings.pace), self._in_hand)
@@ -92,4 +93,6 @@ class Running:
             self._sweep.start()
             self._housekeeping = Housekeeping(sidecar, self._engine, self._settings.retention)
             self._housekeeping.start()
-        return create_app(role, self._settings, Parts(sidecar, self._gate, self._engine, self._in_hand))
+        return create_app(
+            role, self._settings, Parts(sidecar, self._gate, self._engine, self._in_hand, door=self._door)
+        )

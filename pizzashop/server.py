@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
 from pizzashop import logs
+from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
 from pizzashop.problems import content
 from pizzashop.roles import Role
@@ -24,12 +26,16 @@ from pizzashop.settings import Settings
 GRACEFUL_SECONDS = 8
 BACKLOG = 2048
 
+log = logging.getLogger(__name__)
+
 
 def serve(roles: Mapping[int, Role], settings: Settings) -> None:
-    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken."""
+    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and BadSettings."""
     logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
+    require_guarded(settings)
     for port, role in roles.items():
         _must_be_free(settings.host, port, role)
+    log.info("the staff signs in" if signs_in(settings) else "open to this machine alone, nobody has to sign in")
     _Server(roles, settings).run()
 
 

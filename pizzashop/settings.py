@@ -33,7 +33,7 @@ YEAR = 365 * 86400.0
 
 
 class Settings(BaseSettings):
-    """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for the two that Dapr itself sets."""
+    """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for those of Dapr."""
 
     model_config = SettingsConfigDict(env_prefix="PIZZASHOP_", frozen=True, env_ignore_empty=True)
 
@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="the address that the roles listen on")
     hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
+    staff_token: str = Field(
+        "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="what programs of the staff show, and people may"
+    )
+    staff_file: Path | None = Field(None, description="the accounts of the staff")
+    secret: str = Field("", pattern=r"^$|^.{32,}$", repr=False, description="what signs the sessions of the staff")
+    https: bool = Field(False, description="people reach the shop over HTTPS alone")
     threads: int = Field(384, ge=8, le=4096, description="requests that one process serves at a time")
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="what prices are in, by its ISO 4217 code")
     watchers: int = Field(128, ge=1, le=4096, description="pages that one process keeps up to date at a time")
@@ -64,6 +70,8 @@ class Settings(BaseSettings):
     )
     dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", description="set by `dapr run`")
     dapr_grpc_port: int | None = Field(None, validation_alias="DAPR_GRPC_PORT", description="set by `dapr run`")
+    dapr_api_token: str = Field("", validation_alias="DAPR_API_TOKEN", repr=False, description="shown to the sidecar")
+    app_api_token: str = Field("", validation_alias="APP_API_TOKEN", repr=False, description="shown by the sidecar")
 
     @classmethod
     def from_env(cls) -> Self:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """Calls the shop and waits for the answer; opens at the first call (seconds for its time-outs)."""
+    """Calls the shop and waits for the answer; opens at the first call (time-outs in seconds)."""
 
-    def __init__(self, connect: float = 2.0, read: float = 10.0) -> None:
+    def __init__(self, connect: float = 2.0, read: float = 10.0, token: str = "") -> None:
         self._connect = connect
         self._read = read
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._runner: asyncio.Runner | None = None
         self._session: ClientSession | None = None
 
@@ -61,7 +62,8 @@ class Client:
         import aiohttp
 
         self._session = self._session or aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect, sock_read=self._read)
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect, sock_read=self._read),
+            headers=self._headers,
         )
         try:
             async with self._session.request(method, url, allow_redirects=False, **content) as response:

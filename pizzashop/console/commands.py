@@ -7,6 +7,7 @@ from pizzashop.console.demo import demo
 from pizzashop.console.events import events
 from pizzashop.console.looking import list_orders, status, watch
 from pizzashop.console.placing import order
+from pizzashop.console.staff import staff
 from pizzashop.console.steering import cancel, pause, resume
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -22,4 +23,5 @@ COMMANDS: tuple[click.Command, ...] = (
     cancel,
     events,
     demo,
+    staff,
 )

@@ -43,8 +43,12 @@ def pass_desk(command: Callable[Concatenate[Desk, P], T]) -> Callable[P, T]:
     @click.pass_context
     @wraps(command)
     def with_desk(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        desk = ctx.find_object(Desk) or Desk(Shop.beside(Client(), Settings.from_env().host))
+        desk = ctx.find_object(Desk) or _desk(Settings.from_env())
         ctx.call_on_close(desk.shop.close)
         return command(desk, *args, **kwargs)
 
     return with_desk
+
+
+def _desk(settings: Settings) -> Desk:
+    return Desk(Shop.beside(Client(token=settings.staff_token), settings.host))

@@ -1,25 +1,17 @@
 """The arguments and options that several commands share."""
 
-import getpass
 import json
 from typing import Any
 
 import click
 
+from pizzashop.access.people import login
 from pizzashop.console.ids import valid_id
 
 one_id = click.argument("order_id", metavar="ID", type=valid_id)
 some_ids = click.argument("order_ids", metavar="ID...", type=valid_id, nargs=-1, required=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 note = click.option("--note", help="Why; it stays with the order.")
-
-
-def login() -> str:
-    """Who is at this terminal."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
-        return "operator"
 
 
 by = click.option("--by", default=login, show_default="your login name", help="Who says so.")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pizzashop.console.text import clean
-from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
+from pizzashop.domain.errors import Conflict, Invalid, NotAllowed, NotFound, ShopError, Unavailable
 
 _ERRORS: Mapping[int, type[ShopError]] = {
     400: Invalid,
+    401: NotAllowed,
+    403: NotAllowed,
     404: NotFound,
     409: Conflict,
     413: Invalid,
@@ -29,6 +31,8 @@ def error_from(status: int, answer: Any, door: str) -> ShopError:
     detail = problem.get("detail") or problem.get("error") or problem.get("title")
     if not isinstance(detail, str):
         return ShopError(f"What answers on {door} is not the shop (HTTP {status}).")
+    if status == 401:
+        detail = f"{detail.rstrip('.')}: put your token into PIZZASHOP_STAFF_TOKEN."
     return _ERRORS.get(status, ShopError)(_sentence(detail, problem.get("errors")))
 
 

@@ -7,6 +7,7 @@ ShopError
 ├── Refused           the request cannot be done, and asking again will not help
 │   ├── Invalid       what was sent is not what is needed (with the fields at fault)
 │   ├── NotFound      there is no such order
+│   ├── NotAllowed    whoever asks may not do this, or has to sign in first
 │   └── Conflict      it contradicts what is already so
 └── Unavailable       something needed cannot be reached just now; asking again may help
 """
@@ -57,6 +58,10 @@ class NotFound(Refused):
     """There is no such order."""
 
     exit_code = 3
+
+
+class NotAllowed(Refused):
+    """Whoever asks may not do this, or has to sign in first."""
 
 
 class Conflict(Refused):

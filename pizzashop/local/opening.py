@@ -9,10 +9,15 @@ from rich.console import Console
 from rich.text import Text
 
 from pizzashop import __version__
+from pizzashop.access import keys
+from pizzashop.access.door import signs_in
+from pizzashop.access.people import login
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 from pizzashop.local.redis import PORT, Redis
 from pizzashop.local.services import Services
+from pizzashop.roles import STOREFRONT
+from pizzashop.settings import Settings
 
 ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -62,6 +67,19 @@ class Opening:
         self.line("Order a pizza", f"{_command()} order pepperoni --watch")
         self.line("With curl", CURL)
         self.line("Logs", tilde(logs))
+
+    def staff(self, settings: Settings, state_dir: Path) -> None:
+        """How the staff gets in."""
+        page = f"http://localhost:{STOREFRONT.port}"
+        if signs_in(settings):
+            link = keys.new_link(state_dir, login())
+            self.line("Run the shop", f"{page}/sign-in?once={link}   (signs you in, once)")
+        else:
+            self.line("Run the shop", f"{page}/manager")
+            self.warn("\n  Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
+
+    def ready(self) -> None:
+        """It is open, until somebody closes it."""
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
 
     def closing(self) -> None:

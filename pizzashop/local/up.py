@@ -6,6 +6,8 @@ from contextlib import suppress
 
 from rich.console import Console
 
+from pizzashop.access import keys
+from pizzashop.access.door import require_safe
 from pizzashop.local import preflight, redis
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.follow import following
@@ -14,11 +16,13 @@ from pizzashop.local.project import Project
 from pizzashop.local.provide import provide
 from pizzashop.local.register import Register
 from pizzashop.local.shop import Shop
+from pizzashop.local.tokens import tokens
 from pizzashop.settings import Settings
 
 
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
-    """Open the shop and keep it open until told to close; raises LocalError where that cannot be."""
+    """Open the shop until told to close; raises LocalError where that cannot be, BadSettings where it may not."""
+    require_safe(settings)
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
@@ -29,13 +33,16 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         preflight.require(project, closing)
         dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
-        shop = Shop(state_dir, project, dapr, closing=closing, env=env)
+        shop = Shop(state_dir, project, dapr, closing=closing, env={**tokens(settings), **env})
         try:
             with following(shop.log, verbose), shop:
                 _open(shop, opening, register)
+                opening.staff(settings, state_dir)
+                opening.ready()
                 _keep_open(shop, closing)
                 opening.closing()
         finally:
+            keys.forget_link(state_dir)
             register.tidy(closing)
         opening.closed()
 

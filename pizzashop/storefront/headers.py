@@ -1,8 +1,9 @@
 """What goes out with every page: what it may load, who may frame it, and that nobody keeps a copy."""
 
 import json
+from http import HTTPStatus
 
-from flask import Response, render_template, request
+from flask import Response, render_template, request, url_for
 
 POLICY = {
     "default-src": "'none'",
@@ -30,6 +31,8 @@ def complete(response: Response) -> Response:
     if response.mimetype == "application/problem+json":
         response.headers.add("Vary", "Accept")
         if _asks_for_a_page():
+            if response.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+                return complete(_to_sign_in())
             _make_a_page(response)
     if response.mimetype == "text/html":
         for name, value in OF_PAGES.items():
@@ -37,6 +40,12 @@ def complete(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     return response
+
+
+def _to_sign_in() -> Response:
+    target = request.full_path.rstrip("?")
+    where = url_for("pages.signing.show", next=target)
+    return Response("", HTTPStatus.SEE_OTHER, {"Location": where}, content_type="text/html; charset=utf-8")
 
 
 def _asks_for_a_page() -> bool:

@@ -2,10 +2,22 @@
 
 from flask import Blueprint
 
-from pizzashop.storefront import assets, boards, doing, drawing, headers, ordering, orders, prices, staff, wording
+from pizzashop.storefront import (
+    assets,
+    boards,
+    doing,
+    drawing,
+    headers,
+    ordering,
+    orders,
+    prices,
+    signing,
+    staff,
+    wording,
+)
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
-for each in (assets, ordering, boards, orders, doing):
+for each in (assets, ordering, boards, orders, doing, signing):
     blueprint.register_blueprint(each.blueprint)
 
 blueprint.after_app_request(headers.complete)

@@ -1,26 +1,40 @@
 """Who looks at a page: somebody of the staff, or a customer."""
 
-from typing import NamedTuple
+from flask import current_app, g
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
 
-ROLES = ("kitchen", "manager", "courier")
+from pizzashop.access.door import EVERY_ROLE, Door
+from pizzashop.access.people import Person
 
-
-class Staff(NamedTuple):
-    """One of the staff, and which of `ROLES` they have."""
-
-    name: str
-    roles: frozenset[str]
-
-
-OPEN_STAFF = Staff("the shop", frozenset(ROLES))
+OPEN_STAFF = Person("the shop", EVERY_ROLE)
 """With no sign-in, whoever sits at this machine."""
 
 
-def for_templates() -> dict[str, object]:
-    """What every template knows: `staff`, and `csrf_field()` for its forms."""
-    return {"staff": OPEN_STAFF, "csrf_field": lambda: ""}
+def door() -> Door:
+    """The door of the application that serves this request."""
+    found: Door = current_app.extensions["door"]
+    return found
+
+
+def who() -> Person | None:
+    """Who of the staff it is; nobody, where it is a customer."""
+    return g.get("person") if door().closed else OPEN_STAFF
 
 
 def by() -> str:
     """Who acts, as an order's history has it."""
-    return "the manager"
+    person = g.get("person")
+    return person.name if person and person.name else "the manager"
+
+
+def csrf_field() -> Markup:
+    """What shows that a form is one of the shop's own, where a session would speak for whoever sends it."""
+    if not door().closed:
+        return Markup()
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def for_templates() -> dict[str, object]:
+    """What every template knows: `staff`, whether there is a sign-in, and `csrf_field()` for its forms."""
+    return {"staff": who(), "signs_in": door().closed, "csrf_field": csrf_field}

@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.access.guard import signed_by
 from pizzashop.body import read_json
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef
 from pizzashop.workflow.in_hand import InHand
@@ -31,7 +32,7 @@ def start_order() -> ResponseReturnValue:
 @blueprint.post("/validate-pizza")
 def validate_pizza() -> ResponseReturnValue:
     """Take the manager's decision on a pizza."""
-    decision = Decision.parse(read_json())
+    decision = Decision.parse(signed_by(read_json()))
     office().decide(decision)
     word = "approved" if decision.approved else "rejected"
     return jsonify(order_id=decision.order_id, validation_status=word)
@@ -46,7 +47,7 @@ def get_status(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/pause-order")
 def pause_order() -> ResponseReturnValue:
     """Pause an order after the step at hand."""
-    asked = OrderRef.parse(read_json())
+    asked = OrderRef.parse(signed_by(read_json()))
     office().pause(asked)
     return jsonify(order_id=asked.order_id, status="paused")
 
@@ -54,7 +55,7 @@ def pause_order() -> ResponseReturnValue:
 @blueprint.post("/resume-order")
 def resume_order() -> ResponseReturnValue:
     """Let a paused order go on."""
-    asked = OrderRef.parse(read_json())
+    asked = OrderRef.parse(signed_by(read_json()))
     office().resume(asked)
     return jsonify(order_id=asked.order_id, status="resumed")
 
@@ -62,6 +63,6 @@ def resume_order() -> ResponseReturnValue:
 @blueprint.post("/cancel-order")
 def cancel_order() -> ResponseReturnValue:
     """Cancel an order: no further stage begins."""
-    asked = OrderRef.parse(read_json())
+    asked = OrderRef.parse(signed_by(read_json()))
     office().cancel(asked)
     return jsonify(order_id=asked.order_id, status="cancelled")

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
+from pizzashop.access.door import Door
 from pizzashop.app import Parts, create_app
 from pizzashop.domain.history import now
 from pizzashop.means import Gate
@@ -44,13 +45,14 @@ class _Apps(dict[Role, Flask]):
 class FakeShop:
     """The shop at pace 0; `settings` as the environment would have them."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, door: Door | None = None, **settings: Any) -> None:
         self.settings = Settings(**{"pace": 0, **settings})
-        self.sidecar = FakeSidecar()
+        self.door = door or Door()
+        self.sidecar = FakeSidecar(self.door.app_token)
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
         self.gate = Gate(8)
         self.ahead = timedelta()
-        parts = Parts(self.sidecar, self.gate, self.engine, clock=lambda: utc_now() + self.ahead)
+        parts = Parts(self.sidecar, self.gate, self.engine, clock=lambda: utc_now() + self.ahead, door=self.door)
         self.sidecar.apps = _Apps(lambda role: create_app(role, self.settings, parts))
 
     def keep_house(self, *, days: float = 0) -> None:

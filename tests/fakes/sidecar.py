@@ -22,8 +22,9 @@ class Died(BaseException):
 class FakeSidecar:
     """The sidecar of every role at once; `away` makes it unreachable, `gone` one of the roles behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, app_token: str = "") -> None:
         self.apps: dict[Role, Flask] = {}
+        self._shows = {"dapr-api-token": app_token} if app_token else {}
         self.published: list[Content] = []
         self.invoked: list[tuple[Role, str]] = []
         self.away = False
@@ -50,7 +51,7 @@ class FakeSidecar:
             raise Unavailable(f"{role.name} is gone")
         self.invoked.append((role, path))
         body = {} if content is None else {"json": content}
-        headers = {"Dapr-Caller-App-Id": "pizza-other"}
+        headers = {"Dapr-Caller-App-Id": "pizza-other", **self._shows}
         return _answer(self.apps[role].test_client().open(path, method=method, headers=headers, **body))
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:  # noqa: ARG002
@@ -98,7 +99,7 @@ class FakeSidecar:
     def deliver(self, *events: Content) -> None:
         """Hand events to role `order`, in one bulk, as Dapr does."""
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
-        answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries})
+        answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries}, headers=self._shows)
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
 
     def _count_write(self) -> None:

@@ -1,0 +1,109 @@
+"""The staff's accounts, in a file that this user alone may read: passwords hashed, tokens as their SHA-256."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_urlsafe
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from pizzashop.access.people import Person, person
+from pizzashop.domain.errors import Broken, NotFound
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account. A token has 256 random bits: its hash need not be slow."""
+
+    roles: tuple[str, ...]
+    password: str
+    token: str = ""
+
+    def person(self, name: str) -> Person:
+        """Whose it is."""
+        return person(name, frozenset(self.roles))
+
+
+class Accounts:
+    """All of them; the file is read again when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[object, dict[str, Account]] = (None, {})
+
+    def all(self) -> Mapping[str, Account]:
+        """Every account by its name; none where there is no file. Raises Broken where it cannot be read."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return {}
+        seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if self._read[0] != seen:
+            self._read = seen, self._load()
+        return self._read[1]
+
+    def by_password(self, name: str, password: str) -> Person | None:
+        """Who signs in. It takes as long for a name that nobody has."""
+        account = self.all().get(name)
+        right = check_password_hash(account.password if account else _nobodys(), password)
+        return account.person(name) if account and right else None
+
+    def by_token(self, token: str) -> Person | None:
+        """Whose token it is."""
+        digest = _digest(token)
+        return next((each.person(name) for name, each in self.all().items() if each.token == digest), None)
+
+    def add(self, name: str, roles: tuple[str, ...], password: str) -> None:
+        """Add an account, or give one other roles and another password."""
+        before = self.all().get(name)
+        made = Account(roles, generate_password_hash(password), before.token if before else "")
+        self._save({**self.all(), name: made})
+
+    def remove(self, name: str) -> None:
+        """Remove an account; raises NotFound."""
+        self._known(name)
+        self._save({each: account for each, account in self.all().items() if each != name})
+
+    def give_token(self, name: str) -> str:
+        """A new token for an account, in the place of the one that it had; raises NotFound."""
+        token = token_urlsafe(32)
+        self._save({**self.all(), name: replace(self._known(name), token=_digest(token))})
+        return token
+
+    def _known(self, name: str) -> Account:
+        account = self.all().get(name)
+        if account is None:
+            raise NotFound(f"There is no account {name}.")
+        return account
+
+    def _load(self) -> dict[str, Account]:
+        try:
+            content = json.loads(self.path.read_text())
+            return {name: Account(**{**each, "roles": tuple(each["roles"])}) for name, each in content.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Broken(f"The accounts in {self.path} cannot be read: {error}") from None
+
+    def _save(self, accounts: Mapping[str, Account]) -> None:
+        write_private(self.path, json.dumps({name: asdict(each) for name, each in accounts.items()}, indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put a file in place, whole or not at all, that this user alone may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    made.replace(path)
+
+
+@cache
+def _nobodys() -> str:
+    return generate_password_hash("nobody has this password")
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode(errors="replace")).hexdigest()

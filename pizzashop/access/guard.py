@@ -1,0 +1,109 @@
+"""The guard in front of a role: lets in whom the table names, and remembers who it is for what follows."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, g, request, session
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
+
+from pizzashop.access.door import Door
+from pizzashop.access.origin import READING
+from pizzashop.access.people import CUSTOMER, EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES, Person
+from pizzashop.access.routes import routes
+from pizzashop.access.table import ACCESS, Who
+from pizzashop.domain.ids import is_own
+from pizzashop.problems import problem
+from pizzashop.roles import STOREFRONT, Role
+
+KEPT = "staff"
+"""Where a session holds who has signed in."""
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask, role: Role, door: Door, clock: Callable[[], float] = time.time) -> None:
+    """Check each request of a role, unless everything is open."""
+    app.extensions.update(door=door, now=clock)
+    if not door.closed and not door.app_token:
+        return
+    if role is STOREFRONT:
+        app.secret_key = door.key
+        app.config["SESSION_COOKIE_SECURE"] = door.https
+    granted = _granted(app, role)
+
+    @app.before_request
+    def check() -> Response | None:
+        if request.url_rule is None or request.method == "OPTIONS":
+            g.person = _in_session(door, clock)
+            return None
+        method = "GET" if request.method == "HEAD" else request.method
+        open_to = granted.get((method, request.url_rule.rule), frozenset())
+        if door.is_sidecar(request.environ.get("HTTP_DAPR_API_TOKEN", "")) and INTERNAL in open_to:
+            return None
+        if not door.closed:
+            return None if open_to & EVERYBODY else _not_for_you(open_to)
+        return _check_person(door, open_to, clock)
+
+
+def signed_by(content: Any) -> Any:
+    """A command with the name of whoever has signed in; what it says itself counts only where nobody has."""
+    who: Person | None = g.get("person")
+    return {**content, "by": who.name} if who and who.name and isinstance(content, dict) else content
+
+
+def _check_person(door: Door, open_to: Who, clock: Callable[[], float]) -> Response | None:
+    shown = request.environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, token = shown.partition(" ")
+    by_token = scheme.lower() == "bearer"
+    g.person = door.by_token(token.strip()) if by_token else _in_session(door, clock)
+    if PUBLIC in open_to or (CUSTOMER in open_to and is_own((request.view_args or {}).get("order_id", ""))):
+        return None
+    if not open_to & set(STAFF_ROLES):
+        return _not_for_you(open_to)
+    if g.person is None:
+        return _sign_in("invalid_token" if by_token else "")
+    if not open_to & g.person.roles:
+        return _not_for_you(open_to)
+    return None if by_token or request.method in READING else _must_be_meant()
+
+
+def _in_session(door: Door, clock: Callable[[], float]) -> Person | None:
+    kept = session.get(KEPT)
+    return door.recall(kept, clock()) if kept else None
+
+
+def _must_be_meant() -> Response | None:
+    """A browser shows its session to whatever page sends a form here: ours have a mark in them."""
+    try:
+        validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
+    except ValidationError:
+        return problem(403, "This form is not from your session any more: load its page again, and send it once more")
+    return None
+
+
+def _sign_in(error: str) -> Response:
+    response = problem(401, "This token is not known" if error else "Somebody of the staff has to sign in for this")
+    more = f', error="{error}"' if error else ""
+    response.headers["WWW-Authenticate"] = f'Bearer realm="pizzashop"{more}'
+    return response
+
+
+def _not_for_you(open_to: Who) -> Response:
+    roles = [role for role in STAFF_ROLES if role in open_to]
+    who = f"role {' or '.join(roles)} may" if roles else "this role's own sidecar may, with its token"
+    return problem(403, f"You may not do this: {who}")
+
+
+def _granted(app: Flask, role: Role) -> dict[tuple[str, str], Who]:
+    granted: dict[tuple[str, str], Who] = {}
+    for rule, method, path in routes(app):
+        open_to = ACCESS[role].get(f"{method} {path}")
+        if open_to is None:
+            log.error("%s %s is in no table of who may call it: nobody may", method, path)
+        # Paths that share a rule are open to those alone who may call each of them.
+        key = (method, rule.rule)
+        granted[key] = granted.get(key, open_to or frozenset()) & (open_to or frozenset())
+    return granted

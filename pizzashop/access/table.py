@@ -1,0 +1,100 @@
+"""Every route of every role, and who may call it. docs/access.md says the same; a test holds routes and both tables
+against each other. With no sign-in set, all of it is open to this machine, see `door`."""
+
+from collections.abc import Mapping
+
+from pizzashop.access.people import COURIER, CUSTOMER, INTERNAL, KITCHEN, MANAGER, PUBLIC
+from pizzashop.roles import DELIVERY, ORDER, STOREFRONT, WORKFLOW, Role
+from pizzashop.roles import KITCHEN as KITCHEN_ROLE
+
+Who = frozenset[str]
+Grants = Mapping[tuple[str, ...], tuple[str, ...]]
+
+_OF_EVERY_ROLE = ("GET /healthz", "GET /openapi.json")
+
+_ORDER: Grants = {
+    (PUBLIC,): (*_OF_EVERY_ROLE, "POST /order"),
+    (MANAGER, INTERNAL): (
+        "GET /order/<order_id>",
+        "GET /orders",
+        "GET /board",
+        "POST /search",
+    ),
+    (MANAGER,): (
+        "DELETE /order/<order_id>",
+        "GET /events",
+        "GET /events/<event_id>",
+        "DELETE /events/<event_id>",
+        "POST /events/<event_id>/replay",
+        "POST /events/replay",
+    ),
+    (INTERNAL,): (
+        "POST /orders-sub",
+        "POST /order/<order_id>/accept",
+        "GET /order/<order_id>/summary",
+        "POST /order/<order_id>/claim",
+        "POST /order/<order_id>/decide",
+        "POST /order/<order_id>/steer",
+        "POST /order/<order_id>/waiting",
+        "POST /order/<order_id>/pause",
+        "POST /order/<order_id>/resume",
+        "POST /order/<order_id>/cancel",
+        "POST /order/<order_id>/end",
+        "GET /unsettled",
+        "POST /expired",
+        "POST /purged",
+    ),
+}
+
+_STOREFRONT: Grants = {
+    (PUBLIC,): (
+        *_OF_EVERY_ROLE,
+        "GET /",
+        "GET /static/<mark>/<path:name>",
+        "GET /sign-in",
+        "POST /sign-in",
+    ),
+    (KITCHEN,): ("GET /kitchen",),
+    (COURIER,): ("GET /delivery",),
+    (KITCHEN, COURIER, MANAGER): ("POST /sign-out",),
+    (MANAGER,): (
+        "GET /manager",
+        "GET /manager/orders",
+        "POST /manager/orders",
+        "GET /manager/orders/<order_id>",
+        "POST /manager/orders/<order_id>/approve",
+        "POST /manager/orders/<order_id>/remake",
+        "POST /manager/orders/<order_id>/reject",
+        "POST /manager/orders/<order_id>/pause",
+        "POST /manager/orders/<order_id>/resume",
+        "POST /manager/orders/<order_id>/cancel",
+        "POST /manager/orders/<order_id>/again",
+        "POST /manager/several",
+    ),
+    (CUSTOMER, MANAGER): (),
+    (INTERNAL,): ("POST /order",),
+}
+
+_WORKFLOW: Grants = {
+    (PUBLIC,): (*_OF_EVERY_ROLE, "POST /start-order"),
+    (MANAGER, INTERNAL): (
+        "POST /validate-pizza",
+        "GET /get-status/<order_id>",
+        "POST /pause-order",
+        "POST /resume-order",
+        "POST /cancel-order",
+    ),
+}
+
+
+def _by_route(grants: Grants) -> dict[str, Who]:
+    return {route: frozenset(who) for who, routes in grants.items() for route in routes}
+
+
+ACCESS: Mapping[Role, Mapping[str, Who]] = {
+    ORDER: _by_route(_ORDER),
+    STOREFRONT: _by_route(_STOREFRONT),
+    KITCHEN_ROLE: _by_route({(PUBLIC,): _OF_EVERY_ROLE, (INTERNAL,): ("POST /cook",)}),
+    DELIVERY: _by_route({(PUBLIC,): _OF_EVERY_ROLE, (INTERNAL,): ("POST /deliver",)}),
+    WORKFLOW: _by_route(_WORKFLOW),
+}

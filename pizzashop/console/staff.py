@@ -1,0 +1,97 @@
+"""`pizzashop staff`: the accounts with which the staff signs in."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pizzashop.access.people import STAFF_ROLES, login
+from pizzashop.console.options import as_json, echo_json
+from pizzashop.settings import Settings
+
+if TYPE_CHECKING:
+    from pizzashop.access.accounts import Accounts
+
+LEAST_PASSWORD = 8
+MAX_NAME = 60
+RESTART = "Shops that are open learn of a first account when they are opened again."
+
+known = click.argument("name")
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def staff(ctx: click.Context, as_json: bool) -> None:
+    """List the accounts with which the staff signs in, and their roles.
+
+    \b
+    pizzashop staff
+    pizzashop staff add ana --role manager
+    export PIZZASHOP_STAFF_TOKEN=$(pizzashop staff token ana)
+    pizzashop staff link
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    found = {name: list(account.roles) for name, account in sorted(_accounts().all().items())}
+    if as_json:
+        echo_json(found)
+        return
+    click.echo("\n".join(f"{name:<20} {', '.join(roles)}" for name, roles in found.items()) or "There are no accounts.")
+
+
+def _name(_context: click.Context, _argument: click.Parameter, said: str) -> str:
+    name = " ".join(said.split())
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise click.BadParameter(f"a name has 1 to {MAX_NAME} printable characters")
+    return name
+
+
+def _password(_context: click.Context, _option: click.Parameter, said: str) -> str:
+    if len(said) < LEAST_PASSWORD:
+        raise click.BadParameter(f"a password has at least {LEAST_PASSWORD} characters")
+    return said
+
+
+@staff.command()
+@click.argument("name", callback=_name)
+@click.option(
+    "--role", "roles", multiple=True, required=True, type=click.Choice(STAFF_ROLES), help="May be given twice."
+)
+@click.password_option(callback=_password, help="Asked for where it is not given; in a script, pipe it in twice.")
+def add(name: str, roles: tuple[str, ...], password: str) -> None:
+    """Add an account, or give one other roles and another password: whoever used it signs in anew."""
+    accounts = _accounts()
+    first = not accounts.all()
+    accounts.add(name, tuple(dict.fromkeys(roles)), password)
+    click.echo(f"{name} signs in as {', '.join(roles)}. {RESTART if first else ''}".strip())
+
+
+@staff.command()
+@known
+def remove(name: str) -> None:
+    """Remove an account: whoever used it is out."""
+    _accounts().remove(name)
+    click.echo(f"{name} signs in no more.")
+
+
+@staff.command()
+@known
+def token(name: str) -> None:
+    """Print a new token for an account's programs; the one before is worth nothing any more."""
+    click.echo(_accounts().give_token(name))
+
+
+@staff.command()
+def link() -> None:
+    """Print a link that signs you in as manager, once."""
+    from pizzashop.access.keys import new_link
+    from pizzashop.roles import STOREFRONT
+
+    token = new_link(Settings.from_env().state_dir.expanduser(), login())
+    click.echo(f"http://localhost:{STOREFRONT.port}/sign-in?once={token}")
+
+
+def _accounts() -> "Accounts":
+    from pizzashop.access.door import accounts
+
+    return accounts(Settings.from_env())

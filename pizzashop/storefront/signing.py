@@ -1,0 +1,132 @@
+"""Signing in and out: with a name and a password, with the token of the staff, or with a link that works once."""
+
+import threading
+
+from flask import Blueprint, current_app, g, redirect, render_template, request, session
+from flask.sansio.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import validate_csrf
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from werkzeug.exceptions import NotFound
+from wtforms import ValidationError
+
+from pizzashop.access import keys
+from pizzashop.access.door import SESSION_SECONDS
+from pizzashop.access.guard import KEPT
+from pizzashop.access.people import COURIER, KITCHEN, MANAGER, Person
+from pizzashop.storefront import staff
+
+blueprint = Blueprint("signing", __name__)
+
+FIRST_PAGE = {MANAGER: "/manager", KITCHEN: "/kitchen", COURIER: "/delivery"}
+OF_AN_ADDRESS, OF_A_NAME = parse("20/minute"), parse("6/minute")
+"""How often one may try: from one address, and with one name."""
+MAX_NAME = 60
+
+
+class Tries:
+    """Counts who tries to sign in how often."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: MovingWindowRateLimiter | None = None
+
+    def allow(self, address: str, name: str) -> bool:
+        """Whether one may try once more now."""
+        with self._lock:
+            # Its storage starts a thread: not before there is something to count.
+            self._made = self._made or MovingWindowRateLimiter(MemoryStorage())
+        return self._made.hit(OF_AN_ADDRESS, "address", address) and self._made.hit(OF_A_NAME, "name", name)
+
+
+@blueprint.record
+def _begin(state: BlueprintSetupState) -> None:
+    state.app.extensions["tries"] = Tries()
+    state.app.config.update(
+        SESSION_COOKIE_NAME="pizzashop",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+
+
+@blueprint.before_request
+def _only_where_there_is_a_door() -> None:
+    if not staff.door().closed:
+        raise NotFound("Nobody has to sign in here")
+
+
+@blueprint.get("/sign-in")
+def show() -> ResponseReturnValue:
+    """The form; `?once=` signs in at once, and leaves the address."""
+    once = request.args.get("once")
+    if once is None:
+        return _form()
+    name = keys.use_link(staff.door().state_dir, once)
+    if name is None:
+        return _form("This link was used already, or is no longer good.", 403)
+    return _signed_in(staff.door().by_link(name))
+
+
+@blueprint.post("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """Sign in with a name and a password."""
+    name = " ".join(request.form.get("name", "").split())
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return _form("This page was open for too long, or keeps no cookies. Try again.", 403)
+    if not 0 < len(name) <= MAX_NAME:
+        return _form(f"Say who you are, in at most {MAX_NAME} characters.", 400)
+    if not _tries().allow(request.remote_addr or "", name):
+        page, _ = _form("Too many tries. Wait for a minute.", 429)
+        return page, 429, {"Retry-After": "60"}
+    who = staff.door().by_password(name, request.form.get("password", ""))
+    return _signed_in(who) if who else _form("The name or the password is not right.", 401)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """Sign out."""
+    session.clear()
+    return redirect("/sign-in", 303)
+
+
+def _signed_in(who: Person) -> ResponseReturnValue:
+    session.clear()
+    session.permanent = True
+    session[KEPT] = staff.door().remember(who, _now())
+    g.person = who
+    first = next(page for role, page in FIRST_PAGE.items() if role in who.roles)
+    return redirect(_local(request.values.get("next", "")) or first, 303)
+
+
+def _form(trouble: str = "", status: int = 200) -> tuple[str, int]:
+    page = render_template(
+        "sign_in.html",
+        trouble=trouble,
+        next=_local(request.values.get("next", "")),
+        name=request.form.get("name", "")[:MAX_NAME],
+        takes_token=bool(staff.door().staff_token),
+    )
+    return page, status
+
+
+def _local(target: str) -> str:
+    """A page of this shop; empty where it leads elsewhere."""
+    # Browsers read a backslash as a slash, and pass over control characters.
+    plain = target.isprintable() and "\\" not in target
+    return target if plain and target.startswith("/") and not target.startswith("//") else ""
+
+
+def _now() -> float:
+    now: float = current_app.extensions["now"]()
+    return now
+
+
+def _tries() -> Tries:
+    tries: Tries = current_app.extensions["tries"]
+    return tries

@@ -1,0 +1,196 @@
+"""With a sign-in: who gets in where, by which means, and what the others are told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.doors import OF_ALL, PAGE, SIDECAR, bearer, make_door
+from fakes.problems import assert_problem
+from fakes.shop import ORDER_123, FakeShop
+from flask.testing import FlaskClient
+
+from pizzashop.access.door import Door
+from pizzashop.access.people import EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES
+from pizzashop.access.table import ACCESS
+from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, STOREFRONT, WORKFLOW, Role
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> FakeShop:
+    return FakeShop(door=make_door(tmp_path))
+
+
+ALL = [(role, *route.split(" ", 1), who) for role in ROLES for route, who in ACCESS[role].items()]
+each_route = pytest.mark.parametrize(
+    ("role", "method", "path", "who"), ALL, ids=[f"{role.name} {method} {path}" for role, method, path, _ in ALL]
+)
+FOR_TOKENS = {"kim": "kitchen", "cem": "courier", "ana": "manager"}
+
+
+def ask(shop: FakeShop, role: Role, method: str, path: str, headers: dict[str, str]) -> Any:
+    real = path.replace("<order_id>", "123").replace("<event_id>", "1").replace("<mark>/<path:name>", "1/icon.svg")
+    body = {} if method == "GET" or role is STOREFRONT else {"json": {"order_id": "123"}}
+    return shop.client(role).open(real, method=method, headers=headers, buffered=True, **body)
+
+
+@each_route
+def test_signed_out(shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str]) -> None:
+    answer = ask(shop, role, method, path, {})
+    if PUBLIC in who:
+        assert answer.status_code not in (401, 403) or path == "/sign-in"
+    elif who & set(STAFF_ROLES):
+        assert_problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="pizzashop"'
+    else:
+        assert_problem(answer, 403)
+
+
+@each_route
+@pytest.mark.parametrize("name", FOR_TOKENS)
+def test_with_a_token_of_ones_own(
+    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str], name: str
+) -> None:
+    answer = ask(shop, role, method, path, bearer(name))
+    has = set(STAFF_ROLES) if name == "ana" else {FOR_TOKENS[name]}
+    if path != "/sign-in":
+        assert (answer.status_code == 403) == (not who & (has | {PUBLIC}))
+    assert answer.status_code != 401 or path == "/sign-in"
+
+
+@each_route
+def test_the_sidecar_gets_where_it_has_to(
+    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str]
+) -> None:
+    answer = ask(shop, role, method, path, SIDECAR)
+    if path != "/sign-in":
+        assert (answer.status_code in (401, 403)) == (not who & {INTERNAL, PUBLIC})
+
+
+@each_route
+@pytest.mark.parametrize(
+    "shown",
+    [{"dapr-api-token": "another"}, {"dapr-api-token": ""}, {"Dapr-Caller-App-Id": "pizza-workflow"}],
+    ids=["wrong", "empty", "claimed"],
+)
+def test_nobody_else_passes_for_the_sidecar(
+    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str], shown: dict[str, str]
+) -> None:
+    if who == {INTERNAL}:
+        assert_problem(ask(shop, role, method, path, shown), 403)
+
+
+@pytest.mark.parametrize("shown", ["Bearer wrong", "Bearer ", "bearer\xe9", "Basic YW5hOmFuYQ==", "Bearer é"])
+def test_a_wrong_token(shop: FakeShop, shown: str) -> None:
+    answer = shop.client(ORDER).get("/orders", headers={"Authorization": shown})
+    assert_problem(answer, 401)
+    assert ("invalid_token" in answer.headers["WWW-Authenticate"]) == shown.startswith("Bearer ")
+
+
+def test_the_token_of_all_the_staff_opens_everything_that_is_for_the_staff(shop: FakeShop) -> None:
+    shown = {"Authorization": f"Bearer {OF_ALL}"}
+    assert shop.client(ORDER).get("/orders", headers=shown).status_code == 200
+    assert shop.client(STOREFRONT).get("/kitchen", headers=shown).status_code == 200
+    assert_problem(shop.client(ORDER).get("/unsettled", headers=shown), 403)
+
+
+def test_a_customer_may_order_and_see_no_other(shop: FakeShop) -> None:
+    assert shop.client(WORKFLOW).post("/start-order", json=ORDER_123).status_code == 200
+    assert_problem(shop.client(ORDER).get("/order/123"), 401)
+    assert_problem(shop.client(WORKFLOW).get("/get-status/123"), 401)
+    assert_problem(shop.client(ORDER).delete("/order/123"), 401)
+
+
+def test_an_order_goes_all_the_way_behind_the_door(shop: FakeShop) -> None:
+    shop.place_and_work()
+    decision = {"order_id": "123", "approved": True}
+    assert_problem(shop.client(WORKFLOW).post("/validate-pizza", json=decision), 401)
+    assert_problem(shop.client(WORKFLOW).post("/validate-pizza", json=decision, headers=bearer("kim")), 403)
+    assert shop.client(WORKFLOW).post("/validate-pizza", json=decision, headers=bearer("ana")).status_code == 200
+    shop.engine.work("123")
+    assert shop.client(ORDER).get("/order/123", headers=bearer("ana")).json["status"] == "delivered"
+
+
+@pytest.mark.parametrize(("said", "shown", "by"), [("somebody else", "own", "ana"), ("eve", "of all", "eve")])
+def test_who_decides_is_who_has_signed_in(shop: FakeShop, said: str, shown: str, by: str) -> None:
+    shop.place_and_work()
+    headers = bearer("ana") if shown == "own" else {"Authorization": f"Bearer {OF_ALL}"}
+    for path, more in (("/pause-order", {}), ("/resume-order", {}), ("/validate-pizza", {"approved": True})):
+        asked = {"order_id": "123", "by": said, **more}
+        assert shop.client(WORKFLOW).post(path, json=asked, headers=headers).status_code == 200
+    history = shop.client(ORDER).get("/order/123", headers=bearer("ana")).json["history"]
+    assert {each["by"] for each in history if each["kind"] != "stage"} == {by}
+
+
+def test_what_is_no_command_is_refused_as_ever(shop: FakeShop) -> None:
+    assert_problem(shop.client(WORKFLOW).post("/pause-order", json=[1], headers=bearer("ana")), 400)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/sign-in/", 404)])
+def test_what_is_not_there(shop: FakeShop, path: str, status: int) -> None:
+    assert_problem(shop.client(STOREFRONT).get(path), status)
+
+
+def test_wrong_methods_and_options(shop: FakeShop) -> None:
+    assert_problem(shop.client(WORKFLOW).get("/pause-order"), 405)
+    assert shop.client(WORKFLOW).options("/pause-order").status_code == 200
+    assert shop.client(ORDER).head("/orders").status_code == 401
+
+
+def test_a_step_is_for_the_sidecar_alone(shop: FakeShop) -> None:
+    for role, path in ((KITCHEN, "/cook"), (DELIVERY, "/deliver"), (STOREFRONT, "/order")):
+        order = {**ORDER_123, "order_id": "by-hand"}
+        assert_problem(shop.client(role).post(path, json=order), 403)
+        assert shop.client(role).post(path, json=order, headers=SIDECAR).status_code == 200
+
+
+def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
+    shop = FakeShop(door=Door(app_token=SIDECAR["dapr-api-token"]))
+    shop.place_and_work()
+    shop.decide(approved=True)
+    assert shop.record()["status"] == "delivered"
+    assert shop.client(STOREFRONT).get("/manager", headers=PAGE).status_code == 200
+    assert_problem(shop.client(ORDER).get("/unsettled"), 403)
+    assert shop.client(ORDER).get("/unsettled", headers=SIDECAR).status_code == 200
+
+
+def test_with_neither_everything_is_open() -> None:
+    shop = FakeShop()
+    for role in ROLES:
+        for route, who in ACCESS[role].items():
+            if who & (EVERYBODY | {INTERNAL}) and "sign-" not in route:
+                assert ask(shop, role, *route.split(" ", 1), {}).status_code not in (401, 403)
+
+
+ELSEWHERE = ["https://evil.example", "http://localhost:3000", "http://127.0.0.1:8005", "null", "", "http://[", "x"]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_a_page_elsewhere_changes_nothing(role: Role, origin: str) -> None:
+    headers = {"Origin": origin, "Host": "localhost:8005"}
+    client: FlaskClient = FakeShop().client(role)
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert_problem(client.open("/order/123", method=method, headers=headers), 403)
+    assert client.get("/healthz", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])
+def test_nor_one_that_says_no_more_than_that(site: str) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    assert_problem(FakeShop().client(WORKFLOW).post("/pause-order", json={"order_id": "1"}, headers=headers), 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:8005", "Host": "localhost:8005"},
+        {"Origin": "https://pizza.example", "Host": "localhost:8005"},
+        {"Origin": "http://localhost:8005", "Host": "localhost:8005", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {},
+    ],
+)
+def test_the_shops_own_pages_and_programs_do(headers: dict[str, str]) -> None:
+    shop = FakeShop(hosts="pizza.example")
+    assert shop.client(WORKFLOW).post("/start-order", json=ORDER_123, headers=headers).status_code == 200

@@ -1,0 +1,272 @@
+"""Signing in and out of the pages: forms, links that work once, sessions, and where one comes to."""
+
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fakes.doors import OF_ALL, PAGE, PASSWORDS, csrf, make_door, sign_in
+from fakes.shop import FakeShop
+from flask.testing import FlaskClient
+
+from pizzashop.access import keys
+from pizzashop.access.accounts import Accounts
+from pizzashop.access.door import SESSION_SECONDS, Door
+from pizzashop.roles import STOREFRONT
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> FakeShop:
+    return FakeShop(door=make_door(tmp_path))
+
+
+@pytest.fixture
+def client(shop: FakeShop) -> FlaskClient:
+    return shop.client(STOREFRONT)
+
+
+def looks(client: FlaskClient, path: str = "/manager") -> int:
+    return client.get(path, headers=PAGE).status_code
+
+
+@pytest.mark.parametrize(("name", "first"), [("ana", "/manager"), ("kim", "/kitchen"), ("cem", "/delivery")])
+def test_one_signs_in_and_comes_to_ones_own_page(client: FlaskClient, name: str, first: str) -> None:
+    answer = sign_in(client, name)
+    assert (answer.status_code, answer.location) == (303, first)
+    assert looks(client, first) == 200
+
+
+def test_the_cookie_is_for_this_shop_alone_and_no_script_reads_it(client: FlaskClient) -> None:
+    cookie = sign_in(client).headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert re.search("Expires=", cookie)
+    assert "Secure" not in cookie
+
+
+def test_over_https_alone_where_the_shop_is_reached_so(tmp_path: Path) -> None:
+    client = FakeShop(door=make_door(tmp_path, https=True)).client(STOREFRONT)
+    page = client.get("/sign-in", headers=PAGE, base_url="https://localhost")
+    assert "; Secure" in page.headers["Set-Cookie"]
+
+
+def test_the_navigation_shows_what_one_may_open(client: FlaskClient) -> None:
+    assert 'aria-label="Staff"' not in client.get("/", headers=PAGE).text
+    sign_in(client, "kim")
+    page = client.get("/kitchen", headers=PAGE).text
+    assert ('href="/kitchen"' in page, 'href="/manager"' in page, 'href="/delivery"' in page) == (True, False, False)
+    assert "kim" in page
+
+
+@pytest.mark.parametrize("path", ["/manager", "/manager/orders", "/delivery", "/manager/orders/123"])
+def test_the_wrong_role(client: FlaskClient, path: str) -> None:
+    sign_in(client, "kim")
+    answer = client.get(path, headers=PAGE)
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    assert "This is not for you" in answer.text
+
+
+def test_signed_out_one_is_led_to_the_form_and_then_to_the_page(client: FlaskClient) -> None:
+    answer = client.get("/manager/orders?standing=late", headers=PAGE)
+    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/manager/orders?standing%3Dlate")
+    form = client.get(answer.location, headers=PAGE).text
+    target = re.search(r'name="next" value="([^"]*)"', form)
+    assert target
+    assert sign_in(client, next=target[1]).location == "/manager/orders?standing=late"
+
+
+ELSEWHERE = [
+    "https://evil.example",
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "javascript:alert(1)",
+    "evil.example",
+    "http:evil.example",
+    "///evil.example",
+    "/%0d%0aLocation:x\r\n",
+    "http://[",
+]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_one_is_led_nowhere_else(client: FlaskClient, shop: FakeShop, target: str) -> None:
+    assert sign_in(client, next=target).location == "/manager"
+    link = keys.new_link(shop.door.state_dir, "root")
+    assert client.get(f"/sign-in?once={link}&next={quote(target)}").location == "/manager"
+    assert "evil" not in client.get(f"/sign-in?next={quote(target)}", headers=PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("ana", "wrong"), ("ana", ""), ("nobody", PASSWORDS["ana"]), ("kim", PASSWORDS["ana"]), ("ana", OF_ALL)],
+)
+def test_a_wrong_password(client: FlaskClient, name: str, password: str) -> None:
+    answer = sign_in(client, name, password=password)
+    assert answer.status_code == 401
+    assert "The name or the password is not right" in answer.text
+    assert looks(client) == 303
+
+
+def test_with_the_token_of_the_staff_one_says_who_one_is(client: FlaskClient, shop: FakeShop) -> None:
+    shop.place_and_work()
+    assert sign_in(client, " Eve   Miller ", password=OF_ALL).status_code == 303
+    mark = csrf(client, "/manager")
+    client.post("/manager/orders/123/pause", data={"csrf_token": mark, "attempt": "1"})
+    assert "Eve Miller" in client.get("/manager/orders/123", headers=PAGE).text
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61])
+def test_one_has_a_name(client: FlaskClient, name: str) -> None:
+    assert sign_in(client, name, password=OF_ALL).status_code == 400
+
+
+def test_what_a_name_has_in_it_is_shown_as_text(client: FlaskClient) -> None:
+    sign_in(client, "<script>alert(1)</script>", password=OF_ALL)
+    page = client.get("/manager", headers=PAGE).text
+    assert "&lt;script&gt;alert" in page
+    assert "<script>alert" not in page
+
+
+def test_one_may_not_try_for_ever(client: FlaskClient) -> None:
+    answers = [sign_in(client, password="wrong") for _ in range(7)]
+    assert [each.status_code for each in answers] == [401] * 6 + [429]
+    assert answers[-1].headers["Retry-After"] == "60"
+    assert sign_in(client).status_code == 429
+    assert sign_in(client, "kim").status_code == 303
+
+
+def test_nor_with_one_name_after_another(client: FlaskClient) -> None:
+    mark = csrf(client)
+    form = {"csrf_token": mark, "password": "wrong"}
+    answers = [client.post("/sign-in", data={**form, "name": f"name {n}"}).status_code for n in range(21)]
+    assert answers == [401] * 20 + [429]
+
+
+@pytest.mark.parametrize("mark", [None, "", "forged", "IjEyMyI.aaaa.bbbb"])
+@pytest.mark.parametrize("path", ["/manager/orders/123/approve", "/manager/several", "/manager/orders", "/sign-out"])
+def test_a_form_that_is_not_ours(client: FlaskClient, shop: FakeShop, path: str, mark: str | None) -> None:
+    shop.place_and_work()
+    sign_in(client)
+    form = {"attempt": "1", "action": "approve", "order": "123:1", **({} if mark is None else {"csrf_token": mark})}
+    answer = client.post(path, data=form, headers=PAGE)
+    assert answer.status_code == 403
+    assert "This form is not from your session" in answer.text
+    client.get("/manager")
+    assert looks(client) == 200  # still signed in
+
+
+def test_a_mark_of_another_session(client: FlaskClient, shop: FakeShop) -> None:
+    other = shop.client(STOREFRONT)
+    sign_in(other, "ana")
+    sign_in(client)
+    assert client.post("/sign-out", data={"csrf_token": csrf(other, "/manager")}).status_code == 403
+
+
+def test_signing_in_needs_a_form_of_ours_too(client: FlaskClient) -> None:
+    form = {"name": "ana", "password": PASSWORDS["ana"]}
+    assert client.post("/sign-in", data=form, headers=PAGE).status_code == 403
+    assert looks(client) == 303
+
+
+def test_one_signs_out(client: FlaskClient) -> None:
+    sign_in(client)
+    answer = client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")})
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    assert looks(client) == 303
+
+
+def test_a_session_ends(client: FlaskClient, shop: FakeShop) -> None:
+    sign_in(client)
+    shop.keep_house(days=(SESSION_SECONDS - 60) / 86400)
+    assert looks(client) == 200
+    shop.keep_house(days=(SESSION_SECONDS + 60) / 86400)
+    assert looks(client) == 303
+    answer = client.post("/manager/several", data={}, headers=PAGE)
+    assert (answer.status_code, "Please sign in" in answer.text) == (401, True)
+
+
+def test_a_session_that_somebody_made_up(client: FlaskClient) -> None:
+    sign_in(client)
+    cookie = client.get_cookie("pizzashop")
+    assert cookie
+    client.set_cookie("pizzashop", cookie.value[:-3] + "xyz")
+    assert looks(client) == 303
+
+
+def test_a_session_of_another_shop(client: FlaskClient, tmp_path: Path) -> None:
+    sign_in(client)
+    cookie = client.get_cookie("pizzashop")
+    assert cookie
+    accounts = Accounts(tmp_path / "staff.json")
+    other = FakeShop(door=Door(accounts, OF_ALL, "t", "another key of 48 characters" * 2, tmp_path)).client(STOREFRONT)
+    other.set_cookie("pizzashop", cookie.value)
+    assert looks(other) == 303
+
+
+def test_who_has_another_password_or_no_account_is_out(client: FlaskClient, shop: FakeShop) -> None:
+    assert shop.door.accounts
+    sign_in(client)
+    shop.door.accounts.add("ana", ("manager",), "another password")
+    assert looks(client) == 303
+    sign_in(client, password="another password")
+    assert looks(client) == 200
+    shop.door.accounts.remove("ana")
+    assert looks(client) == 303
+
+
+def test_another_token_ends_what_was_signed_in_with_the_one_before(tmp_path: Path) -> None:
+    client = FakeShop(door=make_door(tmp_path)).client(STOREFRONT)
+    sign_in(client, "eve", password=OF_ALL)
+    cookie = client.get_cookie("pizzashop")
+    assert cookie
+    other = FakeShop(door=make_door(tmp_path, staff_token="another-token-of-the-staff")).client(STOREFRONT)
+    other.set_cookie("pizzashop", cookie.value)
+    assert looks(other) == 303
+
+
+def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
+    link = keys.new_link(shop.door.state_dir, "root")
+    answer = client.get(f"/sign-in?once={link}", headers=PAGE)
+    assert (answer.status_code, answer.location) == (303, "/manager")
+    assert looks(client) == 200
+    other = shop.client(STOREFRONT)
+    answer = other.get(f"/sign-in?once={link}", headers=PAGE)
+    assert (answer.status_code, "used already" in answer.text) == (403, True)
+    assert link not in answer.text
+    assert looks(other) == 303
+
+
+@pytest.mark.parametrize("link", ["", "wrong", "x" * 500, "%ff"])
+def test_a_link_that_is_none(client: FlaskClient, shop: FakeShop, link: str) -> None:
+    good = keys.new_link(shop.door.state_dir, "root")
+    assert client.get(f"/sign-in?once={link}", headers=PAGE).status_code == 403
+    assert client.get(f"/sign-in?once={good}", headers=PAGE).status_code == 303
+
+
+def test_a_new_link_takes_the_place_of_the_one_before(client: FlaskClient, shop: FakeShop) -> None:
+    before, after = (keys.new_link(shop.door.state_dir, "root") for _ in range(2))
+    assert client.get(f"/sign-in?once={before}").status_code == 403
+    keys.forget_link(shop.door.state_dir)
+    assert client.get(f"/sign-in?once={after}").status_code == 403
+
+
+def test_without_a_sign_in_there_is_no_form() -> None:
+    client = FakeShop().client(STOREFRONT)
+    assert client.get("/sign-in", headers=PAGE).status_code == 404
+    assert client.post("/sign-in", data={"name": "ana"}).status_code == 404
+
+
+def test_accounts_that_cannot_be_read_let_nobody_in(client: FlaskClient, shop: FakeShop) -> None:
+    sign_in(client)
+    assert shop.door.accounts
+    shop.door.accounts.path.write_text("{")
+    assert looks(client) == 500
+
+
+def test_accounts_that_are_gone_let_nobody_in(client: FlaskClient, shop: FakeShop) -> None:
+    sign_in(client)
+    assert shop.door.accounts
+    shutil.move(shop.door.accounts.path, shop.door.accounts.path.with_suffix(".old"))
+    assert looks(client) == 303
