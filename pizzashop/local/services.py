@@ -111,7 +111,7 @@ def _scheduler(state_dir: Path, dapr: Dapr) -> Service:
 
 def _argv(binary: Path | None, options: dict[str, object]) -> list[str]:
     # The metrics would listen on every address, on a port that all of Dapr's services share.
-    words = {**options, "listen-address": "127.0.0.1", "enable-metrics": "false"}
+    words = {**options, "listen-address": "127.0.0.1", "enable-metrics": "false", "healthz-listen-address": "127.0.0.1"}
     return [str(binary or "missing"), *(f"--{key}={value}" for key, value in words.items())]
 
 

@@ -24,7 +24,7 @@ def environment(tmp_path: Path, project: Project, dapr: Dapr) -> Iterator[dict[s
     """The services run; what a sidecar and a role need in their environment."""
     runtime_path = sidecars.launcher(tmp_path, dapr)
     # As `dapr init` leaves one.
-    shutil.copy(project.config, runtime_path / ".dapr" / "config.yaml")
+    shutil.copy(project.config.with_name("mdns.yaml"), runtime_path / ".dapr" / "config.yaml")
     with Services(tmp_path, dapr):
         yield sidecars.environment(runtime_path, {"PIZZASHOP_PACE": "0"})
 

@@ -16,6 +16,8 @@ from shop_client import ShopClient, eventually
 from pizzashop.local import family, ports, preflight
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
+from pizzashop.local.services import PORTS
+from pizzashop.settings import is_loopback
 
 OPEN = "Ctrl-C closes the shop"
 
@@ -55,11 +57,11 @@ def test_every_port_is_on_loopback(up: Up, project: Project) -> None:
     up.start()
     up.until(OPEN)
     ours = {each.pid for each in up.everyone}
-    sockets = [each for each in psutil.net_connections("tcp") if each.pid in ours and each.status == "LISTEN"]
-    assert {each.laddr.port for each in sockets} >= set(project.ports)
-    # The health checks of placement and scheduler have a flag for it that Dapr 1.18 does not look at.
-    open_to_all = {each.laddr.port for each in sockets if each.laddr.ip not in ("127.0.0.1", "::1")}
-    assert open_to_all <= {3531, 3541}
+    found = [each for each in psutil.net_connections("inet") if each.pid in ours and not each.raddr]
+    assert {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN} >= set(project.ports)
+    # The health checks of placement and scheduler have a flag for it that Dapr 1.18 does not look at. UDP counts too.
+    open_to_all = {each.laddr.port for each in found if not is_loopback(each.laddr.ip)}
+    assert open_to_all <= {PORTS["placement"][1], PORTS["scheduler"][1]}
     assert up.end(signal.SIGTERM) == 0
     nothing_remains(up, project)
 

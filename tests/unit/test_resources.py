@@ -1,5 +1,6 @@
 """The one list of roles, held against `dapr.yaml` and `resources/`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_sidecars_listen_on_loopback() -> None:
     assert read("dapr.yaml")["common"]["apiListenAddresses"] == "127.0.0.1"
 
 
+def test_sidecars_find_one_another_where_the_run_file_has_them() -> None:
+    resolution = read("resources/config/local.yaml")["spec"]["nameResolution"]
+    assert resolution["component"] == "kubernetes"
+    apps = read("dapr.yaml")["apps"]
+    found = re.findall(r'eq \.ID "([\w-]+)" }}(\d+){{', resolution["configuration"]["template"])
+    assert {app_id: int(port) for app_id, port in found} == {app["appID"]: app["daprInternalGRPCPort"] for app in apps}
+    assert resolution["configuration"]["template"].startswith("127.0.0.1:")
+    assert "nameResolution" not in read("resources/config/mdns.yaml")["spec"]
+
+
 def test_the_state_store_keeps_actors() -> None:
     store = read("resources/statestore.yaml")
     assert store["metadata"]["name"] == roles.STATE_STORE
@@ -84,7 +95,7 @@ def test_only_the_order_role_subscribes() -> None:
 
 
 def test_finished_workflows_go_when_the_shop_says_so() -> None:
-    for path in ("resources/config/local.yaml", "resources/config/config.yaml"):
+    for path in ("resources/config/local.yaml", "resources/config/mdns.yaml", "resources/config/config.yaml"):
         assert "workflow" not in read(path)["spec"]
 
 
