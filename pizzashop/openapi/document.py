@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from pizzashop import __version__
+from pizzashop.openapi import security
 from pizzashop.openapi.answers import Problem
 from pizzashop.openapi.operation import Operation
 from pizzashop.openapi.operations import OPERATIONS
@@ -34,19 +35,20 @@ def document(role: Role, summaries: Summaries) -> Json:
     paths: dict[str, Json] = {}
     for each in operations:
         summary = summaries.get((each.method, each.path), "")
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, schemas, summary)
+        described = _operation(each, schemas, summary, security.refusals(role, each))
+        paths.setdefault(each.path, {})[each.method.lower()] = described | security.of(role, each)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"pizzashop, role {role.name}", "version": __version__},
         "servers": [{"url": f"http://localhost:{role.port}"}],
         "paths": paths,
-        "components": {"schemas": defined["$defs"]},
+        "components": {"schemas": defined["$defs"], "securitySchemes": security.SCHEMES},
     }
 
 
-def _operation(operation: Operation, schemas: Schemas, summary: str) -> Json:
+def _operation(operation: Operation, schemas: Schemas, summary: str, guarded: set[int]) -> Json:
     responses = {"200": _content("It is done", "application/json", schemas[operation.answer])}
-    for status in operation.refusals:
+    for status in sorted({*operation.refusals, *guarded}):
         phrase = HTTPStatus(status).phrase
         responses[str(status)] = _content(phrase, "application/problem+json", schemas[Problem])
     described: Json = {

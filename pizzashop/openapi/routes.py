@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.access.routes import routes
 from pizzashop.openapi.document import Summaries, document
 from pizzashop.roles import Role
 
-_ANY_OF = re.compile(r"<any\((.*)\):\w+>")
 _NAMED = re.compile(r"<(\w+)>")
 
 
@@ -29,12 +29,8 @@ def summaries(app: Flask) -> Summaries:
 
 
 def _routes(app: Flask) -> Iterator[tuple[str, str, str]]:
-    for rule in app.url_map.iter_rules():
+    for rule, method, path in routes(app):
         if rule.endpoint.startswith("pages."):
             continue  # for people, not for programs
         said = (inspect.getdoc(app.view_functions[rule.endpoint]) or "").split("\n\n")[0].replace("\n", " ")
-        words = _ANY_OF.search(rule.rule)
-        for word in words[1].split(", ") if words else [""]:
-            path = _NAMED.sub(r"{\1}", _ANY_OF.sub(word, rule.rule))
-            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-                yield method, path, said
+        yield method, _NAMED.sub(r"{\1}", path), said

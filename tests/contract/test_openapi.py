@@ -10,7 +10,7 @@ from fakes.problems import assert_problem
 from fakes.shop import FakeShop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
+from schemathesis import Config, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from pizzashop.access.table import ACCESS
 from pizzashop.openapi.operation import Operation
 from pizzashop.openapi.operations import OPERATIONS
 from pizzashop.openapi.routes import summaries
@@ -65,6 +66,17 @@ def test_a_body_is_described_by_what_checks_it(shop: FakeShop) -> None:
     assert schema["properties"]["order_id"]["pattern"] == "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
+@every_role
+def test_every_operation_says_who_may_call_it(shop: FakeShop, role: Role) -> None:
+    for path, methods in get(shop, role)["paths"].items():
+        for method, each in methods.items():
+            who = ACCESS[role][f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"]
+            schemes = {name for alternative in each["security"] for name in alternative}
+            assert schemes == {"sidecar" if one == "internal" else "staff" for one in who - {"public"}}
+            assert ("401" in each["responses"]) == ("staff" in schemes)
+            assert ("403" in each["responses"]) == (bool(schemes) or method != "get")
+
+
 def furnished() -> FakeShop:
     """A shop with an order in each phase and a kept event."""
     shop = FakeShop()
@@ -94,7 +106,9 @@ def asked(*modes: GenerationMode) -> list[Any]:
 @pytest.mark.parametrize(("role", "operation", "mode"), asked(GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
 def test_every_answer_holds_to_the_document(role: Role, operation: Operation, mode: GenerationMode) -> None:
     shop = furnished()
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", shop.sidecar.apps[role])
+    # In this shop nobody has to sign in: no token is no mistake.
+    config = Config.from_dict({"generation": {"with-security-parameters": False}})
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", shop.sidecar.apps[role], config=config)
     cases = schema[operation.path][operation.method].as_strategy(generation_mode=mode)
 
     @given(case=cases, order_id=IDS, known=st.booleans())

@@ -1,0 +1,114 @@
+"""The door that the settings say: who has to sign in, and when it is not safe to open at all."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pizzashop.access.accounts import Accounts
+from pizzashop.access.door import Door, require_guarded, require_safe, signs_in
+from pizzashop.access.keys import new_link, session_key, use_link
+from pizzashop.domain.errors import BadSettings
+from pizzashop.domain.ids import is_own, new_id
+from pizzashop.local.tokens import tokens
+from pizzashop.settings import Settings
+
+TOKEN = "a-token-of-the-staff"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name in ("PIZZASHOP_STAFF_TOKEN", "PIZZASHOP_STAFF_FILE", "APP_API_TOKEN", "DAPR_API_TOKEN", "PIZZASHOP_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+    def settings(**variables: str) -> Settings:
+        for name, value in {"PIZZASHOP_STATE_DIR": str(tmp_path), **variables}.items():
+            monkeypatch.setenv(name, value)
+        return Settings.from_env()
+
+    return settings
+
+
+def test_nothing_set_nobody_signs_in(settings: Any, tmp_path: Path) -> None:
+    assert not signs_in(settings())
+    assert not Door.of(settings()).closed
+    assert list(tmp_path.iterdir()) == []
+    require_guarded(settings())
+    assert tokens(settings()) == {}
+
+
+def test_a_token_or_an_account_is_enough(settings: Any, tmp_path: Path) -> None:
+    assert signs_in(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
+    Accounts(tmp_path / "staff.json").add("ana", ("manager",), "a password")
+    assert signs_in(settings(PIZZASHOP_STAFF_TOKEN=""))
+    assert signs_in(settings(PIZZASHOP_STAFF_FILE=str(tmp_path / "other.json")))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "pizza.example"])
+def test_elsewhere_one_has_to_sign_in(settings: Any, host: str) -> None:
+    with pytest.raises(BadSettings, match=r"PIZZASHOP_HOST is .*PIZZASHOP_STAFF_TOKEN.*staff add"):
+        require_safe(settings(PIZZASHOP_HOST=host))
+    require_safe(settings(PIZZASHOP_HOST=host, PIZZASHOP_STAFF_TOKEN=TOKEN))
+
+
+def test_a_role_must_know_its_sidecar(settings: Any) -> None:
+    with pytest.raises(BadSettings, match="APP_API_TOKEN"):
+        require_guarded(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
+    require_guarded(settings(APP_API_TOKEN="of the sidecar"))
+
+
+@pytest.mark.parametrize("token", ["short", "x" * 513, "with a blank in its midst", "with-\u00e9-in-its-midst"])
+def test_bad_tokens(settings: Any, token: str) -> None:
+    with pytest.raises(BadSettings, match="PIZZASHOP_STAFF_TOKEN") as error:
+        settings(PIZZASHOP_STAFF_TOKEN=token)
+    assert token not in str(error.value)
+
+
+def test_secrets_are_not_shown(settings: Any) -> None:
+    shown = repr(
+        settings(PIZZASHOP_STAFF_TOKEN=TOKEN, PIZZASHOP_SECRET="s" * 40, APP_API_TOKEN="a-t", DAPR_API_TOKEN="d-t")
+    )
+    assert [each for each in (TOKEN, "s" * 40, "a-t", "d-t") if each in shown] == []
+
+
+def test_up_makes_tokens_or_takes_those_that_are_set(settings: Any) -> None:
+    made = [tokens(settings(PIZZASHOP_STAFF_TOKEN=TOKEN)) for _ in range(2)]
+    assert len({token for each in made for token in each.values()}) == 4
+    given = tokens(settings(APP_API_TOKEN="one", DAPR_API_TOKEN="two"))
+    assert given == {"APP_API_TOKEN": "one", "DAPR_API_TOKEN": "two"}
+
+
+def test_the_key_of_sessions_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
+    first, second = session_key(tmp_path / "new"), session_key(tmp_path / "new")
+    assert (first, len(first) > 40) == (second, True)
+    assert [each.name for each in (tmp_path / "new").iterdir()] == ["session.key"]
+    assert stat.S_IMODE((tmp_path / "new" / "session.key").stat().st_mode) == 0o600
+
+
+def test_or_it_is_given(settings: Any, tmp_path: Path) -> None:
+    assert Door.of(settings(PIZZASHOP_STAFF_TOKEN=TOKEN, PIZZASHOP_SECRET="k" * 32)).key == "k" * 32
+    assert not (tmp_path / "session.key").exists()
+
+
+def test_a_link_is_kept_as_its_print_alone(tmp_path: Path) -> None:
+    token = new_link(tmp_path, "root")
+    (kept,) = tmp_path.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert token not in kept.read_text()
+    assert (use_link(tmp_path, token), use_link(tmp_path, token)) == ("root", None)
+
+
+def test_ids_of_the_shops_own_making() -> None:
+    assert all(is_own(new_id()) for _ in range(100))
+    others = [
+        "123",
+        "7Q4K-M2XD",
+        "7q4k-m2xd-9zrt",
+        "7Q4K-M2XD-9ZRT-0000",
+        "7Q4K-M2XD-9ZRI",
+        "demo-7q4k-m2xd",
+        "",
+        "7Q4K-M2XD-9ZRT\n",
+    ]
+    assert [each for each in others if is_own(each)] == []
