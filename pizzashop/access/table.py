@@ -50,6 +50,7 @@ _STOREFRONT: Grants = {
     (PUBLIC,): (
         *_OF_EVERY_ROLE,
         "GET /",
+        "POST /",
         "GET /static/<mark>/<path:name>",
         "GET /sign-in",
         "POST /sign-in",
@@ -71,7 +72,7 @@ _STOREFRONT: Grants = {
         "POST /manager/orders/<order_id>/again",
         "POST /manager/several",
     ),
-    (CUSTOMER, MANAGER): (),
+    (CUSTOMER, MANAGER): ("GET /orders/<order_id>",),
     (INTERNAL,): ("POST /order",),
 }
 

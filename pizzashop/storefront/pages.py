@@ -7,6 +7,7 @@ from pizzashop.storefront import (
     boards,
     doing,
     drawing,
+    following,
     headers,
     ordering,
     orders,
@@ -17,7 +18,7 @@ from pizzashop.storefront import (
 )
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
-for each in (assets, ordering, boards, orders, doing, signing):
+for each in (assets, ordering, following, boards, orders, doing, signing):
     blueprint.register_blueprint(each.blueprint)
 
 blueprint.after_app_request(headers.complete)

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from math import ceil
 
-from pizzashop.domain.history import seconds_since
+from pizzashop.domain.history import now, seconds_since
 from pizzashop.domain.menu import MENU
 from pizzashop.domain.people import PREFIX
 from pizzashop.domain.row import Row
 from pizzashop.domain.times import counting, lasted
-from pizzashop.domain.words import say, say_who
+from pizzashop.domain.words import say, say_again, say_who
 
 PIZZAS = {pizza.key: pizza for pizza in MENU}
 _IN_GROUPS = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4})+")
@@ -47,6 +48,28 @@ def clock(at: str) -> str:
     return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S")
 
 
+def hour(at: str) -> str:
+    """The same, to the minute."""
+    return datetime.fromisoformat(at).astimezone().strftime("%H:%M")
+
+
+def roughly(seconds: float) -> str:
+    """A time to come, as people say it: in steps of five seconds, then of minutes, then of hours."""
+    if seconds <= 0:
+        return "no time at all"
+    if seconds < 90:
+        return f"{5 * ceil(seconds / 5)} seconds"
+    return f"{ceil(seconds / 60)} minutes" if seconds < 5400 else f"{ceil(seconds / 3600)} hours"
+
+
+def soon(at: str) -> str:
+    """When something is to be expected: so it is counted down on the page too."""
+    seconds = (datetime.fromisoformat(at) - datetime.fromisoformat(now())).total_seconds()
+    if seconds <= 0:
+        return "any moment now"
+    return f"in about {roughly(seconds)}, at {hour(at)}" if seconds > 600 else f"in about {roughly(seconds)}"
+
+
 def moment(at: str) -> str:
     """The same with its day: `24 Nov, 18:20`."""
     return datetime.fromisoformat(at).astimezone().strftime("%-d %b, %H:%M")
@@ -60,7 +83,11 @@ FILTERS: dict[str, Callable[..., str]] = {
     "elapsed": elapsed,
     "clock": clock,
     "moment": moment,
+    "hour": hour,
+    "roughly": roughly,
+    "soon": soon,
     "lasted": lasted,
     "say": say,
     "say_who": say_who,
+    "say_again": say_again,
 }

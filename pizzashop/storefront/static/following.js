@@ -1,0 +1,2 @@
+// What an order's page does by itself: times count on.
+import "./counting.js";
