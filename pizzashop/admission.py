@@ -18,14 +18,20 @@ FROM_INSIDE = "HTTP_DAPR_CALLER_APP_ID"
 
 
 class Admission:
-    """Serves at most `places` requests from outside at a time; answers the others with 503 and `Retry-After`."""
+    """Serves at most `places` requests from outside at a time; answers the others with 503 and `Retry-After`.
 
-    def __init__(self, application: Application, places: int) -> None:
+    `knows` says whether a token is the sidecar's: where sidecars have one, anybody could claim to be another role.
+    """
+
+    def __init__(
+        self, application: Application, places: int, knows: Callable[[str], bool] = lambda _token: True
+    ) -> None:
         self._application = application
         self._places = threading.Semaphore(places)
+        self._knows = knows
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] in ALWAYS or FROM_INSIDE in environ:
+        if environ["PATH_INFO"] in ALWAYS or self._is_from_inside(environ):
             return self._application(environ, start_response)
         if not self._places.acquire(blocking=False):
             return _refused(start_response)
@@ -33,6 +39,9 @@ class Admission:
             return self._application(environ, start_response)
         finally:
             self._places.release()
+
+    def _is_from_inside(self, environ: Environ) -> bool:
+        return FROM_INSIDE in environ and self._knows(environ.get("HTTP_DAPR_API_TOKEN", ""))
 
 
 def _refused(start_response: StartResponse) -> Iterable[bytes]:

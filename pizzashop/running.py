@@ -38,8 +38,8 @@ class Running:
         self._http = HttpClient()
         places = settings.threads - settings.threads // SPARE_SHARE
         self._gate = Gate(places)
-        self._admission = Admission(self._serve, places)
         self._door = Door.of(settings)
+        self._admission = Admission(self._serve, places, self._door.may_be_sidecar)
         self._in_hand = InHand(settings.threads)
         self._engine: DaprEngine | None = None
         self._worker: Worker | None = None

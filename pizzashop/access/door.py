@@ -48,6 +48,10 @@ class Door:
         """Whether it is this role's own sidecar that asks."""
         return bool(self.app_token) and _same(shown, self.app_token)
 
+    def may_be_sidecar(self, shown: str) -> bool:
+        """As far as one can tell: where the sidecar has no token, anybody may."""
+        return not self.app_token or self.is_sidecar(shown)
+
     def by_token(self, token: str) -> Person | None:
         """Who shows a token. Behind the one of all the staff is nobody in particular."""
         if self.staff_token and _same(token, self.staff_token):

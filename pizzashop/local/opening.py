@@ -9,15 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from pizzashop import __version__
-from pizzashop.access import keys
-from pizzashop.access.door import signs_in
-from pizzashop.access.people import login
 from pizzashop.local.dapr import Dapr
+from pizzashop.local.entrance import Entrance
 from pizzashop.local.project import Project
 from pizzashop.local.redis import PORT, Redis
 from pizzashop.local.services import Services
-from pizzashop.roles import STOREFRONT
-from pizzashop.settings import Settings
 
 ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -59,27 +55,18 @@ class Opening:
                 whose = "already running" if service.theirs else "ready"
                 self.line(service.name, f"{whose}, port {service.ports[0]}")
 
-    def shop(self, project: Project, logs: Path, seconds: float) -> None:
+    def shop(self, project: Project, logs: Path, seconds: float, entrance: Entrance) -> None:
         """The shop is open: its roles, addresses, and what to try next."""
         roles = " · ".join(f"{app.app_id} {app.ports['appPort']}" for app in project.apps)
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
         self.line("Order a pizza", f"{_command()} order pepperoni --watch")
+        self.line("Run the shop", entrance.address + ("   (signs you in, once)" if entrance.guarded else ""))
         self.line("With curl", CURL)
         self.line("Logs", tilde(logs))
-
-    def staff(self, settings: Settings, state_dir: Path) -> None:
-        """How the staff gets in."""
-        page = f"http://localhost:{STOREFRONT.port}"
-        if signs_in(settings):
-            link = keys.new_link(state_dir, login())
-            self.line("Run the shop", f"{page}/sign-in?once={link}   (signs you in, once)")
-        else:
-            self.line("Run the shop", f"{page}/manager")
-            self.warn("\n  Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
-
-    def ready(self) -> None:
-        """It is open, until somebody closes it."""
+        if not entrance.guarded:
+            self.console.print()
+            self.warn("Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
 
     def closing(self) -> None:

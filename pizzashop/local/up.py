@@ -10,13 +10,13 @@ from pizzashop.access import keys
 from pizzashop.access.door import require_safe
 from pizzashop.local import preflight, redis
 from pizzashop.local.closing import Closing, Interrupted
+from pizzashop.local.entrance import Entrance, tokens
 from pizzashop.local.follow import following
 from pizzashop.local.opening import Opening
 from pizzashop.local.project import Project
 from pizzashop.local.provide import provide
 from pizzashop.local.register import Register
 from pizzashop.local.shop import Shop
-from pizzashop.local.tokens import tokens
 from pizzashop.settings import Settings
 
 
@@ -33,12 +33,16 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         preflight.require(project, closing)
         dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
-        shop = Shop(state_dir, project, dapr, closing=closing, env={**tokens(settings), **env})
+        shop = Shop(
+            state_dir,
+            project,
+            dapr,
+            closing=closing,
+            env={"PIZZASHOP_STATE_DIR": str(state_dir), **tokens(settings), **env},
+        )
         try:
             with following(shop.log, verbose), shop:
-                _open(shop, opening, register)
-                opening.staff(settings, state_dir)
-                opening.ready()
+                _open(shop, opening, register, Entrance.of(settings))
                 _keep_open(shop, closing)
                 opening.closing()
         finally:
@@ -47,7 +51,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         opening.closed()
 
 
-def _open(shop: Shop, opening: Opening, register: Register) -> None:
+def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) -> None:
     began = time.monotonic()
     register.note(shop.processes())
     if server := redis.ask():
@@ -57,7 +61,7 @@ def _open(shop: Shop, opening: Opening, register: Register) -> None:
     register.note(shop.processes())
     shop.crew.wait()
     register.note(shop.processes())
-    opening.shop(shop.project, shop.log, time.monotonic() - began)
+    opening.shop(shop.project, shop.log, time.monotonic() - began, entrance)
 
 
 def _keep_open(shop: Shop, closing: Closing) -> None:

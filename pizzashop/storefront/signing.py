@@ -63,9 +63,11 @@ def _only_where_there_is_a_door() -> None:
 def show() -> ResponseReturnValue:
     """The form; `?once=` signs in at once, and leaves the address."""
     once = request.args.get("once")
-    if once is None:
+    if once is None or request.method == "HEAD":  # whoever only looks whether it is there uses no link up
         return _form()
     name = keys.use_link(staff.door().state_dir, once)
+    if name is None and g.person:
+        return _on(g.person)
     if name is None:
         return _form("This link was used already, or is no longer good.", 403)
     return _signed_in(staff.door().by_link(name))
@@ -99,7 +101,10 @@ def _signed_in(who: Person) -> ResponseReturnValue:
     session.clear()
     session.permanent = True
     session[KEPT] = staff.door().remember(who, _now())
-    g.person = who
+    return _on(who)
+
+
+def _on(who: Person) -> ResponseReturnValue:
     first = next(page for role, page in FIRST_PAGE.items() if role in who.roles)
     return redirect(_local(request.values.get("next", "")) or first, 303)
 

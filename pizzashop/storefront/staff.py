@@ -1,6 +1,6 @@
 """Who looks at a page: somebody of the staff, or a customer."""
 
-from flask import current_app, g
+from flask import current_app, g, has_request_context
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
@@ -30,11 +30,12 @@ def by() -> str:
 
 def csrf_field() -> Markup:
     """What shows that a form is one of the shop's own, where a session would speak for whoever sends it."""
-    if not door().closed:
+    # A part of a page that is made for several browsers at once has none: their pages have, see marks.js.
+    if not door().closed or not has_request_context():
         return Markup()
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
 def for_templates() -> dict[str, object]:
-    """What every template knows: `staff`, whether there is a sign-in, and `csrf_field()` for its forms."""
-    return {"staff": who(), "signs_in": door().closed, "csrf_field": csrf_field}
+    """What every template knows: `staff`, whether there is a sign-in, and what marks its forms."""
+    return {"staff": who(), "signs_in": door().closed, "csrf_field": csrf_field, "csrf_token": generate_csrf}

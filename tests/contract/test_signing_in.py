@@ -228,9 +228,11 @@ def test_another_token_ends_what_was_signed_in_with_the_one_before(tmp_path: Pat
 
 def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
     link = keys.new_link(shop.door.state_dir, "root")
+    assert client.head(f"/sign-in?once={link}").status_code == 200
     answer = client.get(f"/sign-in?once={link}", headers=PAGE)
     assert (answer.status_code, answer.location) == (303, "/manager")
     assert looks(client) == 200
+    assert client.get(f"/sign-in?once={link}", headers=PAGE).location == "/manager"  # the browser went back
     other = shop.client(STOREFRONT)
     answer = other.get(f"/sign-in?once={link}", headers=PAGE)
     assert (answer.status_code, "used already" in answer.text) == (403, True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from running_up import Up
 from shop_client import FaultTable, OpenShop, ShopClient
 
 from pizzashop.local import preflight
@@ -81,3 +82,12 @@ def client() -> Iterator[ShopClient]:
     """Speaks to the roles as anyone would."""
     with ShopClient() as opened:
         yield opened
+
+
+@pytest.fixture
+def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
+    """`pizzashop up` in a process of its own; whatever is left of it at the end is killed."""
+    assert dapr, "built before a test waits for it"
+    made = Up(project, tmp_path / "state")
+    yield made
+    made.kill()

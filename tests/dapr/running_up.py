@@ -11,11 +11,14 @@ from pizzashop.local import family
 from pizzashop.local.closing import Closing
 from pizzashop.local.project import Project
 
+OPEN = "Ctrl-C closes the shop"
+
 
 class Up:
     """`pizzashop up` in a process of its own, what it has said so far, and all that it has started."""
 
     def __init__(self, project: Project, state_dir: Path) -> None:
+        self.state_dir = state_dir
         self.env = {**os.environ, "PIZZASHOP_STATE_DIR": str(state_dir)}
         self.cwd = project.run_file.parent
         self.said = ""

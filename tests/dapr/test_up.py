@@ -5,29 +5,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from running_up import PIZZASHOP, Up
+from running_up import OPEN, PIZZASHOP, Up
 from shop_client import ShopClient, eventually
 
 from pizzashop.local import family, ports, preflight
-from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 from pizzashop.local.services import PORTS
 from pizzashop.settings import is_loopback
-
-OPEN = "Ctrl-C closes the shop"
-
-
-@pytest.fixture
-def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
-    assert dapr, "built before a test waits for it"
-    made = Up(project, tmp_path / "state")
-    yield made
-    made.kill()
 
 
 def nothing_remains(up: Up, project: Project) -> None:

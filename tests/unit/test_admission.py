@@ -62,6 +62,18 @@ def test_health_events_and_other_roles_are_always_served(full: Admission, call: 
     assert call.to(full).status == "200 OK"
 
 
+@pytest.mark.parametrize(("shown", "served"), [("the sidecar's", True), ("another", False), ("", False)])
+def test_where_the_sidecar_has_a_token_nobody_else_passes_for_a_role(shown: str, served: bool) -> None:
+    admission = Admission(_answer, 0, lambda token: token == "the sidecar's")
+    call = Call("/order/1/claim", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen", HTTP_DAPR_API_TOKEN=shown).to(admission)
+    assert call.status.startswith("200" if served else "503")
+
+
+def _answer(_: Environ, start_response: StartResponse) -> list[bytes]:
+    start_response("200 OK", [])
+    return []
+
+
 def _start(hand: InHand, order_id: str) -> None:
     with hand.starting(order_id):
         pass

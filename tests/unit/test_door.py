@@ -1,6 +1,8 @@
 """The door that the settings say: who has to sign in, and when it is not safe to open at all."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from pizzashop.access.door import Door, require_guarded, require_safe, signs_in
 from pizzashop.access.keys import new_link, session_key, use_link
 from pizzashop.domain.errors import BadSettings
 from pizzashop.domain.ids import is_own, new_id
-from pizzashop.local.tokens import tokens
+from pizzashop.local.entrance import tokens
 from pizzashop.settings import Settings
 
 TOKEN = "a-token-of-the-staff"
@@ -50,6 +52,14 @@ def test_elsewhere_one_has_to_sign_in(settings: Any, host: str) -> None:
     with pytest.raises(BadSettings, match=r"PIZZASHOP_HOST is .*PIZZASHOP_STAFF_TOKEN.*staff add"):
         require_safe(settings(PIZZASHOP_HOST=host))
     require_safe(settings(PIZZASHOP_HOST=host, PIZZASHOP_STAFF_TOKEN=TOKEN))
+
+
+@pytest.mark.parametrize("words", [("up",), ("serve", "--role", "kitchen")])
+def test_it_does_not_open_to_everybody(settings: Any, words: tuple[str, ...]) -> None:
+    settings(PIZZASHOP_HOST="0.0.0.0")
+    command = [str(Path(sys.executable).parent / "pizzashop"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "PIZZASHOP_STAFF_TOKEN" in done.stderr, done.stdout) == (2, True, "")
 
 
 def test_a_role_must_know_its_sidecar(settings: Any) -> None:
