@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pizzashop.roles import Role
 
@@ -18,6 +18,14 @@ class Stored:
     """A value of the state store with the ETag that a conditional write needs; None and "" where there is none."""
 
     value: bytes | None
+    etag: str
+
+
+class Write(NamedTuple):
+    """A value to be written if the one that is there still has `etag` ("": if there is none yet)."""
+
+    key: str
+    value: str
     etag: str
 
 
@@ -39,11 +47,14 @@ class Sidecar(Protocol):
     def load(self, key: str) -> Stored:
         """Read one value."""
 
-    def load_many(self, keys: Sequence[str]) -> list[bytes | None]:
+    def load_many(self, keys: Sequence[str]) -> list[Stored]:
         """Read several values, in the order of `keys`."""
 
     def save(self, key: str, value: str, etag: str) -> None:
         """Write if the value still has `etag` ("": if there is none yet); raises Stale otherwise."""
+
+    def save_many(self, writes: Sequence[Write]) -> list[bool]:
+        """Write each, no two of one key, if its value still has its `etag`; answers for each whether it was written."""
 
     def delete(self, key: str, etag: str = "") -> None:
         """Delete if the value still has `etag` ("": in any case); raises Stale otherwise. None there is as good."""

@@ -36,11 +36,11 @@ def request(method: str, url: str, data: str, headers: Mapping[str, str]) -> tup
     return (parts.hostname or "", parts.port or 80), head.encode("latin-1") + body
 
 
-def is_silent(fileno: int) -> bool:
-    """Whether nothing has come in on a connection that lay idle: neither an end nor what nobody asked for."""
+def is_silent(fileno: int, seconds: float = 0) -> bool:
+    """Whether nothing comes in on a connection that lies idle, for `seconds`: neither an end nor anything else."""
     poll = select.poll()
     poll.register(fileno, select.POLLIN)
-    return not poll.poll(0)
+    return not poll.poll(1000 * seconds)
 
 
 class Answer:

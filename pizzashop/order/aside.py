@@ -80,8 +80,8 @@ class Aside:
         """Those that the query asks for, newest first, and the `after` of the next page, if there is one."""
         ids = [each for each in reversed(self._list.read()) if query.after is None or each < query.after]
         shown = ids[: query.limit]
-        values = self._sidecar.load_many([_key(each) for each in shown])
-        kept = [Kept.model_validate_json(value) for value in values if value]
+        found = self._sidecar.load_many([_key(each) for each in shown])
+        kept = [Kept.model_validate_json(stored.value) for stored in found if stored.value]
         return kept, shown[-1] if len(ids) > len(shown) else None
 
     def get(self, event_id: str) -> Kept:

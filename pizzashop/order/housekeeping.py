@@ -105,6 +105,5 @@ class Housekeeping:
         found = self._records.stored(ids)
         missing = [each for each in ids if each not in found or ((record := found[each]) and record.deleted)]
         self._missed = {each: self._missed.get(each, now) for each in missing}
-        for order_id, since in self._missed.items():
-            if now - since >= timedelta(seconds=grace(self._retention)):
-                self._records.close(order_id)
+        longest = timedelta(seconds=grace(self._retention))
+        self._records.close(order_id for order_id, since in self._missed.items() if now - since >= longest)

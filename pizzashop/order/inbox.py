@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from pizzashop.body import MAX_DEPTH, check
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.errors import Broken, Invalid, NotFound, Unavailable
+from pizzashop.domain.errors import Broken, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
@@ -42,26 +43,26 @@ class Inbox:
             else:
                 of_order[event.order_id].append((place, event))
                 self.lag.note(event.entry.at)
+        outcomes = self._apply({order_id: [event for _, event in placed] for order_id, placed in of_order.items()})
         for order_id, placed in of_order.items():
-            try:
-                if not self._apply(order_id, [event for _, event in placed]):
-                    answers = [RETRY if n in dict(placed) else answer for n, answer in enumerate(answers)]
-            except Broken as error:
-                for place, _ in placed:
-                    answers[place] = self._put_aside(cloud_events[place], str(error))
+            for place, _ in placed:
+                outcome = outcomes[order_id]
+                if isinstance(outcome, Broken):
+                    answers[place] = self._put_aside(cloud_events[place], str(outcome))
+                elif isinstance(outcome, Unavailable):
+                    answers[place] = RETRY
         return answers
 
-    def _apply(self, order_id: str, events: list[StageEvent]) -> bool:
+    def _apply(self, of_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
+        """Apply events by order, in one write; answers the news of each order, or why there is none."""
         try:
-            for told in self._records.change(order_id, lambda record: _hear(record, events)):
-                log.info(told.entry.status, extra={"order": order_id, "attempt": told.entry.attempt})
-        except NotFound:
-            # A step tried by hand, or an order that was deleted meanwhile: nothing is kept of it.
-            log.info("event of an order that is not there", extra={"order": order_id})
+            hears = {order_id: partial(_hear, events=events) for order_id, events in of_order.items()}
+            outcomes = self._records.change_many(hears, trusting=True)
         except Unavailable as error:
-            log.warning("events wait: %s", error, extra={"order": order_id})
-            return False
-        return True
+            outcomes = dict.fromkeys(of_order, error)
+        for order_id, outcome in outcomes.items():
+            _tell(order_id, outcome)
+        return outcomes
 
     def _put_aside(self, cloud_event: Any, reason: str) -> str:
         try:
@@ -73,9 +74,22 @@ class Inbox:
         return DROP
 
 
+def _tell(order_id: str, outcome: list[StageEvent] | ShopError) -> None:
+    if isinstance(outcome, list):
+        for told in outcome:
+            log.info(told.entry.status, extra={"order": order_id, "attempt": told.entry.attempt})
+    elif isinstance(outcome, NotFound):
+        # A step tried by hand, or an order that was deleted meanwhile: nothing is kept of it.
+        log.info("event of an order that is not there", extra={"order": order_id})
+    else:
+        log.warning("events wait: %s", outcome, extra={"order": order_id})
+
+
 def _hear(record: Record, events: list[StageEvent]) -> list[StageEvent]:
     """Those of the events that were news to the record."""
     until = time.time() + LEASE_SECONDS
     ours = [event for event in events if event.uid in (None, record.uid)]
+    if not ours:
+        raise NotFound("This order was deleted, and another has its id")
     ours.sort(key=lambda event: event.entry.place)
     return [event for event in ours if record.hear([event.entry], event.run, until)]

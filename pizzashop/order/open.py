@@ -22,14 +22,16 @@ class OpenOrders:
         """An order is about to be accepted."""
         self._shard(order_id).update(lambda ids: ids if order_id in ids else [*ids, order_id])
 
-    def remove(self, order_id: str) -> None:
-        """An order has ended."""
-        self._shard(order_id).update(lambda ids: [each for each in ids if each != order_id])
+    def remove(self, order_ids: Sequence[str]) -> None:
+        """Orders have ended."""
+        ended = set(order_ids)
+        for shard in {self._shard(order_id) for order_id in ended}:
+            shard.update(lambda ids: [each for each in ids if each not in ended])
 
     def ids(self) -> list[str]:
         """All of them, in no order."""
         shards = self._sidecar.load_many(self._keys)
-        return [order_id for shard in shards if shard for order_id in json.loads(shard)]
+        return [order_id for shard in shards if shard.value for order_id in json.loads(shard.value)]
 
     def _shard(self, order_id: str) -> Cell:
         return self._shards[crc32(order_id.encode()) % SHARDS]

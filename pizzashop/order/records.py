@@ -1,26 +1,23 @@
-"""The records in the state store: read, created and changed, always on the condition that nobody else did."""
+"""The records of the orders: read, created and changed, always on the condition that nobody else did."""
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
-from zlib import crc32
 
-from pydantic import ValidationError
-
-from pizzashop.domain.errors import Broken, Conflict, NotFound, Unavailable
+from pizzashop.domain.errors import Broken, Conflict, NotFound, ShopError, Unavailable
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.order.copies import SECONDS, Copies
 from pizzashop.order.index import Pages
 from pizzashop.order.open import OpenOrders
-from pizzashop.sidecar import Sidecar, Stale
+from pizzashop.order.shelf import Seen, Shelf
+from pizzashop.sidecar import Sidecar
 
 TRIES = 50
-LOCKS = 64
 
 T = TypeVar("T")
+Change = Callable[[Record], T]
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +25,14 @@ log = logging.getLogger(__name__)
 class Records:
     """All orders' records, and the index of them."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
-        self._sidecar = sidecar
+    def __init__(self, sidecar: Sidecar, copy_seconds: float = SECONDS) -> None:
+        self._shelf = Shelf(sidecar, Copies(copy_seconds))
         self.pages = Pages(sidecar, "orders")
         self.open = OpenOrders(sidecar)
-        # Between processes the ETag decides; within one, a lock saves most of the conflicts.
-        self._locks = [threading.Lock() for _ in range(LOCKS)]
 
     def find(self, order_id: str) -> Record | None:
         """The record as it is stored, a deleted one too; None where there never was one."""
-        return self._load(order_id)[0]
+        return self._shelf.look(order_id).record()
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
         """Those of the orders that are there."""
@@ -45,9 +40,8 @@ class Records:
 
     def stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
         """The records as they are stored, deleted ones too, by id; None for one that cannot be read."""
-        ids = list(dict.fromkeys(order_ids))
-        pairs = zip(ids, self._sidecar.load_many([_key(each) for each in ids]), strict=True)
-        return {order_id: _readable(order_id, value) for order_id, value in pairs if value}
+        found = self._shelf.look_at_all(list(dict.fromkeys(order_ids)))
+        return {seen.order_id: _readable(seen) for seen in found if seen.stored.value}
 
     def get(self, order_id: str) -> Record:
         """The record; raises NotFound where there is none (any more)."""
@@ -56,14 +50,12 @@ class Records:
     def accept(self, order: dict[str, Any], *, wanted: bool) -> Record:
         """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
         order_id: str = order["order_id"]
-        with self._lock(order_id):
+        with self._shelf.locked([order_id]):
             for _ in range(TRIES):
-                record, etag = self._load(order_id)
+                seen = self._shelf.look(order_id)
+                record = seen.record()
                 if record is None or record.deleted:
-                    version = record.version + 1 if record else 1
-                    accepted = Record.accept(uuid4().hex, order, now(), wanted=wanted, version=version)
-                    accepted.page, accepted.place = self.pages.append(order_id)
-                    self.open.add(order_id)
+                    accepted = self._new(order, wanted, record.version + 1 if record else 1)
                 elif not record.same_content(order):
                     raise Conflict(f"Order {order_id} is there already, with other content")
                 elif not wanted or record.final or not record.want():
@@ -71,86 +63,107 @@ class Records:
                 else:
                     accepted = record
                     accepted.version += 1
-                if self._saved(order_id, accepted, etag):
+                if self._shelf.put([(seen, accepted)]) == [True]:
                     return accepted
         raise _too_many(order_id)
 
-    def change(self, order_id: str, how: Callable[[Record], T], *, deleted_too: bool = False) -> T:
+    def change(self, order_id: str, how: Change[T], *, deleted_too: bool = False) -> T:
         """Have `how` change the record (again, where another came first), save it, and answer what `how` answers."""
-        with self._lock(order_id):
-            for _ in range(TRIES):
-                record, etag = self._load(order_id)
-                record = _there(record, deleted_too)
-                before, was_open = record.model_dump_json(), not record.final
-                answer = how(record)
-                if record.model_dump_json() == before:
-                    return answer
-                record.version += 1
-                if self._saved(order_id, record, etag):
-                    if was_open and (record.final or record.deleted):
-                        self.close(order_id)
-                    return answer
-        raise _too_many(order_id)
+        answer = self.change_many({order_id: how}, deleted_too=deleted_too)[order_id]
+        if isinstance(answer, ShopError):
+            raise answer
+        return answer
 
-    def close(self, order_id: str) -> None:
-        """Take an order out of the open ones; it stays there if it was accepted anew meanwhile."""
-        self.open.remove(order_id)
-        record = self.find(order_id)
-        if record is not None and not (record.final or record.deleted):
-            self.open.add(order_id)
+    def change_many(
+        self, hows: Mapping[str, Change[T]], *, deleted_too: bool = False, trusting: bool = False
+    ) -> dict[str, T | ShopError]:
+        """Change several records in one write; answers for each order what its `how` answers or raises.
+
+        `trusting`: what holds of an earlier state of the record, that nothing is to be changed, holds of a later one.
+        """
+        answers: dict[str, T | ShopError] = {}
+        left = list(hows)
+        with self._shelf.locked(hows):
+            for _ in range(TRIES):
+                tries = [_tried(seen, hows[seen.order_id], deleted_too) for seen in self._shelf.last_seen(left)]
+                answers |= {each.seen.order_id: each.answer for each in self._written(tries, trusting)}
+                left = [order_id for order_id in hows if order_id not in answers]
+                if not left:
+                    return answers
+        return answers | {order_id: _too_many(order_id) for order_id in left}
+
+    def close(self, order_ids: Iterable[str]) -> None:
+        """Take orders that have ended out of the open ones; one stays there that was accepted anew meanwhile."""
+        ids = list(order_ids)
+        self.open.remove(ids)
+        for record in self.find_many(ids):
+            if not record.final:
+                self.open.add(record.order["order_id"])
 
     def erase(self, order_id: str, version: int) -> bool:
         """Remove the key of a deleted record, if it is still at this version; answers whether it is gone."""
-        with self._lock(order_id):
-            record, etag = self._load(order_id)
+        with self._shelf.locked([order_id]):
+            seen = self._shelf.look(order_id)
+            record = seen.record()
             if record is None or record.version != version or not record.deleted:
                 return record is None
-            try:
-                self._sidecar.delete(_key(order_id), etag)
-            except Stale:
-                return False
-        return True
+            return self._shelf.clear(seen)
 
-    def _load(self, order_id: str) -> tuple[Record | None, str]:
-        stored = self._sidecar.load(_key(order_id))
-        return (_read(order_id, stored.value) if stored.value else None), stored.etag
+    def _new(self, order: dict[str, Any], wanted: bool, version: int) -> Record:
+        record = Record.accept(uuid4().hex, order, now(), wanted=wanted, version=version)
+        record.page, record.place = self.pages.append(order["order_id"])
+        self.open.add(order["order_id"])
+        return record
 
-    def _saved(self, order_id: str, record: Record, etag: str) -> bool:
-        try:
-            self._sidecar.save(_key(order_id), record.model_dump_json(), etag)
-        except Stale:
-            return False
-        return True
-
-    def _lock(self, order_id: str) -> threading.Lock:
-        return self._locks[crc32(order_id.encode()) % LOCKS]
-
-
-def _key(order_id: str) -> str:
-    if ORDER_ID_FORM.fullmatch(order_id) is None:
-        raise NotFound("Order not found")
-    return f"order_{order_id}"
+    def _written(self, tries: Sequence["_Try"], trusting: bool) -> list["_Try"]:
+        """Write what has changed; answers the tries that hold: the others are to be made again."""
+        changed = [(each.seen, each.changed) for each in tries if each.changed is not None]
+        done = iter(self._shelf.put(changed))
+        holding = []
+        for each in tries:
+            if each.changed is not None:
+                holds = next(done)
+            else:
+                holds = not each.seen.is_copy or (trusting and not isinstance(each.answer, ShopError))
+            if not holds:
+                self._shelf.forget(each.seen.order_id)
+            if holds:
+                holding.append(each)
+        return holding
 
 
-def _read(order_id: str, value: bytes) -> Record:
+class _Try(NamedTuple):
+    """What a change came to: its answer, or what it raised, and the record, if that is another now."""
+
+    seen: Seen
+    answer: Any
+    changed: Record | None = None
+
+
+def _tried(seen: Seen, how: Change[Any], deleted_too: bool) -> _Try:
     try:
-        return Record.model_validate_json(value)
-    except ValidationError as error:
-        raise Broken(f"The record of order {order_id} cannot be read: {error.errors()[0]['msg']}") from None
-
-
-def _readable(order_id: str, value: bytes) -> Record | None:
-    try:
-        return _read(order_id, value)
-    except Broken as error:
-        log.error("%s", error, extra={"order": order_id})
-        return None
+        record = _there(seen.record(), deleted_too)
+        answer = how(record)
+    except ShopError as error:
+        return _Try(seen, error)
+    if record.model_dump_json().encode() == seen.stored.value:
+        return _Try(seen, answer)
+    record.version += 1
+    return _Try(seen, answer, record)
 
 
 def _there(record: Record | None, deleted_too: bool = False) -> Record:
     if record is None or (record.deleted and not deleted_too):
         raise NotFound("Order not found")
     return record
+
+
+def _readable(seen: Seen) -> Record | None:
+    try:
+        return seen.record()
+    except Broken as error:
+        log.error("%s", error, extra={"order": seen.order_id})
+        return None
 
 
 def _too_many(order_id: str) -> Unavailable:

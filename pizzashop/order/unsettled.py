@@ -16,12 +16,9 @@ blueprint = Blueprint("unsettled", __name__)
 @blueprint.get("/unsettled")
 def unsettled() -> ResponseReturnValue:
     """What the workflow role has to see to; on the way, what has ended leaves the index of open orders."""
-    rows = []
-    for record in records().find_many(records().open.ids()):
-        if record.final:
-            records().open.remove(record.order["order_id"])
-        elif (needed := need(record, time.time())) is not None:
-            rows.append(_row(record, needed))
+    found = records().find_many(records().open.ids())
+    records().close(record.order["order_id"] for record in found if record.final)
+    rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
     return jsonify(orders=rows)
 
 

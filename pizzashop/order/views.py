@@ -47,6 +47,7 @@ def delete(order_id: str) -> ResponseReturnValue:
     """Delete one order, unless its workflow is live; there being none is as good."""
     with suppress(NotFound):
         records().change(order_id, lambda record: record.delete(now()))
+        records().close([order_id])
     return jsonify(success=True)
 
 

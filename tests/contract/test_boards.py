@@ -117,14 +117,8 @@ def test_an_id_that_was_given_again_is_counted_once(order: FlaskClient, shop: Fa
 
 def test_what_has_ended_is_read_once(order: FlaskClient, busy: FakeShop) -> None:
     board(order)
-    read: list[str] = []
-    load = busy.sidecar.load
-
-    def counting(key: str) -> Any:
-        read.append(key)
-        return load(key)
-
-    busy.sidecar.load = counting  # type: ignore[method-assign]
+    order.get("/unsettled")
+    read = busy.sidecar.count_reads()
     board(order)
     assert "order_waits" in read
     assert not {"order_failed", "order_delivered"} & set(read)

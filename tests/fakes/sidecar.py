@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from pizzashop.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.sidecar import Stale, Stored
+from pizzashop.sidecar import Stale, Stored, Write
 
 Content = dict[str, Any]
 
@@ -33,6 +33,7 @@ class FakeSidecar:
         self.delivers_at_once = False
         self.on_publish: Callable[[Content], None] = lambda _: None
         self._values: dict[str, tuple[str, int]] = {}
+        self._reads: list[str] = []
         self._lock = threading.Lock()
 
     def publish(self, event: Content) -> None:
@@ -59,13 +60,14 @@ class FakeSidecar:
 
     def load(self, key: str) -> Stored:
         self._must_be_there()
+        self._reads.append(key)
         if key not in self._values:
             return Stored(None, "")
         value, version = self._values[key]
         return Stored(value.encode(), str(version))
 
-    def load_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        return [self.load(key).value for key in keys]
+    def load_many(self, keys: Sequence[str]) -> list[Stored]:
+        return [self.load(key) for key in keys]
 
     def save(self, key: str, value: str, etag: str) -> None:
         self._must_be_there()
@@ -76,6 +78,9 @@ class FakeSidecar:
             if version and etag != str(version):
                 raise Stale(key)
             self._values[key] = value, version + 1
+
+    def save_many(self, writes: Sequence[Write]) -> list[bool]:
+        return [self._saves(write) for write in writes]
 
     def delete(self, key: str, etag: str = "") -> None:
         self._must_be_there()
@@ -89,6 +94,11 @@ class FakeSidecar:
         self._must_be_there()
         self._values[key] = value, self._values.get(key, ("", 0))[1] + 1
 
+    def count_reads(self) -> list[str]:
+        """The keys that are read from now on."""
+        self._reads = []
+        return self._reads
+
     def keys(self) -> set[str]:
         return set(self._values)
 
@@ -101,6 +111,13 @@ class FakeSidecar:
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
         answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries}, headers=self._shows)
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
+
+    def _saves(self, write: Write) -> bool:
+        try:
+            self.save(*write)
+        except Stale:
+            return False
+        return True
 
     def _count_write(self) -> None:
         if self.writes_left is not None:

@@ -12,7 +12,7 @@ from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.http import HttpClient
 from pizzashop.roles import KITCHEN
-from pizzashop.sidecar import Stale, Stored
+from pizzashop.sidecar import Stale, Stored, Write
 
 T = TypeVar("T")
 
@@ -60,6 +60,37 @@ def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> N
     for asked in daprd.asked:
         assert asked[:2] == ("POST", "/v1.0/publish/pizzapubsub/orders")
         assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
+
+
+class TestEventsOfSeveralOrders:
+    def test_go_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        assert sidecar._publish_all(['{"order_id": "1"}', '{"order_id": "2"}']) == [None, None]
+        (asked,) = daprd.asked
+        assert asked[:2] == ("POST", "/v1.0-alpha1/publish/bulk/pizzapubsub/orders")
+        assert asked.content == [
+            {"entryId": "0", "event": {"order_id": "1"}, "contentType": "application/json"},
+            {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
+        ]
+
+    def test_one_that_was_not_published_fails_alone(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
+        first, second, third = sidecar._publish_all(["{}", "{}", "{}"])
+        assert (first, third) == (None, None)
+        assert isinstance(second, Unavailable)
+
+    @pytest.mark.parametrize("said", [{"errorCode": "X"}, [], "no"])
+    def test_where_nobody_says_which_none_was(self, daprd: FakeDaprd, sidecar: DaprSidecar, said: Any) -> None:
+        daprd.will_answer(500, said)
+        with pytest.raises(Unavailable):
+            sidecar._publish_all(["{}", "{}"])
+
+    def test_no_request_is_too_large(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        large = json.dumps({"note": 700_000 * "x"})
+        daprd.will_answer(204)
+        daprd.will_answer(204)
+        assert sidecar._publish_all([large, "{}", large]) == [None, None, None]
+        assert [len(asked.content) for asked in daprd.asked] == [2, 1]
 
 
 def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
@@ -161,6 +192,18 @@ class TestState:
         with pytest.raises(Stale):
             sidecar.save("order_1", "{}", "7")
 
+    def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, True]
+        (asked,) = daprd.asked
+        assert [(each["key"], each["etag"]) for each in asked.content] == [("a", "0"), ("b", "7")]
+        assert sidecar.save_many([]) == []
+
+    def test_which_of_several_came_second_is_looked_up(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
+        daprd.will_answer(200, [{"key": "a", "data": "1", "etag": "1"}, {"key": "b", "data": "9", "etag": "8"}])
+        assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, False]
+
     def test_a_value_is_deleted_if_it_is_still_the_one_that_was_read(
         self, daprd: FakeDaprd, sidecar: DaprSidecar
     ) -> None:
@@ -187,7 +230,7 @@ class TestState:
 
     def test_several_in_the_order_asked_for(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(200, [{"key": "b", "data": "2"}, {"key": "c"}, {"key": "a", "data": "1"}])
-        assert sidecar.load_many(["a", "b", "c"]) == [b"1", b"2", None]
+        assert sidecar.load_many(["a", "b", "c"]) == [Stored(b"1", ""), Stored(b"2", ""), Stored(None, "")]
         assert daprd.asked[0].content["keys"] == ["a", "b", "c"]
         assert sidecar.load_many([]) == []
 

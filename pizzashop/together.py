@@ -1,0 +1,69 @@
+"""Doing together what many threads want done: while one request is on its way, the next one gathers."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Wish = TypeVar("Wish")
+Outcome = TypeVar("Outcome")
+
+
+class Together(Generic[Wish, Outcome]):
+    """Has `do` called for many wishes at once, at most `most`, and by one thread at a time.
+
+    Nobody waits for company: a wish that comes alone is done at once, by the thread that has it. Those that come
+    meanwhile are done next, all together, by the first of them.
+    """
+
+    def __init__(self, do: Callable[[list[Wish]], Sequence[Outcome | Exception]], most: int = 100) -> None:
+        self._do, self._most = do, most
+        self._lock = threading.Lock()
+        self._waiting: list[_Place[Wish, Outcome]] = []
+        self._busy = False
+
+    def __call__(self, wish: Wish) -> Outcome:
+        """Have it done; answers, or raises, what came of it."""
+        place = _Place[Wish, Outcome](wish)
+        with self._lock:
+            self._waiting.append(place)
+            waits, self._busy = self._busy, True
+        if waits:
+            place.turn.acquire()
+        if not place.is_done:
+            self._lead()
+        return place.answer()
+
+    def _lead(self) -> None:
+        with self._lock:
+            places, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        try:
+            outcomes: Sequence[Outcome | BaseException] = self._do([place.wish for place in places])
+        except BaseException as error:  # noqa: BLE001 (it is everybody's: each of them raises it)
+            outcomes = [error] * len(places)
+        for place, outcome in zip(places, outcomes, strict=True):
+            place.fill(outcome)
+        with self._lock:
+            following = self._waiting[0] if self._waiting else None
+            self._busy = following is not None
+        if following is not None:
+            following.turn.release()
+
+
+class _Place(Generic[Wish, Outcome]):
+    """A wish that waits for its turn: to be done, or to have all be done that wait."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish, self.is_done = wish, False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+    def fill(self, outcome: Outcome | BaseException) -> None:
+        """Here is what came of it."""
+        self._outcome, self.is_done = outcome, True
+        self.turn.release()
+
+    def answer(self) -> Outcome:
+        """Answer or raise it."""
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
