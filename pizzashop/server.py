@@ -38,7 +38,12 @@ def serve(roles: Mapping[int, Role], settings: Settings) -> None:
     require_guarded(settings)
     for port, role in roles.items():
         _must_be_free(settings.host, port, role)
-    log.info("the staff signs in" if signs_in(settings) else "open to this machine alone, nobody has to sign in")
+    if signs_in(settings):
+        log.info("the staff signs in")
+    elif settings.hosts:
+        log.warning("nobody has to sign in: what stands before it under %s must ask who comes", settings.hosts)
+    else:
+        log.info("open to this machine alone, nobody has to sign in")
     _Server(roles, settings).run()
 
 

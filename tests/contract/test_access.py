@@ -1,16 +1,16 @@
 """With a sign-in: who gets in where, by which means, and what the others are told."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes.doors import OF_ALL, PAGE, SIDECAR, bearer, make_door
 from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from pizzashop.access.door import Door
-from pizzashop.access.people import EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES
+from pizzashop.access.people import INTERNAL, PUBLIC, STAFF_ROLES
 from pizzashop.access.table import ACCESS
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, STOREFRONT, WORKFLOW, Role
 
@@ -20,63 +20,62 @@ def shop(tmp_path: Path) -> FakeShop:
     return FakeShop(door=make_door(tmp_path))
 
 
-ALL = [(role, *route.split(" ", 1), who) for role in ROLES for route, who in ACCESS[role].items()]
-each_route = pytest.mark.parametrize(
-    ("role", "method", "path", "who"), ALL, ids=[f"{role.name} {method} {path}" for role, method, path, _ in ALL]
-)
-FOR_TOKENS = {"kim": "kitchen", "cem": "courier", "ana": "manager"}
+every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+FOR_TOKENS = {"kim": {"kitchen"}, "cem": {"courier"}, "ana": set(STAFF_ROLES)}
 
 
-def ask(shop: FakeShop, role: Role, method: str, path: str, headers: dict[str, str]) -> Any:
-    real = path.replace("<order_id>", "123").replace("<event_id>", "1").replace("<mark>/<path:name>", "1/icon.svg")
+def each(role: Role) -> list[tuple[str, frozenset[str]]]:
+    """Every route of a role, and who may call it; the sign-in has answers of its own."""
+    return [(route, who) for route, who in ACCESS[role].items() if not route.endswith("/sign-in")]
+
+
+def ask(shop: FakeShop, role: Role, route: str, headers: dict[str, str]) -> TestResponse:
+    """Call it about an order with an id of the client's own choice."""
+    method, path = route.split(" ", 1)
+    path = path.replace("<order_id>", "123").replace("<event_id>", "1").replace("<mark>/<path:name>", "1/icon.svg")
     body = {} if method == "GET" or role is STOREFRONT else {"json": {"order_id": "123"}}
-    return shop.client(role).open(real, method=method, headers=headers, buffered=True, **body)
+    return shop.client(role).open(path, method=method, headers=headers, buffered=True, **body)
 
 
-@each_route
-def test_signed_out(shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str]) -> None:
-    answer = ask(shop, role, method, path, {})
-    if PUBLIC in who:
-        assert answer.status_code not in (401, 403) or path == "/sign-in"
-    elif who & set(STAFF_ROLES):
-        assert_problem(answer, 401)
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="pizzashop"'
-    else:
-        assert_problem(answer, 403)
+@every_role
+def test_signed_out(shop: FakeShop, role: Role) -> None:
+    for route, who in each(role):
+        answer = ask(shop, role, route, {})
+        if PUBLIC in who:
+            assert answer.status_code not in (401, 403), route
+        elif who & set(STAFF_ROLES):
+            assert_problem(answer, 401)
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="pizzashop"'
+        else:
+            assert_problem(answer, 403)
 
 
-@each_route
+@every_role
 @pytest.mark.parametrize("name", FOR_TOKENS)
-def test_with_a_token_of_ones_own(
-    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str], name: str
-) -> None:
-    answer = ask(shop, role, method, path, bearer(name))
-    has = set(STAFF_ROLES) if name == "ana" else {FOR_TOKENS[name]}
-    if path != "/sign-in":
-        assert (answer.status_code == 403) == (not who & (has | {PUBLIC}))
-    assert answer.status_code != 401 or path == "/sign-in"
+def test_with_a_token_of_ones_own(shop: FakeShop, role: Role, name: str) -> None:
+    for route, who in each(role):
+        status = ask(shop, role, route, bearer(name)).status_code
+        assert (status == 403) == (not who & (FOR_TOKENS[name] | {PUBLIC})), route
+        assert status != 401
 
 
-@each_route
-def test_the_sidecar_gets_where_it_has_to(
-    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str]
-) -> None:
-    answer = ask(shop, role, method, path, SIDECAR)
-    if path != "/sign-in":
-        assert (answer.status_code in (401, 403)) == (not who & {INTERNAL, PUBLIC})
+@every_role
+def test_the_sidecar_gets_where_it_has_to(shop: FakeShop, role: Role) -> None:
+    for route, who in each(role):
+        refused = ask(shop, role, route, SIDECAR).status_code in (401, 403)
+        assert refused == (not who & {INTERNAL, PUBLIC}), route
 
 
-@each_route
+@every_role
 @pytest.mark.parametrize(
     "shown",
     [{"dapr-api-token": "another"}, {"dapr-api-token": ""}, {"Dapr-Caller-App-Id": "pizza-workflow"}],
     ids=["wrong", "empty", "claimed"],
 )
-def test_nobody_else_passes_for_the_sidecar(
-    shop: FakeShop, role: Role, method: str, path: str, who: frozenset[str], shown: dict[str, str]
-) -> None:
-    if who == {INTERNAL}:
-        assert_problem(ask(shop, role, method, path, shown), 403)
+def test_nobody_else_passes_for_the_sidecar(shop: FakeShop, role: Role, shown: dict[str, str]) -> None:
+    for route, who in each(role):
+        if who == {INTERNAL}:
+            assert_problem(ask(shop, role, route, shown), 403)
 
 
 @pytest.mark.parametrize("shown", ["Bearer wrong", "Bearer ", "bearer\xe9", "Basic YW5hOmFuYQ==", "Bearer é"])
@@ -156,22 +155,40 @@ def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
 def test_with_neither_everything_is_open() -> None:
     shop = FakeShop()
     for role in ROLES:
-        for route, who in ACCESS[role].items():
-            if who & (EVERYBODY | {INTERNAL}) and "sign-" not in route:
-                assert ask(shop, role, *route.split(" ", 1), {}).status_code not in (401, 403)
+        assert [route for route, _ in each(role) if ask(shop, role, route, {}).status_code in (401, 403)] == []
+
+
+OWN = "7Q4K-M2XD-9ZRT"
+
+
+def test_an_orders_own_link_is_its_key(shop: FakeShop) -> None:
+    shop.place(OWN)
+    answer = shop.client(STOREFRONT).get(f"/orders/{OWN}", headers=PAGE)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, False)
+    assert shop.client(STOREFRONT).get(f"/orders/{OWN[:-1]}V", headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("order_id", ["123", "none", OWN.lower(), f"{OWN}-0000", f"demo-{OWN}"])
+def test_an_id_that_others_can_guess_is_none(shop: FakeShop, order_id: str) -> None:
+    shop.place("123")
+    client = shop.client(STOREFRONT)
+    answer = client.get(f"/orders/{order_id}", headers=PAGE)
+    assert (answer.status_code, answer.location) == (303, f"/sign-in?next=/orders/{order_id}")
+    assert_problem(client.get(f"/orders/{order_id}", headers=bearer("kim")), 403)
+    assert client.get(f"/orders/{order_id}", headers=bearer("ana")).status_code == (200 if order_id == "123" else 404)
 
 
 ELSEWHERE = ["https://evil.example", "http://localhost:3000", "http://127.0.0.1:8005", "null", "", "http://[", "x"]
 
 
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-@pytest.mark.parametrize("origin", ELSEWHERE)
-def test_a_page_elsewhere_changes_nothing(role: Role, origin: str) -> None:
-    headers = {"Origin": origin, "Host": "localhost:8005"}
+@every_role
+def test_a_page_elsewhere_changes_nothing(role: Role) -> None:
     client: FlaskClient = FakeShop().client(role)
-    for method in ("POST", "PUT", "DELETE", "PATCH"):
-        assert_problem(client.open("/order/123", method=method, headers=headers), 403)
-    assert client.get("/healthz", headers=headers).status_code == 200
+    for origin in ELSEWHERE:
+        headers = {"Origin": origin, "Host": "localhost:8005"}
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert_problem(client.open("/order/123", method=method, headers=headers), 403)
+        assert client.get("/healthz", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])

@@ -51,7 +51,8 @@ def test_over_https_alone_where_the_shop_is_reached_so(tmp_path: Path) -> None:
 
 
 def test_the_navigation_shows_what_one_may_open(client: FlaskClient) -> None:
-    assert 'aria-label="Staff"' not in client.get("/", headers=PAGE).text
+    page = client.get("/", headers=PAGE).text
+    assert ('aria-label="Staff"' in page, 'href="/sign-in"' in page) == (False, True)
     sign_in(client, "kim")
     page = client.get("/kitchen", headers=PAGE).text
     assert ('href="/kitchen"' in page, 'href="/manager"' in page, 'href="/delivery"' in page) == (True, False, False)
