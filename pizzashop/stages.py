@@ -3,22 +3,21 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from pizzashop.domain.claims import Answer, Claim
+from pizzashop.domain.claims import Answer
 from pizzashop.domain.errors import Conflict, Unavailable
 from pizzashop.domain.events import stage_event
-from pizzashop.domain.history import Entry, now, seconds_since
+from pizzashop.domain.history import seconds_since
 from pizzashop.domain.order import RANK, Stage, Step
 from pizzashop.domain.requests import StepOrder
+from pizzashop.hold import Hold
 from pizzashop.means import Means
-from pizzashop.roles import ORDER
 
-FRESH_SECONDS = 0.2  # how old a claim's answer may be when a stage begins: at real pace each stage asks first
 RENEW_SECONDS = 3.0  # how often a long stage renews its lease
 JOIN_SECONDS = 0.25  # how long to wait before asking again for a step that another run has
 PATIENCE_SECONDS = 2.0  # the longest pause between two tries, while something is away
@@ -45,93 +44,85 @@ class _Run:
 
     def __init__(self, step: Step, order: Order, checked: StepOrder, means: Means) -> None:
         self._step, self._order, self._checked, self._means = step, order, checked, means
-        self._id = uuid4().hex
-        self._began: dict[str, Entry] = {}
-        self._asked_at = 0.0
-        self._charted = True
+        self._hold = Hold(step, checked, means.sidecar)
+        self._fails_in, _, prefix = means.fail.partition(":")
+        self._may_fail = bool(self._fails_in) and checked.order_id.startswith(prefix)
 
     def go(self) -> Order:
-        self._begin()
+        self._join()
         try:
+            self._tell()
             for stage in self._step.stages:
                 self._do(stage)
-                if self._means.fail and self._is_to_fail(stage):
+                if self._may_fail and stage.status == self._fails_in:
                     return self._failed(stage)
-            if self._step.done_status not in self._began:
-                self._announce(self._step.done_status)
+            self._enter(self._step.done_status)
         except Unavailable:
             self._give_back()
             raise
+        if self._hold.inherited:
+            self._give_back()
         return self._answer(self._step.done_status)
 
-    def _begin(self) -> None:
-        while (answer := self._claim()).claim == "taken":
+    def _join(self) -> None:
+        first = self._together(self._step.announced[0])
+        while (answer := self._hold.ask(first)).claim == "taken":
             # Another run is at it: this one waits for its end, and then finds the step done.
             self._sleep(min(JOIN_SECONDS, answer.seconds))
-        if answer.claim == "closed":
-            raise Conflict(f"Order {self._checked.order_id} is closed: {answer.error}", order_status=answer.status)
-        self._charted = answer.claim == "granted"
-        self._began = {entry.status: entry for entry in answer.began}
+        self._must_be_open(answer)
 
     def _do(self, stage: Stage) -> None:
-        if any(RANK[status] > RANK[stage.status] for status in self._began):
-            return
-        if stage.status not in self._began:
-            self._ask_first()
-            self._announce(stage.status)
-            self._wait(stage.seconds * self._means.pace)
-        else:
-            began = self._began[stage.status]
-            self._wait(stage.seconds * self._means.pace - seconds_since(began.at))
+        self._enter(stage.status)
+        entry = self._hold.began.get(stage.status)
+        if entry is not None and self._means.pace and not self._is_followed(stage.status):
+            self._wait(stage.seconds * self._means.pace - seconds_since(entry.at))
 
-    def _announce(self, status: str) -> None:
-        entry = Entry(status=status, attempt=self._checked.attempt, at=now())
-        event = stage_event(self._order, entry, self._id)
-        # Said again by the same run it is the same fact: this may be tried as often as it takes.
-        self._patiently(lambda: self._means.sidecar.publish(event))
-        self._began[status] = entry
-        log.info(status, extra={"order": self._checked.order_id, "attempt": self._checked.attempt})
+    def _enter(self, status: str) -> None:
+        """Have it begin, unless it has: first in the record, then on the topic."""
+        while not (status in self._hold.began or self._hold.done or self._is_followed(status)):
+            answer = self._patiently(partial(self._hold.ask, self._together(status)))
+            self._must_be_open(answer)
+            if answer.claim == "taken":
+                raise Unavailable("Another run has taken over")
+            self._tell()
 
-    def _ask_first(self) -> None:
-        if not self._charted or time.monotonic() - self._asked_at < FRESH_SECONDS:
-            return
-        answer = self._patiently(self._claim)
-        if answer.claim == "closed":
-            raise Conflict(f"Order {self._checked.order_id} is closed: {answer.error}", order_status=answer.status)
-        if answer.claim == "taken":
-            raise Unavailable("Another run has taken over")
+    def _together(self, status: str) -> tuple[str, ...]:
+        """What begins at once: the status, and what follows it with no time in between."""
+        announced = self._step.announced
+        first = announced.index(status)
+        return announced[first:] if self._means.pace == 0 and not self._may_fail else announced[first : first + 1]
+
+    def _is_followed(self, status: str) -> bool:
+        return any(RANK[each] > RANK[status] for each in self._hold.began)
+
+    def _tell(self) -> None:
+        for status, run in list(self._hold.untold.items()):
+            event = stage_event(self._order, self._hold.began[status], run)
+            # Said again in the name of the same run it is the same fact: this may be tried as often as it takes.
+            self._patiently(partial(self._means.sidecar.publish, event))
+            self._hold.told(status)
+            log.info(status, extra={"order": self._checked.order_id, "attempt": self._checked.attempt})
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._sleep(min(left, RENEW_SECONDS))
-            if self._charted and time.monotonic() - self._asked_at > RENEW_SECONDS and time.monotonic() < end:
-                self._patiently(self._claim)
+            late = time.monotonic() - self._hold.asked_at > RENEW_SECONDS and time.monotonic() < end
+            if self._hold.charted and late:
+                self._patiently(self._hold.ask)
+                self._tell()
 
     def _sleep(self, seconds: float) -> None:
         if self._means.gate.stopping.wait(max(0.0, seconds)):
             raise Unavailable("This process is stopping")
 
-    def _claim(self, *, release: bool = False) -> Answer:
-        claim = Claim(
-            step=self._step.name,
-            attempt=self._checked.attempt,
-            run=self._id,
-            uid=self._checked.uid,
-            history=[*self._checked.history, *self._began.values()],
-            release=release,
-        )
-        path = f"/order/{self._checked.order_id}/claim"
-        content = claim.model_dump(exclude_none=True)
-        answer = Answer.parse(self._means.sidecar.invoke(ORDER, "POST", path, content))
-        self._asked_at = time.monotonic()
-        return answer
+    def _must_be_open(self, answer: Answer) -> None:
+        if answer.claim == "closed":
+            raise Conflict(f"Order {self._checked.order_id} is closed: {answer.error}", order_status=answer.status)
 
     def _give_back(self) -> None:
-        if not self._charted:
-            return
         try:
-            self._claim(release=True)
+            self._hold.give_back()
         except Unavailable as error:
             log.warning("lease not given back, it will end: %s", error, extra={"order": self._checked.order_id})
 
@@ -145,10 +136,6 @@ class _Run:
             reraise=True,
         )(call)
 
-    def _is_to_fail(self, stage: Stage) -> bool:
-        status, _, prefix = self._means.fail.partition(":")
-        return stage.status == status and self._checked.order_id.startswith(prefix)
-
     def _failed(self, stage: Stage) -> Order:
         self._give_back()
         return {**self._answer(self._step.failed_status), "error": f"{stage.status} failed (PIZZASHOP_FAIL)"}
@@ -157,6 +144,6 @@ class _Run:
         answer = {**self._order, "status": status}
         if self._checked.uid is None:
             return answer
-        entries = [*self._checked.history, *self._began.values()]
+        entries = [*self._checked.history, *self._hold.began.values()]
         history = [entry.model_dump(exclude_defaults=True) for entry in entries]
         return {**answer, "attempt": self._checked.attempt, "history": history}

@@ -1,4 +1,4 @@
-"""Claims: before a role does a step of an order it asks the record, so that each step is done once."""
+"""Claims: before a role begins anything of an order it has the record write so, and thus each stage begins once."""
 
 from typing import Annotated, Literal
 
@@ -6,56 +6,70 @@ from pydantic import Field
 
 from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.known import Lease
-from pizzashop.domain.order import COOK_STEP, ORDER_STEP, STEP_BY_NAME, STEPS
+from pizzashop.domain.order import STEP_BY_NAME, STEPS, Step
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
+from pizzashop.domain.turns import StepName, why_closed, why_too_soon
 
 LEASE_SECONDS = 8.0
 """How long a step is left to a run that has not been heard of: a dead one's lease ends then."""
+MOST_STAGES = max(len(step.announced) for step in STEPS)
 
 Run = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Claim(Request):
-    """A run asks for a step; `history` is what the order that travels knows to have happened."""
+    """A run asks for a step, and for leave to begin what `begins` says.
 
-    step: Literal["order", "cook", "deliver"]
+    `history` is what the order that travels knows to have happened; `said_for` the dead run in whose name this one has
+    told the topic again what that may not have told.
+    """
+
+    step: StepName
     attempt: int = Field(ge=1)
     run: Run
     uid: str | None = None
     history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
+    begins: list[Entry] = Field(default_factory=list, max_length=MOST_STAGES)
+    said_for: Run | None = None
     release: bool = False
 
 
 class Answer(Request):
-    """`granted`, with what of the step has begun already; `taken` by another run; `closed`, with the reason;
-    or `unknown`: the order was never accepted, and nothing is kept of it."""
+    """`granted`, with what of the step has begun by now; `taken` by another run; `closed`, with the reason;
+    or `unknown`: the order was never accepted, and nothing is kept of it.
+
+    With `heir_of` nothing was begun: that run may have died before it told the topic, and its last word comes first.
+    """
 
     claim: Literal["granted", "taken", "closed", "unknown"]
     began: list[Entry] = Field(default_factory=list)
+    heir_of: str | None = None
+    done: bool = False
     seconds: float = 0.0  # how long the other run's lease still lasts
     status: str | None = None
     error: str | None = None
 
 
 def answer(record: Record, claim: Claim, now: float) -> Answer:
-    """Grant the claim where the record allows it, and note the lease; `now` in seconds since the epoch."""
-    reason = _why_closed(record, claim)
+    """Grant the claim where the record allows it, note the lease and what begins; `now` in seconds since the epoch."""
+    reason = why_closed(record, claim.step, claim.attempt, claim.uid)
     if reason is None:
         record.hear(claim.history)
-        reason = _why_too_soon(record, claim)
+        reason = why_too_soon(record, claim.step, claim.attempt)
     if reason is not None:
         return Answer(claim="closed", status=record.status, error=reason)
     # The workflow knows the record's uid: a step that somebody tries by hand is not the workflow's first.
     record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
-    began = record.stages_of(claim.attempt, step.announced)
-    if record.has_done(step, claim.attempt):
-        return Answer(claim="granted", began=began)
-    if lease is not None and lease.run != claim.run and lease.until > now and not _is_over(record, lease):
+    if lease is not None and _is_in_other_hands(record, lease, claim, now):
         return Answer(claim="taken", seconds=lease.until - now)
-    record.lease = Lease(step=claim.step, attempt=claim.attempt, run=claim.run, until=now + LEASE_SECONDS)
-    return Answer(claim="granted", began=began)
+    if _is_of(lease, claim) or not record.has_done(step, claim.attempt):
+        heir_of = _heir_of(record, step, claim)
+        until = now + LEASE_SECONDS
+        record.lease = Lease(step=claim.step, attempt=claim.attempt, run=claim.run, until=until, heir_of=heir_of)
+        _begin(record, step, claim)
+    return _granted(record, step, claim)
 
 
 def release(record: Record, claim: Claim) -> bool:
@@ -67,40 +81,46 @@ def release(record: Record, claim: Claim) -> bool:
     return True
 
 
-def _why_closed(record: Record, claim: Claim) -> str | None:
-    if claim.uid is not None and claim.uid != record.uid:
-        return "this order was deleted, and another has its id"
-    if record.deleted:
-        return "the order was deleted"
-    if record.closed:
-        return f"the order is {'being cancelled' if record.cancelling else record.status}"
-    if claim.attempt != record.attempt and not _is_next_attempt(record, claim):
-        return f"the order is on attempt {record.attempt}"
-    if claim.step == "deliver" and record.wanted and not _approved(record, claim.attempt):
-        return f"attempt {claim.attempt} was not approved"
-    return None
+def _granted(record: Record, step: Step, claim: Claim) -> Answer:
+    ours = record.lease is not None and record.lease.run == claim.run
+    return Answer(
+        claim="granted",
+        began=record.stages_of(claim.attempt, step.announced),
+        heir_of=record.lease.heir_of if record.lease is not None and ours else None,
+        done=record.has_done(step, claim.attempt),
+    )
 
 
-def _why_too_soon(record: Record, claim: Claim) -> str | None:
-    """A workflow goes step by step: what is tried by hand meanwhile may not begin before its turn."""
-    if not record.wanted or claim.step == "order":
+def _begin(record: Record, step: Step, claim: Claim) -> None:
+    """What was begun by a run that is dead now is told first; and nothing begins that something later has followed."""
+    if record.lease is not None and record.lease.heir_of is not None:
+        return
+    began = max((entry.place for entry in record.stages_of(claim.attempt, step.announced)), default=(0, 0))
+    ours = (each for each in claim.begins if each.attempt == claim.attempt and each.status in step.announced)
+    record.hear([each for each in ours if each.place > began])
+
+
+def _heir_of(record: Record, step: Step, claim: Claim) -> str | None:
+    """The run, if any, whose lease on this step ended before it gave it back, and that had begun something."""
+    lease = record.lease
+    if lease is None or not _is_of(lease, claim) or not record.stages_of(claim.attempt, step.announced):
         return None
-    # An order is taken in once, and cooked in each attempt.
-    before, attempt = (ORDER_STEP, 1) if claim.step == "cook" else (COOK_STEP, claim.attempt)
-    return None if record.has_done(before, attempt) else f"the order is not {before.done_status} yet"
+    heir_of = lease.heir_of if lease.run == claim.run else lease.heir_of or lease.run
+    return heir_of if heir_of != claim.said_for else None
+
+
+def _is_in_other_hands(record: Record, lease: Lease, claim: Claim, now: float) -> bool:
+    """Whether another run is at it; where it is done, that run may still be telling the topic so."""
+    if lease.run == claim.run or lease.until <= now:
+        return False
+    nothing_left = _is_over(record, lease) or record.has_done(STEP_BY_NAME[claim.step], claim.attempt)
+    return _is_of(lease, claim) or not nothing_left
+
+
+def _is_of(lease: Lease | None, claim: Claim) -> bool:
+    return lease is not None and (lease.step, lease.attempt) == (claim.step, claim.attempt)
 
 
 def _is_over(record: Record, lease: Lease) -> bool:
     """Whether the step that the lease is for has come to its end; nobody gives a lease back for that."""
     return any(step.name == lease.step and record.has_done(step, lease.attempt) for step in STEPS)
-
-
-def _is_next_attempt(record: Record, claim: Claim) -> bool:
-    decision = record.decision_of(record.attempt)
-    sent_back = decision is not None and decision.status == "remake"
-    return claim.step == "cook" and claim.attempt == record.attempt + 1 and sent_back
-
-
-def _approved(record: Record, attempt: int) -> bool:
-    decision = record.decision_of(attempt)
-    return decision is not None and decision.status == "approved"

@@ -19,6 +19,7 @@ class Lease(BaseModel):
     attempt: int
     run: str
     until: float
+    heir_of: str | None = None  # the run that had it before and may have died before it told the topic
 
 
 class Known(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry, insert
 from pizzashop.domain.known import Content, Known
-from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, RANK
+from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, RANK, STEPS
 
 
 class Record(Known):
@@ -23,14 +23,19 @@ class Record(Known):
         changed, self.wanted = not self.wanted, True
         return changed
 
-    def hear(self, entries: list[Entry], run: str | None = None, lease_until: float = 0) -> bool:
+    def hear(self, entries: list[Entry]) -> bool:
         """Take in stages that began, in any order and any number of times; answers whether any was new."""
         fresh = [entry for entry in entries if not self._knows(entry)]
         for entry in fresh:
             insert(self.history, entry)
             self._move_to(entry)
-            self._keep_lease(entry, run, lease_until)
         return bool(fresh)
+
+    def let_go(self, entry: Entry, run: str | None) -> None:
+        """End the lease of a run whose last word the topic has brought: there is nothing left to take over."""
+        if self.lease is not None and (self.lease.run, self.lease.attempt) == (run, entry.attempt):
+            last_words = {step.done_status for step in STEPS if step.name == self.lease.step}
+            self.lease = None if entry.status in last_words else self.lease
 
     def decide(self, verdict: str, attempt: int | None, at: str, by: str | None, note: str | None) -> Entry:
         """Record a decision and answer the one that stands; raises Conflict where another stands already."""
@@ -106,10 +111,6 @@ class Record(Known):
             return
         if entry.place > (self.attempt, RANK[self.status]):
             self.attempt, self.status = entry.attempt, entry.status
-
-    def _keep_lease(self, entry: Entry, run: str | None, until: float) -> None:
-        if self.lease is not None and self.lease.run == run and self.lease.attempt == entry.attempt:
-            self.lease.until = max(self.lease.until, until)
 
 
 def said(verdict: str) -> str:

@@ -14,6 +14,7 @@ from pizzashop.domain.history import MAX_HISTORY, Entry, now
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
 from pizzashop.domain.seal import seal
+from pizzashop.order.housekeeping import Clock
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
 
@@ -61,7 +62,8 @@ def claim(order_id: str) -> ResponseReturnValue:
         if asked.release:
             records().change(order_id, lambda record: release(record, asked))
             return jsonify(claim="granted")
-        granted = records().change(order_id, lambda record: answer(record, asked, time.time()))
+        clock: Clock = current_app.extensions["clock"]
+        granted = records().change(order_id, lambda record: answer(record, asked, clock().timestamp()))
     except NotFound:
         granted = _of_none(order_id, asked)
     return jsonify(granted.model_dump())

@@ -1,13 +1,11 @@
 """Events of the topic `orders` applied to the records: each once, however often and in whatever order."""
 
 import logging
-import time
 from collections import defaultdict
 from functools import partial
 from typing import Any
 
 from pizzashop.body import MAX_DEPTH, check
-from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.errors import Broken, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import now
@@ -87,9 +85,11 @@ def _tell(order_id: str, outcome: list[StageEvent] | ShopError) -> None:
 
 def _hear(record: Record, events: list[StageEvent]) -> list[StageEvent]:
     """Those of the events that were news to the record."""
-    until = time.time() + LEASE_SECONDS
     ours = [event for event in events if event.uid in (None, record.uid)]
     if not ours:
         raise NotFound("This order was deleted, and another has its id")
     ours.sort(key=lambda event: event.entry.place)
-    return [event for event in ours if record.hear([event.entry], event.run, until)]
+    news = [event for event in ours if record.hear([event.entry])]
+    for event in ours:
+        record.let_go(event.entry, event.run)
+    return news

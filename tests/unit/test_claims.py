@@ -84,7 +84,8 @@ def test_a_step_that_is_past_is_granted_at_once_with_all_that_happened() -> None
 def test_a_step_whose_last_stage_has_begun_holds_nobody_up() -> None:
     asked = record("validating", "processing")
     ask(asked, step="order", run="run-1")
-    asked.hear([stage("confirmed")], run="run-1", lease_until=NOW + LEASE_SECONDS)
+    asked.hear([stage("confirmed")])
+    asked.let_go(stage("confirmed"), "run-1")
     assert ask(asked, step="order", run="run-2").claim == "granted"
 
 

@@ -90,17 +90,16 @@ class TestHear:
         record.hear([stage("delivered")])
         assert record.status == "delivered"
 
-    def test_the_run_that_is_heard_of_keeps_its_lease(self) -> None:
+    @pytest.mark.parametrize(
+        ("status", "run", "attempt"),
+        [("cooked", "run-2", 1), ("cooked", None, 1), ("cooked", "run-1", 2), ("cooking_baking", "run-1", 1)],
+    )
+    def test_only_its_runs_last_word_ends_a_lease(self, status: str, run: str | None, attempt: int) -> None:
         record = wanted(lease=Lease(step="cook", attempt=1, run="run-1", until=10))
-        record.hear([stage("cooking_baking")], run="run-1", lease_until=20)
+        record.let_go(stage(status, attempt), run)
         assert record.lease is not None
-        assert record.lease.until == 20
-
-    def test_another_run_does_not_keep_it(self) -> None:
-        record = wanted(lease=Lease(step="cook", attempt=1, run="run-1", until=10))
-        record.hear([stage("cooking_baking")], run="run-2", lease_until=20)
-        assert record.lease is not None
-        assert record.lease.until == 10
+        record.let_go(stage("cooked"), "run-1")
+        assert record.lease is None
 
     @given(st.permutations(EVENTS), st.lists(st.sampled_from(EVENTS), max_size=20), st.randoms(use_true_random=False))
     def test_any_order_and_any_repeats_give_the_same_history(self, once, again, random) -> None:  # type: ignore[no-untyped-def]
