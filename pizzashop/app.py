@@ -13,7 +13,7 @@ from pizzashop.domain.errors import Unavailable
 from pizzashop.kitchen import views as kitchen
 from pizzashop.means import Gate, Means
 from pizzashop.openapi import routes as openapi
-from pizzashop.order import commands, events, expired, search, steering, today, unsettled, waiting
+from pizzashop.order import changes, commands, events, expired, search, steering, today, unsettled, waiting
 from pizzashop.order import views as order
 from pizzashop.order.aside import Aside
 from pizzashop.order.housekeeping import Clock, Housekeeping, utc_now
@@ -26,6 +26,7 @@ from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.storefront import pages
 from pizzashop.storefront import views as storefront
+from pizzashop.storefront.watching import Watch
 from pizzashop.workflow import views as workflow
 from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.in_hand import InHand
@@ -41,6 +42,7 @@ BLUEPRINTS = {
         expired.blueprint,
         events.blueprint,
         today.blueprint,
+        changes.blueprint,
         search.blueprint,
     ),
     STOREFRONT: (storefront.blueprint, pages.blueprint),
@@ -52,13 +54,14 @@ BLUEPRINTS = {
 
 @dataclass(frozen=True)
 class Parts:
-    """What an application is given to work with; `engine` and `in_hand` are for role `workflow` alone."""
+    """What an application is given to work with: `engine` and `in_hand` for `workflow`, `watch` for `storefront`."""
 
     sidecar: Sidecar
     gate: Gate
     engine: Engine | None = None
     in_hand: InHand | None = None
     clock: Clock = utc_now
+    watch: Watch | None = None
     door: Door = field(default_factory=Door)
 
 
@@ -95,7 +98,8 @@ def _extensions(role: Role, settings: Settings, parts: Parts) -> dict[str, objec
         in_hand = parts.in_hand or InHand(settings.threads)
         return {"office": Office(parts.sidecar, parts.engine, settings), "in_hand": in_hand}
     means = Means(parts.sidecar, parts.gate, settings.pace, settings.fail)
-    return {"means": means, "settings": settings}
+    watch = parts.watch or Watch(parts.sidecar, settings.watchers)
+    return {"means": means, "settings": settings, "watch": watch}
 
 
 def _answer_health(app: Flask, role: Role, parts: Parts) -> None:

@@ -12,8 +12,9 @@ from pizzashop.app import Parts, create_app
 from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.http import HttpClient
 from pizzashop.means import Gate
-from pizzashop.roles import WORKFLOW, Role
+from pizzashop.roles import STOREFRONT, WORKFLOW, Role
 from pizzashop.settings import Settings
+from pizzashop.storefront.watching import Watch
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.dapr_engine import DaprEngine
 from pizzashop.workflow.housekeeping import Housekeeping
@@ -42,6 +43,7 @@ class Running:
         self._admission = Admission(self._serve, places, self._door.may_be_sidecar)
         self._in_hand = InHand(settings.threads)
         self._engine: DaprEngine | None = None
+        self._watch: Watch | None = None
         self._worker: Worker | None = None
         self._sweep: Sweep | None = None
         self._housekeeping: Housekeeping | None = None
@@ -55,6 +57,8 @@ class Running:
     def stop(self) -> None:
         """Take no more work: steps that run are given back, the workflow worker disconnects. Returns at once."""
         self._gate.stopping.set()
+        if self._watch is not None:
+            self._watch.stop()
         if self._sweep is not None:
             self._sweep.stop()
         if self._housekeeping is not None:
@@ -93,6 +97,7 @@ class Running:
             self._sweep.start()
             self._housekeeping = Housekeeping(sidecar, self._engine, self._settings.retention)
             self._housekeeping.start()
-        return create_app(
-            role, self._settings, Parts(sidecar, self._gate, self._engine, self._in_hand, door=self._door)
-        )
+        if role is STOREFRONT:
+            self._watch = Watch(sidecar, self._settings.watchers)
+        parts = Parts(sidecar, self._gate, self._engine, self._in_hand, watch=self._watch, door=self._door)
+        return create_app(role, self._settings, parts)

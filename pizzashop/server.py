@@ -19,7 +19,7 @@ from pizzashop import logs
 from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
 from pizzashop.problems import content
-from pizzashop.roles import Role
+from pizzashop.roles import STOREFRONT, Role
 from pizzashop.running import Running
 from pizzashop.settings import Settings
 from pizzashop.wire import is_silent
@@ -118,12 +118,14 @@ class _Server(BaseApplication):
 
     def _options(self) -> dict[str, object]:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        # A page that is kept up to date holds a thread: it takes none from the requests.
+        threads = self._settings.threads + (self._settings.watchers if STOREFRONT in self._roles.values() else 0)
         return {
             "bind": [f"{host}:{port}" for port in self._roles],
             "worker_class": _Worker,
             "workers": 1,
-            "threads": self._settings.threads,
-            "worker_connections": 4 * self._settings.threads,
+            "threads": threads,
+            "worker_connections": 4 * threads,
             "backlog": BACKLOG,
             "keepalive": 75,
             "limit_request_line": 8190,

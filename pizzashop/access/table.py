@@ -43,6 +43,7 @@ _ORDER: Grants = {
         "GET /unsettled",
         "POST /expired",
         "POST /purged",
+        "POST /changes",
     ),
 }
 
@@ -55,11 +56,13 @@ _STOREFRONT: Grants = {
         "GET /sign-in",
         "POST /sign-in",
     ),
-    (KITCHEN,): ("GET /kitchen",),
-    (COURIER,): ("GET /delivery",),
+    (KITCHEN,): ("GET /kitchen", "GET /live/kitchen"),
+    (COURIER,): ("GET /delivery", "GET /live/delivery"),
     (KITCHEN, COURIER, MANAGER): ("POST /sign-out",),
     (MANAGER,): (
         "GET /manager",
+        "GET /live/manager",
+        "GET /live/manager/orders/<order_id>",
         "GET /manager/orders",
         "POST /manager/orders",
         "GET /manager/orders/<order_id>",
@@ -72,7 +75,7 @@ _STOREFRONT: Grants = {
         "POST /manager/orders/<order_id>/again",
         "POST /manager/several",
     ),
-    (CUSTOMER, MANAGER): ("GET /orders/<order_id>",),
+    (CUSTOMER, MANAGER): ("GET /orders/<order_id>", "GET /live/orders/<order_id>"),
     (INTERNAL,): ("POST /order",),
 }
 

@@ -1,5 +1,7 @@
 """What the staff's boards show, as it goes from role `order` to the pages."""
 
+from hashlib import sha256
+
 from pydantic import BaseModel
 
 from pizzashop.domain.row import Row
@@ -23,6 +25,17 @@ class Board(BaseModel):
     counts: Counts
     hours: list[int]
     complete: bool
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Which version of each order it shows."""
+        return {row.order_id: row.version for row in self.orders}
+
+    @property
+    def mark(self) -> str:
+        """What tells it from a board that shows something else."""
+        shown = f"{sorted(self.versions.items())} {self.counts.late} {self.complete}"
+        return sha256(shown.encode()).hexdigest()[:16]
 
     def in_phase(self, *phases: str) -> list[Row]:
         """The orders that are in one of these phases, oldest first."""

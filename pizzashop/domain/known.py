@@ -11,6 +11,9 @@ from pizzashop.domain.order import ACCEPTED, CANCELLED, FINAL, OVERDUE, PENDING_
 
 Content = dict[str, Any]
 
+OWN_FIELDS = frozenset({"status", "attempt", "paused", "error", "overdue", "version", "history"})
+"""What a view of an order has beside what the client sent."""
+
 
 class Lease(BaseModel):
     """Who does a step just now, and until when it may count on being alone (seconds since the epoch)."""

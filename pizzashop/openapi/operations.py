@@ -1,6 +1,6 @@
 """Every operation of every role. A test holds it against the routes."""
 
-from pizzashop.domain import board, claims, requests
+from pizzashop.domain import board, changes, claims, requests
 from pizzashop.domain.steering import Steer, Turn
 from pizzashop.domain.waiting import Patience, Standing
 from pizzashop.openapi import answers, of_events, of_workflow
@@ -36,6 +36,7 @@ _KEPT = (
 
 _BOARDS = (
     Operation("GET", "/board", board.Board, internal=True),
+    Operation("POST", "/changes", changes.Changes, changes.Watched, internal=True),
     Operation("POST", "/search", board.Found, searching.Wanted, internal=True),
 )
 

@@ -27,6 +27,7 @@ class Records:
 
     def __init__(self, sidecar: Sidecar, copy_seconds: float = SECONDS) -> None:
         self._shelf = Shelf(sidecar, Copies(copy_seconds))
+        self.newest = self._shelf.newest
         self.pages = Pages(sidecar, "orders")
         self.open = OpenOrders(sidecar)
 

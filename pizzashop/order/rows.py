@@ -6,7 +6,7 @@ for it. A page of the index is read anew after a while all the same, since someb
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pizzashop.domain.record import Record
@@ -40,11 +40,26 @@ class Rows:
         self._records, self._pace = records, pace
         self._pages: dict[int, _Page] = {}
         self._lock = threading.Lock()
+        self._open: dict[str, Row] = {}
 
     def open(self) -> list[Row]:
         """Those of the orders that have not ended, oldest first."""
         records = self._records.find_many(self._records.open.ids())
         return sorted((self._row(each) for each in records if not each.closed), key=lambda row: row.position)
+
+    def open_now(self, known: Mapping[str, int]) -> list[Row]:
+        """The same as far as this process remembers it, and no older than these versions."""
+        ids = self._records.open.ids()
+        rows: dict[str, Row] = {}
+        for order_id, seen in self._records.newest.of({each: known.get(each, 0) for each in ids}).items():
+            row, record = self._open.get(order_id), None
+            if row is None or row.version != seen.version:
+                record = seen.record()
+                row = None if record is None or record.closed else self._row(record)
+            if row is not None:
+                rows[order_id] = row
+        self._open = rows
+        return sorted(rows.values(), key=lambda row: row.position)
 
     def some(self, order_ids: list[str]) -> list[Row]:
         """Those of the orders that are there, as they are now."""

@@ -13,6 +13,7 @@ from pizzashop.domain.errors import Broken, NotFound
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
 from pizzashop.order.copies import Copies
+from pizzashop.order.newest import Newest
 from pizzashop.sidecar import Sidecar, Stale, Stored, Write
 
 LOCKS = 1024
@@ -43,6 +44,7 @@ class Shelf:
 
     def __init__(self, sidecar: Sidecar, copies: Copies) -> None:
         self._sidecar, self._copies = sidecar, copies
+        self.newest = Newest(lambda order_ids: [each.stored.value for each in self.look_at_all(order_ids)])
         # Between processes the ETag decides; within one, a lock saves most of the conflicts.
         self._locks = [threading.Lock() for _ in range(LOCKS)]
 
@@ -81,7 +83,9 @@ class Shelf:
         for write in writes:
             self._copies.drop(write.key)
         done = self._sidecar.save_many(writes) if writes else []
-        for write, (_, record), is_done in zip(writes, changes, done, strict=True):
+        for write, (seen, record), is_done in zip(writes, changes, done, strict=True):
+            if is_done:
+                self.newest.note(seen.order_id, write.value.encode())
             if is_done and not record.deleted:
                 self._copies.keep(write)
         return done

@@ -28,12 +28,16 @@ def rows() -> Rows:
 @blueprint.get("/board")
 def board() -> ResponseReturnValue:
     """Every open order as a row, oldest first, and the day in numbers."""
+    return jsonify(made(rows().open()).model_dump())
+
+
+def made(opened: list[Row]) -> Board:
+    """The board of these open orders."""
     clock: Clock = current_app.extensions["clock"]
-    moment, opened = clock(), rows().open()
+    moment = clock()
     today, complete = _accepted_since(_midnight(moment), opened)
     counts = count(opened, today, said(moment))
-    shown = Board(at=said(moment), orders=opened, counts=counts, hours=by_hour(today), complete=complete)
-    return jsonify(shown.model_dump())
+    return Board(at=said(moment), orders=opened, counts=counts, hours=by_hour(today), complete=complete)
 
 
 def count(opened: Sequence[Row], today: Sequence[Row], now: str) -> Counts:

@@ -5,12 +5,12 @@ from typing import Any
 from flask import current_app
 
 from pizzashop.domain.board import Board, Found
+from pizzashop.domain.changes import Changes
+from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
+from pizzashop.domain.requests import ORDER_ID_FORM
 from pizzashop.means import Means
 from pizzashop.roles import ORDER, WORKFLOW
-
-OWN_FIELDS = frozenset({"status", "attempt", "paused", "error", "overdue", "version", "history"})
-"""What a view of an order has beside what the client sent."""
 
 
 def means() -> Means:
@@ -32,11 +32,12 @@ def search(**wanted: Any) -> Found:
 
 def record(order_id: str) -> Record:
     """All that is known of an order; raises NotFound."""
-    view = means().sidecar.invoke(ORDER, "GET", f"/order/{order_id}")
-    summary = means().sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
-    content = {name: value for name, value in view.items() if name not in OWN_FIELDS}
-    known = {name: view[name] for name in OWN_FIELDS & view.keys() - {"overdue"}}
-    return Record.model_validate({**known, "uid": summary["uid"], "wanted": summary["wanted"], "order": content})
+    if not ORDER_ID_FORM.fullmatch(order_id):
+        raise NotFound("Order not found")
+    changes = Changes.model_validate(means().sidecar.invoke(ORDER, "POST", "/changes", {"orders": {order_id: 0}}))
+    if not changes.orders:
+        raise NotFound("Order not found")
+    return changes.orders[0].record()
 
 
 def runtime_status(order_id: str) -> str:

@@ -1,8 +1,12 @@
 """The pages that the staff look at all day: the kitchen's board, the manager's desk, the courier's list."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
+from pizzashop.domain.board import Board
+from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
 from pizzashop.storefront import asking
 from pizzashop.storefront.acting import done_by
@@ -39,15 +43,19 @@ def desk(order_id: str, trouble: str) -> str:
     return _page("manager", trouble={"order_id": order_id, "text": trouble})
 
 
-def region(name: str) -> str:
-    """The part of a board that changes, as HTML."""
-    return render_template(f"_{name}.html", **_shown(name))
+def region(name: str) -> Callable[[Record | Board], str]:
+    """What makes the part of a board that changes, as HTML."""
+
+    def render(state: Record | Board) -> str:
+        assert isinstance(state, Board)
+        return render_template(f"_{name}.html", **_shown(name, state))
+
+    return render
 
 
 def _page(name: str, **more: object) -> str:
-    return render_template(f"{name}.html", **_shown(name), **more)
+    return render_template(f"{name}.html", **_shown(name, asking.board()), **more)
 
 
-def _shown(name: str) -> dict[str, object]:
-    board = asking.board()
+def _shown(name: str, board: Board) -> dict[str, object]:
     return {"board": board, "most": SHOWN[name], "bars": bars(board.hours)}

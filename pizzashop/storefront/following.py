@@ -4,6 +4,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from pizzashop.domain.arrival import arrival
+from pizzashop.domain.board import Board
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.domain.tracking import line, making, sent_back
@@ -14,13 +15,17 @@ from pizzashop.storefront.wording import PIZZAS
 
 blueprint = Blueprint("following", __name__)
 
-DONE_TO_IT = frozenset({"paused", "resumed", "overdue"})
-
 
 @blueprint.get("/orders/<order_id>")
 def show(order_id: str) -> ResponseReturnValue:
     """One order, for its customer."""
     return render_template("following.html", **shown(asking.record(order_id)))
+
+
+def region(state: Record | Board) -> str:
+    """The part of it that changes, as HTML."""
+    assert isinstance(state, Record)
+    return render_template("_following.html", **shown(state))
 
 
 def shown(record: Record) -> dict[str, object]:

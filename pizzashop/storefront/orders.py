@@ -6,12 +6,13 @@ from contextlib import suppress
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from pizzashop.domain.board import Found
+from pizzashop.domain.board import Board, Found
 from pizzashop.domain.errors import ShopError
 from pizzashop.domain.history import now
 from pizzashop.domain.ids import new_id
 from pizzashop.domain.menu import MENU
 from pizzashop.domain.order import PENDING_VALIDATION
+from pizzashop.domain.record import Record
 from pizzashop.domain.row import phase_of
 from pizzashop.storefront import asking
 from pizzashop.storefront.acting import done_by
@@ -63,17 +64,18 @@ def show(order_id: str) -> ResponseReturnValue:
 
 def page_of(order_id: str, **more: object) -> str:
     """The page of one order; `done` or `trouble` is what has just come of an action."""
-    return render_template("order.html", **shown(order_id), **more)
+    return render_template("order.html", **shown(asking.record(order_id)), **more)
 
 
-def region(order_id: str) -> str:
+def region(state: Record | Board) -> str:
     """The part of it that changes, as HTML."""
-    return render_template("_order.html", **shown(order_id))
+    assert isinstance(state, Record)
+    return render_template("_order.html", **shown(state))
 
 
-def shown(order_id: str) -> dict[str, object]:
+def shown(record: Record) -> dict[str, object]:
     """What the page of an order is made of."""
-    record, runtime = asking.record(order_id), "unknown"
+    order_id, runtime = record.order["order_id"], "unknown"
     with suppress(ShopError):
         runtime = asking.runtime_status(order_id)
     return {

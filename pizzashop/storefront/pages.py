@@ -9,6 +9,7 @@ from pizzashop.storefront import (
     drawing,
     following,
     headers,
+    live,
     ordering,
     orders,
     prices,
@@ -18,7 +19,7 @@ from pizzashop.storefront import (
 )
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
-for each in (assets, ordering, following, boards, orders, doing, signing):
+for each in (assets, ordering, following, boards, orders, doing, live, signing):
     blueprint.register_blueprint(each.blueprint)
 
 blueprint.after_app_request(headers.complete)

@@ -1,2 +1,3 @@
-// What an order's page does by itself: times count on.
+// What an order's page does by itself: it follows the order, and times count on.
 import "./counting.js";
+import "./live.js";

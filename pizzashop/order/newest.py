@@ -1,0 +1,89 @@
+"""The newest that this process knows of records: so whoever watches orders costs the store little.
+
+A process remembers what it has written itself. Others write too: what was not read for a while is read again, and at
+once where the asker knows more.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from pizzashop.domain.record import Record
+
+MOST = 4096
+"""Records that are remembered, about 3 kB each."""
+READ_SECONDS = 2.0
+"""After so long another process may have written it;"""
+READ_AT_ONCE = 100
+"""so many are read for that in one request, the longest unread first."""
+
+
+class _Version(BaseModel):
+    version: int
+
+
+class Seen(NamedTuple):
+    """A record as it was stored; None: there was none. `at` is when, by the monotonic clock."""
+
+    value: bytes | None
+    version: int
+    at: float
+
+    def record(self) -> Record | None:
+        """The record; None where there is none, or none that can be read."""
+        try:
+            return Record.model_validate_json(self.value) if self.value else None
+        except ValidationError:
+            return None
+
+
+class Newest:
+    """For any number of threads; `load` reads the values of several records, again after so many `seconds`."""
+
+    def __init__(self, load: Callable[[Sequence[str]], list[bytes | None]], seconds: float = READ_SECONDS) -> None:
+        self._load, self._seconds = load, seconds
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def note(self, order_id: str, value: bytes) -> None:
+        """This process has written it."""
+        self._keep(order_id, Seen(value, _version(value), time.monotonic()))
+
+    def of(self, known: Mapping[str, int]) -> dict[str, Seen]:
+        """The newest of these orders, of which the asker knows these versions."""
+        began = time.monotonic()
+        for order_id, value in self._read(self._to_read(known, began)):
+            before = self._seen.get(order_id)
+            if before is None or before.at <= began:
+                same = before is not None and before.value == value
+                version = before.version if before and same else _version(value)
+                self._keep(order_id, Seen(value, version, began))
+        found = ((order_id, self._seen.get(order_id)) for order_id in known)
+        return {order_id: seen for order_id, seen in found if seen is not None}
+
+    def _to_read(self, known: Mapping[str, int], now: float) -> list[str]:
+        seen = {order_id: self._seen.get(order_id) for order_id in known}
+        must = [order_id for order_id, each in seen.items() if each is None or each.version < known[order_id]]
+        old = sorted((each.at, order_id) for order_id, each in seen.items() if each and now - each.at > self._seconds)
+        return list(dict.fromkeys([*must, *(order_id for _, order_id in old[:READ_AT_ONCE])]))
+
+    def _read(self, order_ids: list[str]) -> list[tuple[str, bytes | None]]:
+        return list(zip(order_ids, self._load(order_ids), strict=True)) if order_ids else []
+
+    def _keep(self, order_id: str, seen: Seen) -> None:
+        with self._lock:
+            self._seen[order_id] = seen
+            self._seen.move_to_end(order_id)
+            while len(self._seen) > MOST:
+                self._seen.popitem(last=False)
+
+
+def _version(value: bytes | None) -> int:
+    try:
+        return _Version.model_validate_json(value).version if value else 0
+    except ValidationError:
+        return 0

@@ -1,0 +1,130 @@
+"""`/live/…`: what of a page changes, as it changes: as server-sent events, or by asking again and again.
+
+The mark of what a page shows (an order's version, or a digest of the board) is the id of the event. So a page that
+comes back, to whichever process, is told what it has missed, and nothing where it has missed nothing.
+"""
+
+from collections.abc import Callable, Iterator
+
+from flask import Blueprint, Response, copy_current_request_context, current_app, request
+from flask.typing import ResponseReturnValue
+
+from pizzashop.domain.board import Board
+from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.domain.record import Record
+from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.problems import problem
+from pizzashop.storefront import boards, following, orders
+from pizzashop.storefront.events import BEGIN, STILL_HERE, event
+from pizzashop.storefront.sending import Sending
+from pizzashop.storefront.watching import BOARD, Watch
+
+blueprint = Blueprint("live", __name__, url_prefix="/live")
+
+HEARTBEAT_SECONDS = 15.0
+STREAM_SECONDS = 1800.0
+"""Then a page comes anew: whether it still may is looked at again."""
+FIRST_SECONDS = 5.0
+"""How long a page that asks waits for the first answer."""
+ASK_AGAIN_SECONDS, ASKED_A_SECOND = 4, 50
+"""When a page that asks is to ask again: the later, the more of them there are."""
+
+Render = Callable[[Record | Board], str]
+
+
+def watch() -> Watch:
+    """What the pages of this process watch."""
+    found: Watch = current_app.extensions["watch"]
+    return found
+
+
+@blueprint.get("/orders/<order_id>")
+def of_order(order_id: str) -> ResponseReturnValue:
+    """An order's page for its customer."""
+    return _live(order_id, following.region)
+
+
+@blueprint.get("/manager/orders/<order_id>")
+def of_order_for_staff(order_id: str) -> ResponseReturnValue:
+    """The staff's page of an order."""
+    return _live(order_id, orders.region)
+
+
+@blueprint.get("/kitchen")
+def of_kitchen() -> ResponseReturnValue:
+    """The kitchen's board."""
+    return _live(BOARD, boards.region("kitchen"))
+
+
+@blueprint.get("/manager")
+def of_manager() -> ResponseReturnValue:
+    """The manager's desk."""
+    return _live(BOARD, boards.region("manager"))
+
+
+@blueprint.get("/delivery")
+def of_delivery() -> ResponseReturnValue:
+    """What is on its way."""
+    return _live(BOARD, boards.region("delivery"))
+
+
+def _live(what: str, render: Render) -> ResponseReturnValue:
+    if what != BOARD and not ORDER_ID_FORM.fullmatch(what):
+        raise NotFound("Order not found")
+    accepted = request.accept_mimetypes
+    if accepted["text/event-stream"] <= accepted["text/html"]:
+        return _asked(what, render)
+    if not watch().enter():
+        response = problem(503, "Too many pages are kept up to date already: ask again and again")
+        response.headers["Retry-After"] = str(_ask_again())
+        return response
+    known = request.headers.get("Last-Event-ID", request.args.get("since", ""))
+    sending = Sending(request.environ.get("gunicorn.socket"))
+    rendering = copy_current_request_context(render)
+    response = Response(_events(watch(), what, known, rendering, sending), content_type="text/event-stream")
+    # Also where nobody ever reads the first event.
+    response.call_on_close(watch().leave)
+    response.call_on_close(sending.end)
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return response
+
+
+def _events(watch: Watch, what: str, known: str, render: Render, sending: Sending) -> Iterator[str]:
+    yield BEGIN
+    away = False
+    while sending.goes_on(STREAM_SECONDS):
+        try:
+            shown = watch.next(what, known, HEARTBEAT_SECONDS, away=away)
+        except NotFound:
+            yield event("gone")
+            return
+        if watch.stopped:
+            return
+        if watch.away != away:
+            away = not away
+            yield event("away" if away else "back")
+        elif shown.state is not None and shown.is_news(known):
+            known = shown.mark
+            yield event("shown", render(shown.state), known)
+        else:
+            yield STILL_HERE
+        if shown.is_over:
+            yield event("over")
+            return
+
+
+def _asked(what: str, render: Render) -> ResponseReturnValue:
+    """What has changed since the mark in `If-None-Match`; 304 where noshown has."""
+    shown = watch().next(what, "", FIRST_SECONDS)
+    if shown.state is None or watch().away:
+        raise Unavailable("The shop's orders cannot be reached just now")
+    response = Response(status=304)
+    if not request.if_none_match.contains(shown.mark):
+        response = Response(render(shown.state), content_type="text/html; charset=utf-8")
+    response.set_etag(shown.mark)
+    response.headers["Retry-After"] = str(_ask_again())
+    return response
+
+
+def _ask_again() -> int:
+    return max(ASK_AGAIN_SECONDS, watch().asking // ASKED_A_SECOND)

@@ -1,0 +1,197 @@
+"""`/live/…`: server-sent events and asking again and again, and what is said where there is no place, or no order."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+from fakes.shop import FakeShop, stage
+from werkzeug.test import TestResponse
+
+from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
+from pizzashop.storefront.events import event
+from pizzashop.storefront.sending import Sending
+from pizzashop.storefront.watching import Watch
+
+HOSTILE = "x\n\nevent: gone\rdata: <script>\r\n\r\n"
+SSE = {"Accept": "text/event-stream"}
+BOARDS = ("/live/kitchen", "/live/manager", "/live/delivery")
+
+
+@pytest.fixture
+def shop() -> Iterator[FakeShop]:
+    """A shop with one order, in which two pages can be kept up to date."""
+    made = FakeShop(pace=1, watchers=2)
+    made.place()
+    yield made
+    watch: Watch = made.sidecar.apps[STOREFRONT].extensions["watch"]
+    watch.stop()
+
+
+def get(shop: FakeShop, path: str, **headers: str) -> TestResponse:
+    return shop.client(STOREFRONT).get(path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def open_stream(shop: FakeShop, path: str, **headers: str) -> TestResponse:
+    return get(shop, path, **{**SSE, **headers})
+
+
+def cancel(shop: FakeShop) -> None:
+    assert shop.client(WORKFLOW).post("/cancel-order", json={"order_id": "123"}).status_code == 200
+
+
+def hear(shop: FakeShop, status: str) -> None:
+    shop.client(ORDER).post("/orders-sub", json={"data": stage(status)})
+
+
+class Stream:
+    """The events of a stream, one by one."""
+
+    def __init__(self, response: TestResponse) -> None:
+        assert response.status_code == 200, response.text
+        assert response.mimetype == "text/event-stream"
+        self.head = next(response.response)
+        self._chunks: Any = response.response
+
+    def next(self) -> dict[str, str]:
+        text = ""
+        while not text.startswith("event:"):
+            text = next(self._chunks).decode()
+        assert text.endswith("\n\n")
+        lines = [line.partition(": ") for line in text.rstrip("\n").split("\n")]
+        found = {name: value for name, _, value in lines if name != "data"}
+        return {**found, "data": "\n".join(value for name, _, value in lines if name == "data")}
+
+
+@pytest.mark.parametrize("path", ["/live/orders/123", "/live/manager/orders/123", *BOARDS])
+def test_what_the_page_shows_comes_first_and_then_what_changes(shop: FakeShop, path: str) -> None:
+    with closing(open_stream(shop, path)) as response:
+        stream = Stream(response)
+        first = stream.next()
+        hear(shop, "cooking_baking")
+        second = stream.next()
+    assert first["event"] == second["event"] == "shown"
+    assert first["id"] != second["id"]
+    assert first["data"] != second["data"]
+
+
+@pytest.mark.parametrize("said", ["header", "address"])
+def test_who_comes_again_is_told_only_what_was_missed(shop: FakeShop, said: str) -> None:
+    with closing(open_stream(shop, "/live/orders/123")) as response:
+        mark = Stream(response).next()["id"]
+    again: dict[str, Any] = {"Last_Event_ID": mark} if said == "header" else {}
+    path = "/live/orders/123" + ("" if said == "header" else f"?since={mark}")
+    with closing(open_stream(shop, path, **again)) as response:
+        stream = Stream(response)
+        hear(shop, "validating")
+        hear(shop, "cooking_baking")
+        event = stream.next()
+        while "is in the oven" not in event["data"]:
+            event = stream.next()
+    assert int(event["id"]) > int(mark)
+    assert "Checking the order" in event["data"]  # what was missed in between is in what happened
+
+
+def test_the_mark_of_the_page_is_the_mark_of_the_stream(shop: FakeShop) -> None:
+    for page, path in (("/orders/123", "/live/orders/123"), ("/manager", "/live/manager")):
+        html = get(shop, page).text
+        marked = re.search(r'data-live="([^"]+)" data-mark="([^"]+)"', html)
+        assert marked
+        assert marked[1] == path
+        assert get(shop, path, If_None_Match=f'"{marked[2]}"').status_code == 304
+
+
+def test_a_stream_ends_with_the_order(shop: FakeShop) -> None:
+    cancel(shop)
+    with closing(open_stream(shop, "/live/orders/123")) as response:
+        stream = Stream(response)
+        assert [stream.next()["event"], stream.next()["event"]] == ["shown", "over"]
+        with pytest.raises(StopIteration):
+            stream.next()
+
+
+def test_an_order_that_is_deleted_is_gone_from_its_page(shop: FakeShop) -> None:
+    with closing(open_stream(shop, "/live/orders/none")) as response:
+        assert Stream(response).next()["event"] == "gone"
+    assert get(shop, "/live/orders/none", Accept="text/html").status_code == 404
+    assert get(shop, "/live/orders/%00").status_code == 404
+
+
+def test_while_the_shop_is_away_the_page_says_so(shop: FakeShop) -> None:
+    with closing(open_stream(shop, "/live/orders/123")) as response:
+        stream = Stream(response)
+        stream.next()
+        shop.sidecar.gone.add(ORDER)
+        assert stream.next()["event"] == "away"
+        assert get(shop, "/live/orders/123").status_code == 503
+        shop.sidecar.gone.clear()
+        assert stream.next()["event"] == "back"
+
+
+def test_who_comes_too_many_asks_again_and_again(shop: FakeShop) -> None:
+    first, second = (open_stream(shop, "/live/orders/123") for _ in range(2))
+    refused = open_stream(shop, "/live/orders/123")
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    asked = get(shop, "/live/orders/123", Accept="text/html")
+    assert (asked.status_code, "We have your order" in asked.text) == (200, True)
+    assert int(asked.headers["Retry-After"]) > 0
+    again = get(shop, "/live/orders/123", If_None_Match=asked.headers["ETag"])
+    assert (again.status_code, again.text) == (304, "")
+    # A place is free again when somebody has gone, also one who has not read a word.
+    first.close()
+    with closing(open_stream(shop, "/live/orders/123")) as response:
+        assert Stream(response).next()["event"] == "shown"
+    second.close()
+
+
+def test_streams_end_when_the_process_is_told_to_stop(shop: FakeShop) -> None:
+    with closing(open_stream(shop, "/live/kitchen")) as response:
+        stream = Stream(response)
+        stream.next()
+        shop.sidecar.apps[STOREFRONT].extensions["watch"].stop()
+        with pytest.raises(StopIteration):
+            stream.next()
+
+
+def test_no_text_can_pass_for_an_event() -> None:
+    said = event("shown", HOSTILE, "7")
+    assert said.split("\n")[:2] == ["event: shown", "id: 7"]
+    assert all(line.startswith("data: ") for line in said.rstrip("\n").split("\n")[2:])
+    assert "\r" not in said
+
+
+def fill(sock: socket.socket) -> None:
+    """Send until nobody takes more."""
+    sock.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sock.send(b"x" * 65536)
+
+
+def test_a_browser_that_takes_nothing_is_let_go() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sending = Sending(ours, seconds=0.05)
+        assert sending.goes_on(60)
+        fill(ours)
+        assert not sending.goes_on(60)
+
+
+def test_a_stream_has_an_age() -> None:
+    sending = Sending(None)
+    assert sending.goes_on(60)
+    assert not sending.goes_on(-1)
+
+
+def test_a_slow_page_holds_up_no_order(shop: FakeShop) -> None:
+    with closing(open_stream(shop, "/live/orders/123")) as response:
+        Stream(response)  # and reads no further
+        heard = threading.Thread(target=hear, args=(shop, "cooking_baking"))
+        heard.start()
+        heard.join(5)
+        assert not heard.is_alive()
+        assert shop.record()["status"] == "cooking_baking"

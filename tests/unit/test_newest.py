@@ -1,0 +1,80 @@
+"""What a process of role `order` knows of records without reading them, and what it reads all the same."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from pizzashop.order.newest import MOST, Newest
+
+
+class Store:
+    """Values by order id, and how many were read."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.reads = 0
+
+    def load(self, order_ids: Sequence[str]) -> list[bytes | None]:
+        self.reads += len(order_ids)
+        return [self.values.get(each) for each in order_ids]
+
+
+def value(version: int) -> bytes:
+    return json.dumps({"uid": "u", "version": version}).encode()
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def newest(store: Store) -> Newest:
+    return Newest(store.load)
+
+
+def test_what_this_process_wrote_is_not_read(newest: Newest, store: Store) -> None:
+    newest.note("a", value(3))
+    assert newest.of({"a": 3})["a"].version == 3
+    assert store.reads == 0
+
+
+def test_what_another_process_wrote_is_read_where_the_asker_knows_of_it(newest: Newest, store: Store) -> None:
+    newest.note("a", value(3))
+    store.values["a"] = value(5)
+    assert newest.of({"a": 4})["a"].version == 5
+    assert store.reads == 1
+
+
+def test_what_is_unread_for_long_is_read_again(store: Store) -> None:
+    newest = Newest(store.load, seconds=-1)
+    newest.note("a", value(3))
+    store.values["a"] = value(4)
+    assert newest.of({"a": 3})["a"].version == 4
+
+
+def test_what_nobody_knows_is_read_once(newest: Newest, store: Store) -> None:
+    store.values["a"] = value(1)
+    for _ in range(3):
+        assert newest.of({"a": 0})["a"].version == 1
+    assert store.reads == 1
+
+
+def test_what_is_not_there_has_no_version(newest: Newest) -> None:
+    seen = newest.of({"none": 0})["none"]
+    assert (seen.version, seen.record()) == (0, None)
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"version": "x"}'])
+def test_what_cannot_be_read_is_no_record(newest: Newest, store: Store, broken: bytes) -> None:
+    store.values["a"] = broken
+    seen = newest.of({"a": 0})["a"]
+    assert (seen.version, seen.record()) == (0, None)
+
+
+def test_it_does_not_grow_without_bound(newest: Newest, store: Store) -> None:
+    for number in range(MOST + 1):
+        newest.note(str(number), value(1))
+    newest.of({"0": 0, str(MOST): 0})
+    assert store.reads == 1
