@@ -21,6 +21,9 @@ from pizzashop.roles import BY_NAME, ROLES
 SERVICES = ("valkey", "placement", "scheduler")
 PROCESSES = (*SERVICES, *(role.name for role in ROLES), *(f"sidecar-{role.name}" for role in ROLES))
 
+READY_SECONDS = 240
+"""How long a part may take to become healthy, on a machine that has much else to do."""
+
 
 class Separate:
     """Its processes by name: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
@@ -108,7 +111,7 @@ class Separate:
     def wait(self, *names: str) -> None:
         """Wait until these roles and sidecars say that they are healthy."""
         for name in names:
-            wait_until(lambda name=name: _healthy(name), name, seconds=60, closing=Closing())
+            wait_until(lambda name=name: _healthy(name), name, seconds=READY_SECONDS, closing=Closing())
 
 
 def _healthy(name: str) -> bool:

@@ -1,0 +1,69 @@
+"""A second process of a role, with a sidecar of its own, beside a shop that runs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from separate import READY_SECONDS
+from shop_client import PIZZASHOP
+
+from pizzashop.local import family, sidecars
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.process import Process
+from pizzashop.local.project import App, Project
+from pizzashop.roles import Role
+
+FURTHER = 100
+"""A second process has the ports of the first, and so much."""
+
+
+class Second:
+    """The role's second process and its sidecar: started, and ended or killed together."""
+
+    def __init__(self, role: Role, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
+        first = project.app(role.app_id)
+        self._app = App(role.app_id, {key: port + FURTHER for key, port in first.ports.items()}, first.command)
+        ours = replace(project, apps=(self._app,))
+        runtime_path = sidecars.launcher(state_dir, dapr)
+        base, logs = sidecars.environment(runtime_path, env), state_dir / "logs"
+        serve = [PIZZASHOP, *first.command[1:], "--port", str(self._app.ports["appPort"])]
+        environment = {**base, **sidecars.app_environment(ours, role.app_id)}
+        daprd = sidecars.daprd(runtime_path, ours, role.app_id)
+        self._processes = (
+            Process(f"{role.name}-2", serve, logs / f"{role.name}-2.log", environment),
+            Process(f"sidecar-{role.name}-2", daprd, logs / f"sidecar-{role.name}-2.log", base),
+        )
+
+    def start(self) -> None:
+        """Start both."""
+        for process in self._processes:
+            process.start()
+
+    def wait(self) -> None:
+        """Wait until both are healthy."""
+        ports = self._app.ports
+        for port, path in ((ports["appPort"], "/healthz"), (ports["daprHTTPPort"], "/v1.0/healthz")):
+            wait_until(
+                lambda port=port, path=path: http_ok(port, path),
+                self._app.app_id,
+                seconds=READY_SECONDS,
+                closing=Closing(),
+            )
+
+    def stop(self) -> None:
+        """End both."""
+        for process in self._processes:
+            process.stop(3)
+
+    def kill(self) -> None:
+        """`kill -9`, of both at once and of all below them."""
+        below = [child for process in self._processes for child in family.children(process.pid)]
+        for process in self._processes:
+            process.kill()
+        family.end(below, 0, Closing())
+
+    def text(self) -> str:
+        """What the role's process has logged."""
+        return self._processes[0].text()
