@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from pizzashop.domain.errors import Unavailable
+
 Wish = TypeVar("Wish")
 Outcome = TypeVar("Outcome")
 
@@ -39,6 +41,8 @@ class Together(Generic[Wish, Outcome]):
         try:
             outcomes: Sequence[Outcome | BaseException] = self._do([place.wish for place in places])
         except BaseException as error:  # noqa: BLE001 (it is everybody's: each of them raises it)
+            # What was away for these is away for those that came meanwhile: nobody waits for two time-outs.
+            places += self._take_all() if isinstance(error, Unavailable) else []
             outcomes = [error] * len(places)
         for place, outcome in zip(places, outcomes, strict=True):
             place.fill(outcome)
@@ -47,6 +51,11 @@ class Together(Generic[Wish, Outcome]):
             self._busy = following is not None
         if following is not None:
             following.turn.release()
+
+    def _take_all(self) -> list["_Place[Wish, Outcome]"]:
+        with self._lock:
+            places, self._waiting = self._waiting, []
+        return places
 
 
 class _Place(Generic[Wish, Outcome]):

@@ -40,7 +40,6 @@ class Inbox:
                 answers[place] = self._put_aside(cloud_event, str(error))
             else:
                 of_order[event.order_id].append((place, event))
-                self.lag.note(event.entry.at)
         outcomes = self._apply({order_id: [event for _, event in placed] for order_id, placed in of_order.items()})
         for order_id, placed in of_order.items():
             for place, _ in placed:
@@ -60,6 +59,8 @@ class Inbox:
             outcomes = dict.fromkeys(of_order, error)
         for order_id, outcome in outcomes.items():
             _tell(order_id, outcome)
+            for news in outcome if isinstance(outcome, list) else ():
+                self.lag.note(news.entry.at)
         return outcomes
 
     def _put_aside(self, cloud_event: Any, reason: str) -> str:

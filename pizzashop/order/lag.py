@@ -13,7 +13,7 @@ LONG_AGO_SECONDS = 120.0
 
 
 class Lag:
-    """Notes how old events are when they come in."""
+    """Notes how old news are when they come in; what a record knows may be told again as late as it likes."""
 
     def __init__(self, most: float = MOST_SECONDS) -> None:
         self._most = most

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pizzashop.domain.errors import Unavailable
 from pizzashop.together import Together
 
 SECONDS = 5.0
@@ -35,7 +36,7 @@ class Asking(threading.Thread):
     def run(self) -> None:
         try:
             self.said = self._together(self._number)
-        except ValueError as error:
+        except (ValueError, Unavailable) as error:
             self.said = f"wrong: {error}"
 
 
@@ -100,3 +101,14 @@ def test_it_goes_on_when_nobody_waits_any_more() -> None:
         thread.join(SECONDS)
     assert [thread.said for thread in threads] == [2 * number for number in range(50)]
     assert together(50) == 100
+
+
+def test_what_is_away_for_one_is_away_for_those_that_wait() -> None:
+    class Away(Slow):
+        def __call__(self, numbers: list[int]) -> Sequence[int | Exception]:
+            super().__call__(numbers)
+            raise Unavailable("away")
+
+    away = Away()
+    assert asked(away, [1, 2, 3]) == ["wrong: away"] * 3
+    assert away.asked == [[1]]
