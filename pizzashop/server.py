@@ -1,13 +1,12 @@
 """gunicorn around the roles: one worker process with threads, which opens what the roles need, and closes it."""
 
 import errno
-import json
+import gc
 import logging
 import socket
 from collections.abc import Mapping
-from http import HTTPStatus
 from types import FrameType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
@@ -18,11 +17,13 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from pizzashop import logs
 from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
-from pizzashop.problems import content
+from pizzashop.problem_socket import ProblemSocket
 from pizzashop.roles import STOREFRONT, Role
-from pizzashop.running import Running
 from pizzashop.settings import Settings
 from pizzashop.wire import is_silent
+
+if TYPE_CHECKING:
+    from pizzashop.running import Running
 
 GRACEFUL_SECONDS = 8
 BACKLOG = 2048
@@ -44,6 +45,8 @@ def serve(roles: Mapping[int, Role], settings: Settings) -> None:
         log.warning("nobody has to sign in: what stands before it under %s must ask who comes", settings.hosts)
     else:
         log.info("open to this machine alone, nobody has to sign in")
+    gc.collect()
+    gc.freeze()  # or the worker's collector would write to all that it has of its parent, and so copy it
     _Server(roles, settings).run()
 
 
@@ -54,24 +57,6 @@ class _Log(GunicornLogger):
         self.error_log.propagate = True
         self.error_log.setLevel("WARNING")
         self.access_log.disabled = True
-
-
-class _ProblemSocket:
-    """A client's socket on which gunicorn's own errors, of requests that are no HTTP, read as the shop's do."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-    def sendall(self, page: bytes) -> None:
-        """Send the problem that the page of HTML is about."""
-        status = HTTPStatus(int(page.split(b" ", 2)[1]))
-        body = json.dumps(content(status, f"The request cannot be read: {status.phrase}")).encode()
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-        head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._sock.sendall(head.encode() + body)
 
 
 class _Worker(ThreadWorker):
@@ -87,7 +72,7 @@ class _Worker(ThreadWorker):
         return answered
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, cast(socket.socket, _ProblemSocket(client)), addr, exc)
+        super().handle_error(req, cast(socket.socket, ProblemSocket(client)), addr, exc)
 
     def handle_exit(self, signal: int, frame: FrameType | None) -> None:
         self.app.running.stop()
@@ -101,7 +86,7 @@ class _Worker(ThreadWorker):
 class _Server(BaseApplication):
     """gunicorn with its settings handed in: no file, no environment, no command line."""
 
-    running: Running
+    running: "Running"
 
     def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
         self._roles, self._settings = roles, settings
@@ -112,7 +97,9 @@ class _Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        # In the worker, after the fork: gRPC channels and threads do not survive one.
+        # In the worker, after the fork: gRPC channels and threads do not survive one, and its parent stays small.
+        from pizzashop.running import Running
+
         self.running = Running(self._roles, self._settings)
         return self.running.wsgi
 

@@ -1,23 +1,23 @@
 """The records of the orders: read, created and changed, always on the condition that nobody else did."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from pizzashop.domain.errors import Broken, Conflict, NotFound, ShopError, Unavailable
+from pizzashop.domain.errors import Broken, Conflict, ShopError, Unavailable
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.order.copies import SECONDS, Copies
 from pizzashop.order.index import Pages
 from pizzashop.order.open import OpenOrders
 from pizzashop.order.shelf import Seen, Shelf
+from pizzashop.order.trying import Change, Try, there, tried
 from pizzashop.sidecar import Sidecar
 
 TRIES = 50
 
 T = TypeVar("T")
-Change = Callable[[Record], T]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Records:
 
     def get(self, order_id: str) -> Record:
         """The record; raises NotFound where there is none (any more)."""
-        return _there(self.find(order_id))
+        return there(self.find(order_id))
 
     def accept(self, order: dict[str, Any], *, wanted: bool) -> Record:
         """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
@@ -86,7 +86,7 @@ class Records:
         left = list(hows)
         with self._shelf.locked(hows):
             for _ in range(TRIES):
-                tries = [_tried(seen, hows[seen.order_id], deleted_too) for seen in self._shelf.last_seen(left)]
+                tries = [tried(seen, hows[seen.order_id], deleted_too) for seen in self._shelf.last_seen(left)]
                 answers |= {each.seen.order_id: each.answer for each in self._written(tries, trusting)}
                 left = [order_id for order_id in hows if order_id not in answers]
                 if not left:
@@ -116,7 +116,7 @@ class Records:
         self.open.add(order["order_id"])
         return record
 
-    def _written(self, tries: Sequence["_Try"], trusting: bool) -> list["_Try"]:
+    def _written(self, tries: Sequence[Try], trusting: bool) -> list[Try]:
         """Write what has changed; answers the tries that hold: the others are to be made again."""
         changed = [(each.seen, each.changed) for each in tries if each.changed is not None]
         done = iter(self._shelf.put(changed))
@@ -126,37 +126,11 @@ class Records:
                 holds = next(done)
             else:
                 holds = not each.seen.is_copy or (trusting and not isinstance(each.answer, ShopError))
-            if not holds:
-                self._shelf.forget(each.seen.order_id)
             if holds:
                 holding.append(each)
+            else:
+                self._shelf.forget(each.seen.order_id)
         return holding
-
-
-class _Try(NamedTuple):
-    """What a change came to: its answer, or what it raised, and the record, if that is another now."""
-
-    seen: Seen
-    answer: Any
-    changed: Record | None = None
-
-
-def _tried(seen: Seen, how: Change[Any], deleted_too: bool) -> _Try:
-    try:
-        record = _there(seen.record(), deleted_too)
-        answer = how(record)
-    except ShopError as error:
-        return _Try(seen, error)
-    if record.model_dump_json().encode() == seen.stored.value:
-        return _Try(seen, answer)
-    record.version += 1
-    return _Try(seen, answer, record)
-
-
-def _there(record: Record | None, deleted_too: bool = False) -> Record:
-    if record is None or (record.deleted and not deleted_too):
-        raise NotFound("Order not found")
-    return record
 
 
 def _readable(seen: Seen) -> Record | None:

@@ -1,0 +1,26 @@
+"""gunicorn's own errors, of requests that are no HTTP, as the shop says its errors."""
+
+import json
+import socket
+from http import HTTPStatus
+from typing import Any
+
+from pizzashop.problems import content
+
+
+class ProblemSocket:
+    """A client's socket on which gunicorn's own errors, of requests that are no HTTP, read as the shop's do."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, page: bytes) -> None:
+        """Send the problem that the page of HTML is about."""
+        status = HTTPStatus(int(page.split(b" ", 2)[1]))
+        body = json.dumps(content(status, f"The request cannot be read: {status.phrase}")).encode()
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._sock.sendall(head.encode() + body)
