@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up prepare doctor install test test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare doctor install test browser test-faults bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint prepare ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare chromium ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
+
+browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
+	$(BIN)/pytest tests/browser
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
@@ -61,6 +64,17 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."
 	@$(PIP) install -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.
+.PHONY: chromium
+chromium:
+	@for name in "$$PIZZASHOP_CHROMIUM" chromium chromium-browser google-chrome-stable google-chrome; do \
+	    [ -n "$$name" ] && command -v "$$name" >/dev/null && exit 0; \
+	done; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium, for the tests of the pages ..."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	fi || echo "Chromium could not be installed: the tests of the pages are skipped." >&2
 
 $(BIN)/python:
 	@for python in python3.11 python3.12 python3.13 python3.14 python3; do \

@@ -1,20 +1,10 @@
-"""The real thing: Valkey, placement, scheduler, five sidecars and five roles, started here and stopped here."""
-
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""What the tests on real Dapr share, and the table that stands at the end of them."""
 
 import pytest
-from running_up import Up
-from shop_client import FaultTable, OpenShop, ShopClient
+from real_dapr import clean_end, client, dapr, open_shop, project, up
+from shop_client import FaultTable
 
-from pizzashop.local import preflight
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.project import Project
-from pizzashop.local.provide import present
-from pizzashop.local.shop import Shop
-from pizzashop.settings import Settings
+__all__ = ["clean_end", "client", "dapr", "open_shop", "project", "up"]
 
 FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
 FAULT_COLUMNS = ("killed            ", "in flight", "ended", "lost", "over and ran again", "in flight and ran twice")
@@ -33,61 +23,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for row in (FAULT_COLUMNS, *rows):
             cells = (f"{cell!s:<{len(column)}}" for column, cell in zip(FAULT_COLUMNS, row, strict=True))
             terminalreporter.write_line("   ".join(cells))
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="session", autouse=True)
-def clean_end() -> Iterator[None]:
-    """Told to stop, the fixtures still take down what they have put up."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture(scope="session")
-def project() -> Project:
-    """The project under test; its ports must be free."""
-    found = Project.read(Path(__file__).parents[2] / "dapr.yaml")
-    preflight.require(found)
-    return found
-
-
-@pytest.fixture(scope="session")
-def dapr() -> Dapr:
-    """The Dapr binaries; `make test` has seen to them, since building takes longer than any test may."""
-    found = present(Settings.from_env().cache_dir.expanduser().absolute())
-    assert found is not None, "there is no Dapr yet: run `pizzashop prepare` first"
-    return found
-
-
-@pytest.fixture(scope="session")
-def open_shop(project: Project, dapr: Dapr) -> OpenShop:
-    """Opens the shop: `with open_shop(state_dir, pace=0) as shop`."""
-
-    @contextmanager
-    def opened(state_dir: Path, **settings: object) -> Iterator[Shop]:
-        env = {f"PIZZASHOP_{name.upper()}": str(value) for name, value in settings.items()}
-        with Shop(state_dir, project, dapr, env=env) as shop:
-            shop.open()
-            yield shop
-
-    return opened
-
-
-@pytest.fixture(scope="session")
-def client() -> Iterator[ShopClient]:
-    """Speaks to the roles as anyone would."""
-    with ShopClient() as opened:
-        yield opened
-
-
-@pytest.fixture
-def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
-    """`pizzashop up` in a process of its own; whatever is left of it at the end is killed."""
-    assert dapr, "built before a test waits for it"
-    made = Up(project, tmp_path / "state")
-    yield made
-    made.kill()

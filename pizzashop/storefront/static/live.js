@@ -9,11 +9,18 @@ const STREAM_AFTER = 6; // how often it is asked before a stream is tried again
 const region = document.querySelector("[data-live]");
 const line = document.getElementById("connection");
 let mark = region?.dataset.mark ?? "";
-let [source, timer, asked, telling] = [null, 0, 0, 0];
+let [source, timer, asked, telling, words] = [null, 0, 0, 0, ""];
 
 function say(text) {
+  words = text;
+  if (text && line.textContent === "") {
+    // Said again meanwhile, as at each vain try, it must not wait anew.
+    telling ||= setTimeout(() => (line.textContent = words), QUIET);
+    return;
+  }
   clearTimeout(telling);
-  telling = setTimeout(() => (line.textContent = text), text ? QUIET : 0);
+  telling = 0;
+  line.textContent = text;
 }
 
 const lost = () => say("The connection is lost. This page goes on by itself when it is back.");

@@ -1,0 +1,53 @@
+"""People at browsers of their own, in front of a real shop."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import chromium
+import pytest
+from person import DESKTOP, PACE, NewPerson, Person
+from playwright.sync_api import Browser
+from real_dapr import clean_end, client, dapr, open_shop, project, up
+from shop_client import OpenShop
+
+from pizzashop.local.shop import Shop
+
+__all__ = ["clean_end", "client", "dapr", "open_shop", "project", "up"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def browser() -> Iterator[Browser]:
+    """First of all: without a browser no shop need be opened."""
+    with chromium.opened() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop for the tests of one module."""
+    with open_shop(tmp_path_factory.mktemp("shop"), pace=PACE) as opened:
+        yield opened
+
+
+@pytest.fixture
+def person(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewPerson]:
+    """Makes people, each with a browser of their own; what their pages complain about fails the test.
+
+    Where a test fails, what each of them saw is kept in its directory, as a picture.
+    """
+    with ExitStack() as stack:
+        people: list[Person] = []
+
+        def new(**options: Any) -> Person:
+            context = stack.enter_context(browser.new_context(**{"viewport": DESKTOP, **options}))
+            people.append(Person.at(context))
+            return people[-1]
+
+        failed_before = request.session.testsfailed
+        yield new
+        if request.session.testsfailed > failed_before:
+            for number, each in enumerate(people):
+                each.page.screenshot(path=tmp_path / f"person-{number}.png", full_page=True)
+        assert [defect for each in people for defect in each.defects] == []

@@ -1,0 +1,47 @@
+"""What a customer or a manager writes is shown as text on every page, and nothing in it is ever run."""
+
+import pytest
+from person import NewPerson
+from playwright.sync_api import expect
+from shop_client import ShopClient
+
+pytestmark = pytest.mark.usefixtures("shop")
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
+
+
+def test_hostile_texts_are_only_texts(person: NewPerson, client: ShopClient) -> None:
+    order = {
+        "order_id": "hostile",
+        "pizza_type": HOSTILE[:64],
+        "size": HOSTILE[:64],
+        "customer": {"name": HOSTILE, "address": HOSTILE, "phone": HOSTILE},
+        "wish": {"text": HOSTILE},
+        "</script><script>alert(3)</script>": HOSTILE,
+    }
+    assert client.start(order)[0] == 200
+    client.until("hostile", "pending_validation")
+    assert client.decide("hostile", approved=False, remake=True, note=HOSTILE, by=HOSTILE)[0] == 200
+    client.until("hostile", "pending_validation", attempt=2)
+    assert client.decide("hostile", approved=True, by=HOSTILE)[0] == 200
+    client.until("hostile", "delivery_on_the_way", attempt=2)
+    client.command("pause", "hostile")
+    someone = person()
+    someone.page.on("dialog", lambda dialog: someone.defects.append(f"it ran: {dialog.message}"))
+    for path in ("/kitchen", "/manager", "/delivery", "/manager/orders", "/orders/hostile", "/manager/orders/hostile"):
+        someone.goes(path)
+        expect(someone.page.locator("main")).to_be_visible()
+        assert someone.page.locator("main img, main script").count() == 0
+        assert "49" not in someone.page.locator("main").inner_text().replace(":49", "")
+    someone.goes("/orders/hostile")
+    someone.sees("<img src=x onerror=alert(1)>")
+
+
+def test_hostile_texts_in_the_form_are_kept_as_texts(person: NewPerson) -> None:
+    customer = person()
+    customer.page.on("dialog", lambda dialog: customer.defects.append(f"it ran: {dialog.message}"))
+    customer.goes("/")
+    for label in ("Your name", "Address"):
+        customer.page.get_by_label(label).fill(HOSTILE)
+    customer.page.get_by_role("button", name="Order").click()
+    expect(customer.page.get_by_label("Your name")).to_have_value(HOSTILE)
