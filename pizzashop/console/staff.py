@@ -6,6 +6,7 @@ import click
 
 from pizzashop.access.people import STAFF_ROLES, login
 from pizzashop.console.options import as_json, echo_json
+from pizzashop.domain.errors import BadSettings
 from pizzashop.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,10 +85,14 @@ def token(name: str) -> None:
 @staff.command()
 def link() -> None:
     """Print a link that signs you in as manager, once."""
+    from pizzashop.access.door import signs_in
     from pizzashop.access.keys import new_link
     from pizzashop.roles import STOREFRONT
 
-    token = new_link(Settings.from_env().state_dir.expanduser(), login())
+    settings = Settings.from_env()
+    if not signs_in(settings):
+        raise BadSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
+    token = new_link(settings.state_dir.expanduser(), login())
     click.echo(f"http://localhost:{STOREFRONT.port}/sign-in?once={token}")
 
 

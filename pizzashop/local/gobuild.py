@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from pizzashop.local.amend import amend
 from pizzashop.local.closing import Closing
 from pizzashop.local.command import run
 from pizzashop.local.dapr import VERSION
@@ -29,6 +30,8 @@ class Module:
     flags: tuple[str, ...]
     output: str = ""
     """What its one binary is called; several are called as their packages."""
+    amended: str = ""
+    """The module in which the shop changes a line, with its version, see `amend`."""
 
 
 MODULES = (
@@ -36,6 +39,7 @@ MODULES = (
         "runtime",
         tuple(f"{_DAPR}/cmd/{name}" for name in ("daprd", "placement", "scheduler")),
         ("-tags=stablecomponents", f"-ldflags={_LINK}"),
+        amended=f"{_DAPR}@v{VERSION}",
     ),
     Module("cli", ("github.com/dapr/cli",), (f"-ldflags=-s -w -X main.version={CLI_VERSION}",), "dapr"),
 )
@@ -68,6 +72,8 @@ class Build:
         """Compile this module's binaries into `target`; Go names each package as it begins with it."""
         target.mkdir(parents=True, exist_ok=True)
         options = ["-v", "-trimpath", "-mod=readonly", "-modcacherw", *module.flags]
+        if module.amended:
+            amend(self.directory / "modules" / module.amended)
         self._go(module, ["build", *options, "-o", f"{target}{os.sep}{module.output}"], line)
 
     def _go(self, module: Module, words: list[str], line: Line) -> None:

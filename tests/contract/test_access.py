@@ -51,6 +51,17 @@ def test_signed_out(shop: FakeShop, role: Role) -> None:
 
 
 @every_role
+def test_what_the_guard_answers_is_in_the_document(shop: FakeShop, role: Role) -> None:
+    paths = shop.client(role).get("/openapi.json").json["paths"]
+    for route, _ in each(role):
+        method, path = route.replace("<", "{").replace(">", "}").split(" ", 1)
+        if path in paths:
+            for headers in ({}, bearer("kim"), bearer("ana"), {"Origin": "https://evil.example"}):
+                status = ask(shop, role, route, headers).status_code
+                assert str(status) in paths[path][method.lower()]["responses"], (route, status)
+
+
+@every_role
 @pytest.mark.parametrize("name", FOR_TOKENS)
 def test_with_a_token_of_ones_own(shop: FakeShop, role: Role, name: str) -> None:
     for route, who in each(role):

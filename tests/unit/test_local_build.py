@@ -12,13 +12,19 @@ from rich.console import Console
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import dapr
+from pizzashop.local.amend import AFTER, BEFORE, FILE, amend
 from pizzashop.local.build import build, remove
 from pizzashop.local.closing import Closing, Interrupted
+from pizzashop.local.gobuild import MODULES
 from pizzashop.local.health import wait_until
 from pizzashop.local.provide import present, provide
 
+OUR_MODULE = MODULES[0].amended
 VERSION = 'echo "go version go1.26.5 linux/amd64"'
-LIST = 'echo "go: downloading github.com/dapr/dapr v1.18.2"; echo "fmt@"; echo "github.com/dapr/dapr@v1.18.2"'
+SOURCE = f"{OUR_MODULE}/pkg/healthz/server"
+# It downloads the one file that the shop looks into.
+FETCH = f"mkdir -p $GOMODCACHE/{SOURCE}; echo '{BEFORE}' > $GOMODCACHE/{SOURCE}/server.go; "
+LIST = FETCH + 'echo "go: downloading github.com/dapr/dapr v1.18.2"; echo "fmt@"; echo "github.com/dapr/dapr@v1.18.2"'
 # Go's -o is followed by the place: a directory, or the one binary.
 MAKE = """
 while [ "$1" != -o ]; do shift; done
@@ -134,3 +140,21 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, console:
 
 def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
     remove(tmp_path / "none")
+
+
+def test_health_checks_are_made_to_listen_on_loopback(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(f"ln, err := {BEFORE}\n")
+    amend(tmp_path)
+    assert file.read_text() == f"ln, err := {AFTER}\n"
+
+
+@pytest.mark.parametrize("text", ["", f"{BEFORE} {BEFORE}", AFTER])
+def test_a_source_that_is_another_is_not_changed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(LocalError, match="not as it should be"):
+        amend(tmp_path)
+    assert file.read_text() == text

@@ -126,6 +126,8 @@ def test_a_file_that_makes_no_sense_is_named(accounts: Accounts) -> None:
 
 
 def test_a_link_signs_in_once(state_dir: Path) -> None:
+    assert staff("link").exit_code == 2  # nobody has to sign in
+    add()
     link = staff("link").output.strip()
     assert link.startswith("http://localhost:8002/sign-in?once=")
     token = link.partition("once=")[2]
