@@ -7,6 +7,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
+from pizzashop.workflow import suspension
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
@@ -55,6 +56,7 @@ class Worker:
 
 def register(runtime: WorkflowRuntime, activities: Activities, in_hand: InHand) -> None:
     """Make the story known, in each of its versions, and the activities, which `in_hand` counts."""
+    suspension.mend()
     for version in STORIES:
         is_latest = version == LATEST
         runtime.register_versioned_workflow(_told(version), name=NAME, version_name=version, is_latest=is_latest)

@@ -1,14 +1,17 @@
 """A decision that is missing, on real Dapr: overdue, too late, and the time that does not count."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from shop_client import OpenShop, ShopClient, eventually
 
+from pizzashop.domain.order import FINAL
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
 
+ENGINE = "http://127.0.0.1:3505/v1.0/workflows/dapr"
 TOO_LATE = "Pizza validation failed - no decision within 3 s"
 
 
@@ -63,3 +66,25 @@ def test_a_decision_made_while_it_is_paused_is_in_time(client: ShopClient) -> No
     client.until(client.placed(), "failed")
     client.command("resume", order_id)
     client.until(order_id, "delivered")
+
+
+def test_paused_at_the_very_moment_at_which_it_is_reminded_it_goes_on(client: ShopClient) -> None:
+    def one(_: int) -> tuple[int, str]:
+        order_id = overdue(client)
+        client.command("pause", order_id)
+        decided = client.decide(order_id, approved=True)[0]
+        client.command("resume", order_id)
+        ended = eventually(lambda: client.record(order_id)["status"], lambda status: status in FINAL, seconds=60)
+        return decided, ended
+
+    # Where the machine is so slow that the deadline comes first, the order has failed, and the decision is refused.
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(one, range(32))) <= {(200, "delivered"), (409, "failed")}
+
+
+def test_suspended_twice_past_the_shop_it_goes_on_when_it_is_resumed(client: ShopClient) -> None:
+    order_id = overdue(client)
+    for word in ("pause", "pause", "resume"):
+        answer = client.reply("POST", f"{ENGINE}/pizza-order-{order_id}/{word}")
+        assert answer.status == 202, answer
+    assert client.until(order_id, "failed")["error"] == TOO_LATE
