@@ -14,6 +14,7 @@ from pizzashop.local.entrance import Entrance
 from pizzashop.local.project import Project
 from pizzashop.local.redis import PORT, Redis
 from pizzashop.local.services import Services
+from pizzashop.roles import STOREFRONT
 
 ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -60,8 +61,9 @@ class Opening:
         roles = " · ".join(f"{app.app_id} {app.ports['appPort']}" for app in project.apps)
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
-        self.line("Order a pizza", f"{_command()} order pepperoni --watch")
+        self.line("Order a pizza", f"http://localhost:{STOREFRONT.port}")
         self.line("Run the shop", entrance.address + ("   (signs you in, once)" if entrance.guarded else ""))
+        self.line("In a terminal", f"{_command()} order pepperoni --watch")
         self.line("With curl", CURL)
         self.line("Logs", tilde(logs))
         if not entrance.guarded:

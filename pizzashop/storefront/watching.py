@@ -5,23 +5,20 @@ was between, and holds up nobody.
 """
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
-from pizzashop.domain.board import Board
 from pizzashop.domain.changes import Changes
 from pizzashop.domain.errors import NotFound, Refused, Unavailable
-from pizzashop.domain.history import now
-from pizzashop.domain.record import Record
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
+from pizzashop.storefront.shown import NOTHING, Shown, is_old, version, versions
 
 BOARD = "the board"
 """What the boards watch, in the place of an order's id."""
@@ -31,30 +28,7 @@ REST = 3.0
 KEPT_SECONDS = 30.0
 """How long it is asked for what a page has asked for once: the next time it is answered from memory."""
 
-_VERSION = re.compile(r"[0-9]{1,9}")
-
 log = logging.getLogger(__name__)
-
-
-class Shown(NamedTuple):
-    """How an order or the board stands (None: not known yet), and its mark, which changes with it."""
-
-    state: Record | Board | None = None
-    mark: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing of it changes any more."""
-        return isinstance(self.state, Record) and self.state.final
-
-    def is_news(self, known: str) -> bool:
-        """Whether it is not what a page shows, whose mark is `known`: a page may be ahead of what is known here."""
-        if isinstance(self.state, Record) and _VERSION.fullmatch(known):
-            return self.state.version > int(known)
-        return self.state is not None and self.mark != known
-
-
-NOTHING = Shown()
 
 
 @dataclass
@@ -164,11 +138,11 @@ class Watch:
         self._things = {what: thing for what, thing in kept.items() if not thing.gone or thing.users}
 
     def _known(self) -> dict[str, Any]:
-        orders = {what: _version(thing.shown.state) for what, thing in self._things.items() if what != BOARD}
+        orders = {what: version(thing.shown.state) for what, thing in self._things.items() if what != BOARD}
         board = self._things.get(BOARD)
         if board is None:
             return {"orders": orders}
-        return {"orders": orders, "board": _shown(board.shown.state), "anew": _is_old(board.shown.state)}
+        return {"orders": orders, "board": versions(board.shown.state), "anew": is_old(board.shown.state)}
 
     def _ask(self, asked: dict[str, Any]) -> None:
         try:
@@ -204,19 +178,3 @@ class Watch:
         if thing is not None:
             thing.shown, thing.gone = shown, gone
             thing.changed.notify_all()
-
-
-def _version(state: Record | Board | None) -> int:
-    return state.version if isinstance(state, Record) else 0
-
-
-def _shown(state: Record | Board | None) -> dict[str, int]:
-    return state.versions if isinstance(state, Board) else {}
-
-
-def _is_old(state: Record | Board | None) -> bool:
-    """Whether the board is to be told in any case: it was not yet, or not all of it, or something became late since."""
-    if not isinstance(state, Board) or not state.complete:
-        return True
-    moment = now()
-    return any(row.late_at and state.at < row.late_at <= moment for row in state.orders)

@@ -12,7 +12,8 @@ from pizzashop.domain.board import Board
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.roles import ORDER, WORKFLOW
-from pizzashop.storefront.watching import BOARD, Shown, Watch
+from pizzashop.storefront.shown import Shown
+from pizzashop.storefront.watching import BOARD, Watch
 
 SECONDS = 10.0
 
