@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
 from stand import Stand
+from watching import watching
 
 from pizzashop.local import preflight
 from pizzashop.local.closing import Closing
@@ -34,6 +35,7 @@ ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
     "burst": burst,
     "memory": memory,
     "overload": overload,
+    "watching": watching,
 }
 
 
