@@ -2,6 +2,7 @@
 
 make bench                                                  (about 20 minutes on two quiet cores)
 python tests/benchmark/bench.py --only throughput --runs 2 --compare docs/measurements.json
+python tests/benchmark/bench.py --only burst --merge        (one row anew, the others as they were)
 """
 
 import sys
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
 from stand import Stand
+from stored import stored
 from watching import watching
 
 from pizzashop.local import preflight
@@ -34,6 +36,7 @@ ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
     "alone": alone,
     "burst": burst,
     "memory": memory,
+    "stored": stored,
     "overload": overload,
     "watching": watching,
 }
@@ -43,8 +46,9 @@ ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="This row; may be given several times.")
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="How often each is measured.")
 @click.option("--compare", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Measurements (JSON).")
+@click.option("--merge", is_flag=True, help="Put what was measured into the page, beside its other rows.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The page to write.")
-def main(only: tuple[str, ...], runs: int, compare: Path | None, out: Path | None) -> None:
+def main(only: tuple[str, ...], runs: int, compare: Path | None, merge: bool, out: Path | None) -> None:
     """Open the shop, measure, and print a table; a full run also writes docs/measurements.md."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     before = report.read(compare) if compare else []
@@ -63,8 +67,8 @@ def main(only: tuple[str, ...], runs: int, compare: Path | None, out: Path | Non
     if compare:
         report.compare(console, before, figures)
     # A part of the rows must not take the place of the whole page.
-    if page := out or (None if only else PAGE):
-        report.write(page, about, figures)
+    if page := out or (PAGE if merge or not only else None):
+        report.write(page, about, report.merged(page, figures, ROWS) if merge else figures)
         console.print(f"\nWritten to {page}, and for programs to {page.with_suffix('.json')}")
 
 

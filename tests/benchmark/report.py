@@ -1,7 +1,7 @@
 """How measurements are shown and kept: a table for the terminal, a page of `docs/`, and JSON beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from figures import Figure
@@ -62,6 +62,14 @@ def write(path: Path, machine: dict[str, str], figures: Sequence[Figure]) -> Non
     path.write_text("\n".join(lines) + "\n")
     kept = {"machine": machine, "figures": [each.written() for each in figures]}
     path.with_suffix(".json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+def merged(page: Path, figures: Sequence[Figure], rows: Iterable[str]) -> list[Figure]:
+    """The figures, and those of the page's other rows, in the order of `rows`."""
+    new = {each.row for each in figures}
+    kept = page.with_suffix(".json")
+    present = [each for each in (read(kept) if kept.exists() else []) if each.row not in new]
+    return [each for row in rows for each in [*present, *figures] if each.row == row]
 
 
 def read(path: Path) -> list[Figure]:
