@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = "1.18.2"
+BUILD = 2
+"""Grows when what is built of the same version changes: what was built before is then built anew."""
 """The runtime that is built where none is installed."""
 
 LINE = (1, 18)
@@ -31,7 +33,7 @@ class Dapr:
 def home(cache_dir: Path) -> Path:
     """The directory of the binaries that the shop builds, as `DAPR_RUNTIME_PATH` wants it."""
     machine = f"{platform.system()}-{platform.machine()}".lower()
-    return cache_dir / f"dapr-{VERSION}-{machine}"
+    return cache_dir / f"dapr-{VERSION}-{BUILD}-{machine}"
 
 
 def bin_dir(runtime_path: Path) -> Path:
