@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up prepare doctor install test browser test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare doctor install test browser pictures test-faults bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: lint prepare chromium ## Check everything, then run all tests, also those 
 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
 	$(BIN)/pytest tests/browser
+
+pictures: $(VENV)/.installed-test prepare chromium ## Take the pictures of the pages in docs/pictures anew
+	$(BIN)/pytest tests/browser/pictures.py
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pizzashop.domain.history import Entry
-from pizzashop.domain.order import ACCEPTED, COOK_STEP, DELIVER_STEP, PENDING_VALIDATION, RANK
+from pizzashop.domain.order import ACCEPTED, COOK_STEP, DELIVER_STEP, FINAL, PENDING_VALIDATION, RANK
 from pizzashop.domain.record import Record
 from pizzashop.domain.times import counting
 
@@ -78,10 +78,11 @@ class _Drawing:
         return Bar(entry, round(x, 2), round(width, 2), look(entry.status), max(0.0, ends - begins))
 
     def _end_of(self, entry: Entry) -> float:
-        """Until the next stage began, or the decision on it was made, or it was all over."""
+        """Until the next stage began, or it was decided what waited for that, or it was all over."""
+        waits = entry.status == PENDING_VALIDATION
         follows = self._history[self._history.index(entry) + 1 :]
         for other in follows:
-            if _is_stage(other) or other.status not in ("paused", "resumed", "overdue"):
+            if _is_stage(other) or other.status in FINAL or (waits and other.kind == "decision"):
                 return _seconds(other.at)
         return self._end
 

@@ -38,6 +38,15 @@ def test_each_attempt_has_a_line_with_bars_and_marks(record: Record) -> None:
     assert [(bar.x, bar.width, bar.seconds) for bar in second.bars] == [(80.0, 20.0, 20.0)]
 
 
+def test_a_decision_that_comes_early_ends_no_stage() -> None:
+    record = Record.accept("uid-1", {"order_id": "123"}, at(0), wanted=True)
+    record.hear([Entry(status="cooking_baking", at=at(0))])
+    record.decide("approved", 1, at(20), "ana", None)
+    record.hear([Entry(status="cooked", at=at(80))])
+    bars_drawn = timeline(record, at(100)).lines[0].bars
+    assert [(bar.x, bar.width) for bar in bars_drawn if bar.entry.status == "cooking_baking"] == [(0.0, 80.0)]
+
+
 def test_a_pause_lies_over_all(record: Record) -> None:
     record.pause(at(85), "ana", None)
     assert timeline(record, at(100)).pauses == [(85.0, 15.0)]
