@@ -17,7 +17,8 @@ from pizzashop.problems import problem
 from pizzashop.storefront import boards, following, orders
 from pizzashop.storefront.events import BEGIN, STILL_HERE, event
 from pizzashop.storefront.sending import Sending
-from pizzashop.storefront.watching import BOARD, Watch
+from pizzashop.storefront.watched import BOARD
+from pizzashop.storefront.watching import Watch
 
 blueprint = Blueprint("live", __name__, url_prefix="/live")
 

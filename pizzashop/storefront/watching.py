@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,31 +17,14 @@ from pizzashop.domain.changes import Changes
 from pizzashop.domain.errors import NotFound, Refused, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
-from pizzashop.storefront.shown import NOTHING, Shown, is_old, version, versions
+from pizzashop.storefront.shown import NOTHING, Shown
+from pizzashop.storefront.watched import BOARD, Thing, Things
 
-BOARD = "the board"
-"""What the boards watch, in the place of an order's id."""
 EVERY_SECONDS = 0.2
 REST = 3.0
 """The pause is at least so many times as long as the request took: a busy shop is asked less often."""
-KEPT_SECONDS = 30.0
-"""How long it is asked for what a page has asked for once: the next time it is answered from memory."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Thing:
-    """An order, or the board, and who watches it."""
-
-    changed: threading.Condition
-    shown: Shown = NOTHING
-    gone: bool = False
-    users: int = 0
-    until: float = field(default_factory=lambda: time.monotonic() + KEPT_SECONDS)
-
-    def tells(self, known: str) -> bool:
-        return self.shown.is_over or self.shown.is_news(known)
 
 
 class Watch:
@@ -51,7 +33,7 @@ class Watch:
     def __init__(self, sidecar: Sidecar, most: int) -> None:
         self._sidecar, self._most = sidecar, most
         self._lock = threading.Lock()
-        self._things: dict[str, _Thing] = {}
+        self._things = Things()
         self._streams = 0
         self._asking: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -100,8 +82,8 @@ class Watch:
             return thing.shown
 
     @contextmanager
-    def _used(self, what: str) -> Iterator[_Thing]:
-        thing = self._things.setdefault(what, _Thing(threading.Condition(self._lock)))
+    def _used(self, what: str) -> Iterator[Thing]:
+        thing = self._things.setdefault(what, Thing(threading.Condition(self._lock)))
         thing.users += 1
         if self._asking is None and not self.stopped:
             self._asking = threading.Thread(target=self._ask_on, name="watching", daemon=True)
@@ -110,7 +92,7 @@ class Watch:
             yield thing
         finally:
             thing.users -= 1
-            thing.until = time.monotonic() + KEPT_SECONDS
+            thing.keep()
 
     def _ask_on(self) -> None:
         try:
@@ -126,23 +108,11 @@ class Watch:
     def _to_ask(self) -> dict[str, Any] | None:
         """What is asked next; None where nobody watches any more."""
         with self._lock:
-            self._forget()
+            self._things.forget()
             if self.stopped or not self._things:
                 self._asking = None
                 return None
-            return self._known()
-
-    def _forget(self) -> None:
-        moment = time.monotonic()
-        kept = {what: thing for what, thing in self._things.items() if thing.users or thing.until > moment}
-        self._things = {what: thing for what, thing in kept.items() if not thing.gone or thing.users}
-
-    def _known(self) -> dict[str, Any]:
-        orders = {what: version(thing.shown.state) for what, thing in self._things.items() if what != BOARD}
-        board = self._things.get(BOARD)
-        if board is None:
-            return {"orders": orders}
-        return {"orders": orders, "board": versions(board.shown.state), "anew": is_old(board.shown.state)}
+            return self._things.question()
 
     def _ask(self, asked: dict[str, Any]) -> None:
         try:

@@ -13,7 +13,8 @@ from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.roles import ORDER, WORKFLOW
 from pizzashop.storefront.shown import Shown
-from pizzashop.storefront.watching import BOARD, Watch
+from pizzashop.storefront.watched import BOARD
+from pizzashop.storefront.watching import Watch
 
 SECONDS = 10.0
 
