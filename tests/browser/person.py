@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
 PACE = 0.2
@@ -65,6 +66,11 @@ class Person:
         self.page.get_by_role("button", name=re.compile("^Order")).click()
         self.page.wait_for_url(re.compile(r"/orders/"))
         return self.page.url.rpartition("/")[2]
+
+    def serious(self) -> list[tuple[str, str]]:
+        """What axe-core finds on the page that keeps somebody from using it: the rule, and where."""
+        found = Axe().run(self.page).response["violations"]
+        return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
 
     def card(self, order_id: str) -> Locator:
         """What a board shows of an order."""

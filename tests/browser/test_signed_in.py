@@ -90,3 +90,16 @@ def test_a_form_of_another_session_does_nothing(person: NewPerson) -> None:
     assert foreign.status == 403
     manager.goes(f"/manager/orders/{order_id}")
     expect(manager.page.locator(".history")).not_to_contain_text("cancelled")
+
+
+@pytest.mark.usefixtures("guarded")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_anybody_can_use_the_sign_in(person: NewPerson, scheme: str) -> None:
+    someone = person(color_scheme=scheme)
+    someone.goes("/sign-in")
+    assert someone.serious() == []
+    someone.page.get_by_label("Your name").fill("ana")
+    someone.page.get_by_label(re.compile("^Your password")).fill("not hers")
+    someone.page.get_by_role("button", name="Sign in").click()
+    expect(someone.page.get_by_role("alert")).to_be_visible()
+    assert someone.serious() == []
