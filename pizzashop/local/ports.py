@@ -45,13 +45,13 @@ def wait_for_passers(ports: Iterable[int], closing: Closing) -> None:
     """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute."""
     deadline = time.monotonic() + PASSING_SECONDS
     while (busy := set(taken(ports))) and time.monotonic() < deadline:
-        if busy & _listened():
+        if busy & listened():
             return
         closing.pause(0.25)
 
 
-def _listened() -> set[int]:
-    """The ports on which something listens."""
+def listened() -> set[int]:
+    """The ports on which something listens, as far as this user may know."""
     try:
         open_ones = psutil.net_connections("tcp")
     except psutil.AccessDenied:
