@@ -57,8 +57,9 @@ class Bare:
     def __init__(self) -> None:
         port = str(PORTS["daprGRPCPort"])
         self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
-        self._runtime.register_workflow(bare_workflow)
-        self._runtime.register_activity(nothing)
+        # The SDK marks what it registers, once in a process, and a run of several rows makes several of these.
+        self._runtime.register_workflow(lambda ctx, value: bare_workflow(ctx, value), name=bare_workflow.__name__)
+        self._runtime.register_activity(lambda ctx, value: nothing(ctx, value), name=nothing.__name__)
         self._client = DaprWorkflowClient(host="127.0.0.1", port=port)
 
     def start(self) -> None:
