@@ -49,8 +49,10 @@ def _reserved(ports: Iterable[int]) -> Iterator[None]:
         yield
         return
     RESERVED.write_text(",".join([*filter(None, [before]), *map(str, ports)]))
-    yield
-    RESERVED.write_text(before or "\n")
+    try:
+        yield
+    finally:
+        RESERVED.write_text(before or "\n")
 
 
 @pytest.fixture(scope="session")
