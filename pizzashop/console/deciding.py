@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from pizzashop.console.batch import each
-from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.options import as_json, by, note, some_ids
+from pizzashop.console.desk import Desk
+from pizzashop.console.options import on_orders
 from pizzashop.console.record import Record
 from pizzashop.domain.order import PENDING_VALIDATION, RANK
 
@@ -18,11 +18,7 @@ _VERDICTS: dict[str, dict[str, bool]] = {
 
 
 @click.command()
-@some_ids
-@note
-@by
-@as_json
-@pass_desk
+@on_orders
 def approve(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_json: bool) -> None:
     """Approve pizzas: they go to the customer.
 
@@ -34,11 +30,7 @@ def approve(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, a
 
 
 @click.command()
-@some_ids
-@note
-@by
-@as_json
-@pass_desk
+@on_orders
 def reject(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_json: bool) -> None:
     """Reject pizzas: their orders fail. To have one made again use remake.
 
@@ -49,11 +41,7 @@ def reject(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as
 
 
 @click.command()
-@some_ids
-@note
-@by
-@as_json
-@pass_desk
+@on_orders
 def remake(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_json: bool) -> None:
     """Send pizzas back: the kitchen makes new ones.
 

@@ -5,17 +5,13 @@ from typing import Any
 import click
 
 from pizzashop.console.batch import each
-from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.options import as_json, by, note, some_ids
+from pizzashop.console.desk import Desk
+from pizzashop.console.options import on_orders
 from pizzashop.domain.errors import ShopError
 
 
 @click.command()
-@some_ids
-@note
-@by
-@as_json
-@pass_desk
+@on_orders
 def pause(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_json: bool) -> None:
     """Pause orders: what is under way is finished, nothing new begins.
 
@@ -26,11 +22,7 @@ def pause(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_
 
 
 @click.command()
-@some_ids
-@note
-@by
-@as_json
-@pass_desk
+@on_orders
 def resume(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_json: bool) -> None:
     """Let paused orders go on.
 
@@ -41,12 +33,8 @@ def resume(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as
 
 
 @click.command()
-@some_ids
-@note
-@by
 @click.option("--yes", is_flag=True, help="Do not ask first.")
-@as_json
-@pass_desk
+@on_orders
 def cancel(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, yes: bool, as_json: bool) -> None:
     """Cancel orders, for good. Asks first; in a script say --yes.
 

@@ -2,20 +2,24 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 from pizzashop.domain.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 
-class Beat:
-    """Calls `what` every `seconds`, from `start` to `stop`."""
+class Beat(ABC):
+    """Does `once` every `seconds`, from `start` to `stop`."""
 
-    def __init__(self, name: str, seconds: float, what: Callable[[], None]) -> None:
-        self._name, self._seconds, self._what = name, seconds, what
+    def __init__(self, name: str, seconds: float) -> None:
+        self._name, self._seconds = name, seconds
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.stopping = threading.Event()
+
+    @abstractmethod
+    def once(self) -> None:
+        """Make one round; ends early once `stopping` is set."""
 
     def start(self) -> None:
         """Begin, after the first pause."""
@@ -33,6 +37,6 @@ class Beat:
     def _run(self) -> None:
         while not self.stopping.wait(self._seconds):
             try:
-                self._what()
+                self.once()
             except Unavailable as error:
                 log.debug("%s: nothing done: %s", self._name, error)

@@ -21,30 +21,18 @@ Ended = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class Housekeeping:
+class Housekeeping(Beat):
     """Goes through the orders that have ended, page by page as `order` keeps them. Each step may be done twice."""
 
     def __init__(self, sidecar: Sidecar, engine: Engine, retention: float) -> None:
         self._sidecar, self._engine = sidecar, engine
         seconds = min(max(retention / SHARE, SHORTEST_SECONDS), LONGEST_SECONDS)
-        self._beat = Beat("housekeeping", seconds, self.once)
-
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self._beat.start()
-
-    def stop(self) -> None:
-        """End after the order at hand."""
-        self._beat.stop()
-
-    def join(self, seconds: float) -> None:
-        """Wait at most `seconds` for that, after `stop`."""
-        self._beat.join(seconds)
+        super().__init__("housekeeping", seconds)
 
     def once(self) -> None:
         """Make one round: purge what is due, and have `order` remove what has been kept long enough."""
         after: int | None = -1
-        while after is not None and not self._beat.stopping.is_set():
+        while after is not None and not self.stopping.is_set():
             found = self._sidecar.invoke(ORDER, "POST", "/expired", {"after": after})
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 gone = list(pool.map(lambda each: self._purge(each["order_id"]), found["orders"]))
@@ -55,7 +43,7 @@ class Housekeeping:
             after = found["next"]
 
     def _purge(self, order_id: str) -> bool:
-        if self._beat.stopping.is_set():
+        if self.stopping.is_set():
             return False
         try:
             self._sidecar.delete(f"validation_{order_id}")

@@ -18,25 +18,13 @@ LONGEST_SECONDS = 120.0
 log = logging.getLogger(__name__)
 
 
-class Sweep:
-    """Asks `order` every few seconds what is unsettled, and sees to it, from `start` to `stop`."""
+class Sweep(Beat):
+    """Asks `order` every few seconds what is unsettled, and sees to it."""
 
     def __init__(self, sidecar: Sidecar, office: Office) -> None:
         self._sidecar, self._office = sidecar, office
-        self._beat = Beat("sweep", EVERY_SECONDS, self.once)
+        super().__init__("sweep", EVERY_SECONDS)
         self._next: dict[tuple[str, str], tuple[float, float]] = {}
-
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self._beat.start()
-
-    def stop(self) -> None:
-        """End after the order at hand."""
-        self._beat.stop()
-
-    def join(self, seconds: float) -> None:
-        """Wait at most `seconds` for that, after `stop`."""
-        self._beat.join(seconds)
 
     def once(self) -> None:
         """See to all that is unsettled just now."""
@@ -44,7 +32,7 @@ class Sweep:
         present = {(row["order_id"], row["need"]) for row in rows}
         self._next = {key: due for key, due in self._next.items() if key in present}
         for row in rows:
-            if self._beat.stopping.is_set():
+            if self.stopping.is_set():
                 return
             if self._is_due((row["order_id"], row["need"])):
                 self._settle(row)
