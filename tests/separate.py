@@ -37,9 +37,9 @@ class Separate:
         self._processes: dict[str, Process] = {}
         for role in ROLES:
             own = {**base, **sidecars.app_environment(project, role.app_id)}
-            command = [PIZZASHOP, *project.app(role.app_id).command[1:]]
             logs = state_dir / "logs"
-            self._processes[role.name] = Process(role.name, command, logs / f"{role.name}.log", own)
+            self._processes[role.name] = Process(role.name, [], logs / f"{role.name}.log", own)
+            self.change(role.name)
             daprd, name = sidecars.daprd(runtime_path, project, role.app_id), f"sidecar-{role.name}"
             self._processes[name] = Process(name, daprd, logs / f"{name}.log", base)
 
@@ -63,6 +63,11 @@ class Separate:
     def runs(self, role: str) -> bool:
         """Whether the role's process has not ended."""
         return self._processes[role].running
+
+    def change(self, role: str, *program: str) -> None:
+        """Have the role served by another program from its next start on: by default by `pizzashop`, as at first."""
+        process = self._processes[role]
+        process.argv = [*(program or [PIZZASHOP]), *self._project.app(BY_NAME[role].app_id).command[1:]]
 
     def kill(self, *names: str) -> None:
         """`kill -9` of each, and of what it has started."""

@@ -16,10 +16,11 @@ STEERING_SECONDS = 12.0
 
 
 class Steer(Request):
-    """A caller asks to steer, or gives it back."""
+    """A caller asks to steer, or gives it back: not `done` where it is not known what the engine has heard."""
 
     run: Run
     release: bool = False
+    done: bool = True
 
 
 class Turn(Request):
@@ -40,8 +41,9 @@ def steer(record: Record, asked: Steer, now: float) -> Turn:
     return Turn(granted=True)
 
 
-def release(record: Record, asked: Steer) -> Turn:
-    """Give it back, if it is still the caller's."""
-    if record.steering is not None and record.steering.run == asked.run:
-        record.steering = None
+def release(record: Record, asked: Steer, now: float) -> Turn:
+    """Give it back, if it is still the caller's; one that is not done leaves its lease, over, for the sweep to see."""
+    held = record.steering
+    if held is not None and held.run == asked.run:
+        record.steering = None if asked.done else held.model_copy(update={"until": now})
     return Turn(granted=False)

@@ -16,8 +16,5 @@ blueprint = Blueprint("steering", __name__, url_prefix="/order/<order_id>")
 def take_turn(order_id: str) -> ResponseReturnValue:
     """Take the steering, or give it back."""
     asked = Steer.parse(read_json_inside())
-    if asked.release:
-        turn = records().change(order_id, lambda record: release(record, asked))
-    else:
-        turn = records().change(order_id, lambda record: steer(record, asked, time.time()))
-    return jsonify(turn.model_dump())
+    move = release if asked.release else steer
+    return jsonify(records().change(order_id, lambda record: move(record, asked, time.time())).model_dump())

@@ -9,7 +9,7 @@ from dapr.ext.workflow._durabletask.internal import shared
 from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
 from pizzashop.domain.errors import NotFound, Unavailable
-from pizzashop.workflow.engine_call import CALL_SECONDS, AlreadyThere, call
+from pizzashop.workflow.engine_call import CALL_SECONDS, STALLED, AlreadyThere, call
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
 
 SETTLE_SECONDS = 5.0
@@ -80,6 +80,8 @@ class DaprEngine:
         status = self.status(order_id)
         if status is None:
             raise Unavailable("The order's workflow has not begun yet: ask again in a moment")
+        if status == "STALLED":
+            raise Unavailable(STALLED)
         return status
 
     def _settle(self, order_id: str, settled: Callable[[str | None], bool]) -> None:

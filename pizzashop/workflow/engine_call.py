@@ -10,6 +10,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 
 CALL_SECONDS = 5
+STALLED = "The order waits for a version of the workflow that no process runs just now: start the release that has it"
 
 T = TypeVar("T")
 
@@ -48,6 +49,8 @@ def _said(error: grpc.RpcError) -> Exception:
         return NotFound("The workflow engine does not know this order")
     if "not yet completed" in details:
         return Conflict("The order's workflow has not ended")
+    if "actor is stalled" in details:
+        return Unavailable(STALLED)
     log.warning("the workflow engine: %s %s", code.name if code else "", details)
     return Unavailable("The workflow engine does not answer just now")
 

@@ -18,7 +18,10 @@ class Taken(Unavailable):
 
 @contextmanager
 def steering(sidecar: Sidecar, order_id: str) -> Iterator[None]:
-    """Hold the steering of the order; raises NotFound or Conflict where there is nothing to steer."""
+    """Hold the steering of the order; raises NotFound or Conflict where there is nothing to steer.
+
+    After Unavailable nobody knows whether the engine has heard it: the sweep then brings it in line with the record.
+    """
     path, run = f"/order/{order_id}/steer", uuid4().hex
 
     def take() -> None:
@@ -26,12 +29,16 @@ def steering(sidecar: Sidecar, order_id: str) -> Iterator[None]:
             raise Taken("Another command is at work on this order: ask again in a moment")
 
     _patiently(take)
+    done = True
     try:
         yield
+    except Unavailable:
+        done = False
+        raise
     finally:
         # Where the record cannot be reached the lease ends by itself.
         with suppress(Unavailable, NotFound):
-            sidecar.invoke(ORDER, "POST", path, {"run": run, "release": True})
+            sidecar.invoke(ORDER, "POST", path, {"run": run, "release": True, "done": done})
 
 
 def wait_for_turn(sidecar: Sidecar, order_id: str) -> None:

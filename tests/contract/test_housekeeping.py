@@ -11,8 +11,6 @@ from flask.testing import FlaskClient
 from pizzashop.domain.errors import Unavailable
 from pizzashop.order.index import PAGE_SIZE
 from pizzashop.roles import ORDER, WORKFLOW
-from pizzashop.workflow.office import Office
-from pizzashop.workflow.sweep import Sweep
 
 STARTED = {"order_id": "123", "workflow_instance_id": "pizza-order-123", "status": "started"}
 
@@ -289,7 +287,7 @@ class TestCrash:
     def test_the_sweep_starts_nothing_that_was_purged(self, shop: FakeShop) -> None:
         deliver(shop)
         shop.keep_house(days=7.1)
-        Sweep(shop.sidecar, Office(shop.sidecar, shop.engine, shop.settings)).once()
+        shop.sweep()
         assert shop.engine.scheduled == ["123"]
 
 

@@ -403,6 +403,23 @@ class TestPauseAndResume:
         shop.engine.work()
         assert shop.record()["status"] == "delivered"
 
+    @pytest.mark.parametrize("word", ["pause", "resume"])
+    @pytest.mark.parametrize("heard", [True, False])
+    def test_where_the_engine_does_not_answer_it_is_brought_in_line_with_the_record(
+        self, shop: FakeShop, post: Post, word: str, heard: bool
+    ) -> None:
+        shop.place_and_work()
+        was = {"pause": "RUNNING", "resume": "SUSPENDED"}[word]
+        if was == "SUSPENDED":
+            post("/pause-order")
+        shop.engine.answers_lost, shop.engine.deaf = True, not heard
+        assert_problem(post(f"/{word}-order"), 503)
+        shop.engine.answers_lost = shop.engine.deaf = False
+        assert shop.record()["paused"] is (was == "SUSPENDED")
+        shop.sweep()
+        assert shop.engine.status("123") == was
+        assert post(f"/{word}-order").status_code == 200, "and may be asked for again"
+
     def test_an_order_that_goes_on_may_be_resumed(self, shop: FakeShop, post: Post) -> None:
         shop.place_and_work()
         assert post("/resume-order").status_code == 200

@@ -52,14 +52,15 @@ class Instance:
 
 
 class FakeEngine:
-    """The engine; `away` makes it unreachable."""
+    """The engine; `away` makes it unreachable, `answers_lost` lets it be told to pause and resume, and not answer that;
+    `deaf` to that, it does not do it either."""
 
     def __init__(self, activities: Activities) -> None:
         self._activities = {activity.__name__: activity for activity in activities.all()}
         self.instances: dict[str, Instance] = {}
         self.called: list[str] = []
         self.scheduled: list[str] = []
-        self.away = False
+        self.away = self.answers_lost = self.deaf = False
         self.stuck: set[str] = set()
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
@@ -79,10 +80,10 @@ class FakeEngine:
         self.raise_event(order_id, decision)
 
     def pause(self, order_id: str) -> None:
-        self._known(order_id).status = "SUSPENDED"
+        self._steer(order_id, "SUSPENDED")
 
     def resume(self, order_id: str) -> None:
-        self._known(order_id).status = "RUNNING"
+        self._steer(order_id, "RUNNING")
 
     def terminate(self, order_id: str) -> None:
         self._must_be_there()
@@ -134,6 +135,12 @@ class FakeEngine:
         assert isinstance(waits_for, Wait)
         assert waits_for.event == DECIDED
         return instance.events.pop(0)
+
+    def _steer(self, order_id: str, status: str) -> None:
+        instance = self._known(order_id)
+        instance.status = instance.status if self.deaf else status
+        if self.answers_lost:
+            raise Unavailable("no answer from the engine")
 
     def _known(self, order_id: str) -> Instance:
         self._must_be_there()

@@ -19,6 +19,8 @@ from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.housekeeping import Housekeeping
+from pizzashop.workflow.office import Office
+from pizzashop.workflow.sweep import Sweep
 
 Post = Callable[..., TestResponse]
 
@@ -59,6 +61,10 @@ class FakeShop:
         """One round of housekeeping, so many days after what has happened so far."""
         self.ahead = timedelta(days=days)
         Housekeeping(self.sidecar, self.engine, self.settings.retention).once()
+
+    def sweep(self) -> None:
+        """One round of the sweep."""
+        Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings)).once()
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()

@@ -22,7 +22,7 @@ def test_one_caller_steers_at_a_time(record: Record) -> None:
     assert steer(record, Steer(run="a"), now=100).granted
     turn = steer(record, Steer(run="b"), now=101)
     assert (turn.granted, turn.seconds) == (False, STEERING_SECONDS - 1)
-    release(record, Steer(run="a", release=True))
+    release(record, Steer(run="a", release=True), now=101)
     assert steer(record, Steer(run="b"), now=102).granted
 
 
@@ -33,7 +33,7 @@ def test_a_dead_callers_turn_ends(record: Record) -> None:
 
 def test_only_who_has_it_gives_it_back(record: Record) -> None:
     steer(record, Steer(run="a"), now=100)
-    release(record, Steer(run="b", release=True))
+    release(record, Steer(run="b", release=True), now=101)
     assert not steer(record, Steer(run="c"), now=101).granted
 
 
@@ -47,6 +47,15 @@ def test_a_turn_that_was_never_given_back_is_settled(record: Record) -> None:
     steer(record, Steer(run="a"), now=100)
     assert need(record, now=101) is None
     assert need(record, now=101 + STEERING_SECONDS) == "steer"
+
+
+def test_one_that_may_not_have_been_heard_is_settled_at_once(record: Record) -> None:
+    steer(record, Steer(run="a"), now=100)
+    release(record, Steer(run="a", release=True, done=False), now=101)
+    assert need(record, now=102) == "steer"
+    assert steer(record, Steer(run="b"), now=102).granted, "and nobody has to wait for it"
+    release(record, Steer(run="b", release=True), now=103)
+    assert need(record, now=104) is None
 
 
 def test_an_accepted_order_whose_workflow_never_began_is_started(record: Record) -> None:

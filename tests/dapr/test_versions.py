@@ -1,0 +1,59 @@
+"""Orders of a newer version of the workflow meet older code: they wait, and go on when the newer is back."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from separate import Separate
+from shop_client import ShopClient, eventually, stages
+
+from pizzashop.domain.order import WAY
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+NEWER = sys.executable, str(Path(__file__).with_name("newer.py"))
+
+
+@pytest.fixture
+def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Separate]:
+    with Separate(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0"}).running() as running:
+        yield running
+
+
+def test_orders_wait_for_the_code_that_knows_them(separate: Separate, client: ShopClient) -> None:
+    _restart(separate, *NEWER)
+    approved, cancelled, paused = (client.placed(name) for name in ("approved", "cancelled", "paused"))
+    for order_id in (approved, cancelled, paused):
+        client.until(order_id, "pending_validation")
+    assert client.command("pause", paused)[0] == 200
+    _restart(separate)
+    for order_id in (approved, cancelled):
+        assert client.decide(order_id, approved=True)[0] == 200
+        eventually(lambda order_id=order_id: client.runtime_status(order_id), "STALLED".__eq__)
+    for word, order_id in (("pause", approved), ("cancel", cancelled), ("resume", paused)):
+        status, answer = client.command(word, order_id)
+        assert (status, "engine" in answer["detail"] or "version" in answer["detail"]) == (503, True), answer
+    assert client.record(approved)["status"] == "pending_validation"
+    _older_ones_go_on(client)
+    _restart(separate, *NEWER)
+    assert stages(client.until(approved, "delivered")) == list(WAY)
+    for order_id, runtime_status in ((approved, "COMPLETED"), (cancelled, "TERMINATED"), (paused, "SUSPENDED")):
+        eventually(lambda order_id=order_id: client.runtime_status(order_id), runtime_status.__eq__, seconds=40)
+    assert client.record(cancelled)["status"] == "cancelled"
+    assert client.record(paused)["paused"]
+    eventually(lambda: client.command("resume", paused)[0] == 200)
+    client.decide(paused, approved=True)
+    assert stages(client.until(paused, "delivered")) == list(WAY)
+
+
+def _older_ones_go_on(client: ShopClient) -> None:
+    older = client.placed("older")
+    assert client.decide(older, approved=True)[0] == 200
+    client.until(older, "delivered")
+
+
+def _restart(separate: Separate, *program: str) -> None:
+    separate.kill("workflow")
+    separate.change("workflow", *program)
+    separate.start("workflow")
