@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import psutil
 from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
 
 from pizzashop.local import sidecars
@@ -39,7 +40,9 @@ FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.05, 1.5, 0.5
 
 
 def nothing(_: WorkflowActivityContext, value: Any) -> Any:
-    """Do nothing."""
+    """Do nothing, for as many seconds as it is told to."""
+    if value["seconds"]:
+        time.sleep(value["seconds"])
     return value
 
 
@@ -54,7 +57,8 @@ def bare_workflow(ctx: DaprWorkflowContext, value: Any) -> Any:
 class Bare:
     """Runs bare workflows; answers the seconds that each took."""
 
-    def __init__(self) -> None:
+    def __init__(self, sidecar: Process) -> None:
+        self._sidecar = sidecar
         port = str(PORTS["daprGRPCPort"])
         self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
         # The SDK marks what it registers, once in a process, and a run of several rows makes several of these.
@@ -74,16 +78,23 @@ class Bare:
         self._client.close()
         self._runtime.shutdown()
 
-    def run(self, count: int, at_once: int, first_pause: float = FIRST_SECONDS) -> tuple[float, list[float]]:
-        """Run so many, so many at a time: the seconds of all together, and of each."""
+    def cpu_seconds(self) -> float:
+        """CPU seconds that its sidecar has used so far, and this process: the worker, and who asks."""
+        return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in (self._sidecar.pid, None))
+
+    def run(
+        self, count: int, at_once: int, first_pause: float = FIRST_SECONDS, step_seconds: float = 0
+    ) -> tuple[float, list[float]]:
+        """Run so many, so many at a time, each step for so long: the seconds of all together, and of each."""
         began = time.perf_counter()
         with ThreadPoolExecutor(at_once) as pool:
-            each = list(pool.map(lambda _: self._one(first_pause), range(count)))
+            each = list(pool.map(lambda _: self._one(first_pause, step_seconds), range(count)))
         return time.perf_counter() - began, each
 
-    def _one(self, pause: float) -> float:
+    def _one(self, pause: float, step_seconds: float) -> float:
         began, instance, growth = time.perf_counter(), f"bare-{uuid4().hex}", GROWTH if pause >= FIRST_SECONDS else 1.2
-        self._client.schedule_new_workflow(bare_workflow, input={"order_id": instance}, instance_id=instance)
+        order = {"order_id": instance, "seconds": step_seconds}
+        self._client.schedule_new_workflow(bare_workflow, input=order, instance_id=instance)
         self._client.raise_workflow_event(instance, "go", data={"approved": True})
         while True:
             time.sleep(pause)
@@ -96,6 +107,8 @@ class Bare:
             state = self._client.get_workflow_state(instance, fetch_payloads=False)
         except grpc.RpcError:
             return False  # under load the engine's reads fail now and then
+        if state is not None and state.runtime_status.name == "FAILED":
+            raise RuntimeError(f"the bare workflow {instance} failed")
         return state is not None and state.runtime_status.name == "COMPLETED"
 
 
@@ -112,7 +125,7 @@ def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
     process.start()
     try:
         wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Closing())
-        with closing(Bare()) as bare:
+        with closing(Bare(process)) as bare:
             bare.start()
             yield bare
     finally:

@@ -16,6 +16,7 @@ from burst import burst
 from figures import Figure
 from memory import memory
 from overload import overload
+from parts import parts
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "measurements.md"
 ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
     "throughput": throughput,
+    "parts": parts,
     "alone": alone,
     "burst": burst,
     "memory": memory,
