@@ -74,6 +74,8 @@ def answer(record: Record, claim: Claim, now: float) -> Answer:
 
 def release(record: Record, claim: Claim) -> bool:
     """Give a step back that could not be finished; answers whether that changed anything."""
+    if claim.uid not in (None, record.uid):
+        return False  # of an order that was deleted: what it knows to have happened is not this one's
     heard = record.hear(claim.history)
     if record.lease is None or record.lease.run != claim.run:
         return heard

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry, insert
-from pizzashop.domain.known import Content, Known
+from pizzashop.domain.known import Content, Known, Lease
 from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, RANK, STEPS
 
 
@@ -82,6 +82,8 @@ class Record(Known):
         elif not self.stages_of(self.attempt, (DELIVERED,)):
             self.history.append(Entry(status=DELIVERED, attempt=self.attempt, at=at))
         self.status, self.error = status, error if status == FAILED else None
+        # Its last step went on while its workflow was suspended, and that is still to hear that it may end.
+        self.steering = self.steered_by("end", 0) if self.paused and status != CANCELLED else self.steering
         self.paused, self.cancelling, self.lease, self.ended = False, None, None, at
         return True
 
@@ -91,6 +93,10 @@ class Record(Known):
             raise Conflict("The order's workflow is at work on it: cancel it first")
         self.order, self.history, self.error, self.lease = {}, [], None, None
         self.deleted, self.emptied, self.ended = True, at, self.ended or at
+
+    def steered_by(self, run: str, until: float) -> Lease:
+        """A lease on its workflow's being suspended and resumed; one that is over is for the sweep to look after."""
+        return Lease(step="steer", attempt=self.attempt, run=run, until=until)
 
     def _set_paused(self, paused: bool, word: str, at: str, by: str | None, note: str | None) -> bool:
         self.require_open(word)

@@ -7,12 +7,12 @@ SDK's worker (1.18.3) takes neither. So whoever steers holds this lease, looks f
 from pydantic import Field
 
 from pizzashop.domain.claims import Run
-from pizzashop.domain.known import Lease
+from pizzashop.domain.errors import Conflict
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import Request
+from pizzashop.domain.requests import OrderRef, Request
 
 STEERING_SECONDS = 12.0
-"""Longer than the engine's calls may take; a dead caller's lease ends then."""
+"""Longer than the engine's calls take; a dead caller's lease ends then, and that of one who was held up."""
 
 
 class Steer(Request):
@@ -21,6 +21,12 @@ class Steer(Request):
     run: Run
     release: bool = False
     done: bool = True
+
+
+class Steered(OrderRef):
+    """What the engine was told is to be written to the record, by the `run` that steers."""
+
+    run: Run | None = None
 
 
 class Turn(Request):
@@ -35,15 +41,22 @@ def steer(record: Record, asked: Steer, now: float) -> Turn:
     held = record.steering
     if held is not None and held.run != asked.run and held.until > now:
         return Turn(granted=False, seconds=held.until - now)
-    record.require_open("paused or resumed")
-    until = now + STEERING_SECONDS
-    record.steering = Lease(step="steer", attempt=record.attempt, run=asked.run, until=until)
+    if not record.final or held is None:
+        record.require_open("paused or resumed")
+    record.steering = record.steered_by(asked.run, now + STEERING_SECONDS)
     return Turn(granted=True)
 
 
 def release(record: Record, asked: Steer, now: float) -> Turn:
-    """Give it back, if it is still the caller's; one that is not done leaves its lease, over, for the sweep to see."""
+    """Give it back, if nobody else has it; one that is not done leaves a lease that is over, for the sweep to see."""
     held = record.steering
-    if held is not None and held.run == asked.run:
-        record.steering = None if asked.done else held.model_copy(update={"until": now})
+    if held is not None and held.run != asked.run:
+        return Turn(granted=False, seconds=max(0.0, held.until - now))
+    record.steering = None if asked.done or record.deleted else record.steered_by(asked.run, now)
     return Turn(granted=False)
+
+
+def require_held(record: Record, run: str | None) -> None:
+    """Raise Conflict where the caller was held up for so long that another steers, or has done so, meanwhile."""
+    if (record.steering.run if record.steering is not None else None) != run:
+        raise Conflict("Another command came first: look what has become of the order, and ask again")

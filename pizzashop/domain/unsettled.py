@@ -3,7 +3,7 @@
 from typing import Literal
 
 from pizzashop.domain.history import seconds_since
-from pizzashop.domain.order import PENDING_VALIDATION
+from pizzashop.domain.order import CANCELLED, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 
 SETTLE_SECONDS = 4.0
@@ -12,13 +12,18 @@ SETTLE_SECONDS = 4.0
 Need = Literal["start", "decide", "cancel", "steer"]
 
 
+def is_over(record: Record) -> bool:
+    """Whether the order has ended, and there is nothing that the engine has still to hear."""
+    return record.final and (record.status == CANCELLED or record.steering is None)
+
+
 def need(record: Record, now: float) -> Need | None:
     """What the engine has to be told of this order, if it should know by now; `now` in seconds since the epoch."""
-    if not record.live:
+    if record.deleted or not record.wanted or is_over(record):
         return None
     if record.cancelling is not None:
         return "cancel" if seconds_since(record.cancelling.at) > SETTLE_SECONDS else None
-    if not record.begun:
+    if not (record.begun or record.final):
         return "start" if seconds_since(record.history[0].at) > SETTLE_SECONDS else None
     if record.steering is not None:
         return "steer" if record.steering.until < now else None

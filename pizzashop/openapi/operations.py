@@ -1,7 +1,7 @@
 """Every operation of every role. A test holds it against the routes."""
 
 from pizzashop.domain import board, changes, claims, requests
-from pizzashop.domain.steering import Steer, Turn
+from pizzashop.domain.steering import Steer, Steered, Turn
 from pizzashop.domain.waiting import Patience, Standing
 from pizzashop.openapi import answers, of_events, of_workflow
 from pizzashop.openapi.operation import Operation
@@ -47,8 +47,8 @@ _COMMANDS = tuple(
         ("claim", claims.Claim, claims.Answer),
         ("decide", commands.Decided, answers.Summary),
         ("steer", Steer, Turn),
-        ("pause", requests.OrderRef, answers.Summary),
-        ("resume", requests.OrderRef, answers.Summary),
+        ("pause", Steered, answers.Summary),
+        ("resume", Steered, answers.Summary),
         ("cancel", requests.OrderRef, answers.Summary),
         ("waiting", Patience, Standing),
         ("end", commands.End, answers.Summary),

@@ -12,8 +12,9 @@ from pizzashop.domain.claims import Answer, Claim, answer, release
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import MAX_HISTORY, Entry, now
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import Decision, NewOrder, OrderRef, Request
+from pizzashop.domain.requests import Decision, NewOrder, Request
 from pizzashop.domain.seal import seal
+from pizzashop.domain.steering import Steered, require_held
 from pizzashop.order.housekeeping import Clock
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
@@ -85,9 +86,11 @@ def decide(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/<any(pause, resume, cancel):word>")
 def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
     """Mark the order as paused, as going on, or as being cancelled."""
-    asked = OrderRef.parse(read_json_inside())
+    asked = Steered.parse(read_json_inside())
 
     def mark(record: Record) -> dict[str, Any]:
+        if word != "cancel":
+            require_held(record, asked.run)
         change = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}[word]
         change(now(), asked.by, asked.note)
         return _summary(record)

@@ -7,7 +7,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.domain.record import Record
-from pizzashop.domain.unsettled import Need, need
+from pizzashop.domain.unsettled import Need, is_over, need
 from pizzashop.order.views import records
 
 blueprint = Blueprint("unsettled", __name__)
@@ -17,7 +17,7 @@ blueprint = Blueprint("unsettled", __name__)
 def unsettled() -> ResponseReturnValue:
     """What the workflow role has to see to; on the way, what has ended leaves the index of open orders."""
     found = records().find_many(records().open.ids())
-    records().close(record.order["order_id"] for record in found if record.final)
+    records().close(record.order["order_id"] for record in found if is_over(record))
     rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
     return jsonify(orders=rows)
 

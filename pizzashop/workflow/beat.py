@@ -40,3 +40,6 @@ class Beat(ABC):
                 self.once()
             except Unavailable as error:
                 log.debug("%s: nothing done: %s", self._name, error)
+            except Exception:
+                # A defect in one round must not end all those that follow.
+                log.exception("a defect of the shop, in %s", self._name)

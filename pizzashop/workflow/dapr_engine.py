@@ -1,12 +1,12 @@
 """The workflow engine behind a sidecar's gRPC port; each call is told twice without harm."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from dapr.conf import settings as dapr_settings
 from dapr.ext.workflow import DaprWorkflowClient
 from dapr.ext.workflow._durabletask.internal import shared
-from tenacity import Retrying, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
 
 from pizzashop.domain.errors import NotFound, Unavailable
 from pizzashop.workflow.engine_call import CALL_SECONDS, STALLED, AlreadyThere, call
@@ -90,9 +90,13 @@ class DaprEngine:
             retry=lambda call: not settled(call.outcome.result() if call.outcome else None),
             wait=wait_random_exponential(multiplier=0.005, max=0.2),
             stop=stop_after_delay(SETTLE_SECONDS),
-            retry_error_callback=lambda _: None,
+            retry_error_callback=_not_settled,
         )
         retrying(self.status, order_id)
+
+
+def _not_settled(_: RetryCallState) -> NoReturn:
+    raise Unavailable("The workflow engine has not acted on it yet: ask again in a moment")
 
 
 def _id(order_id: str) -> str:

@@ -2,9 +2,10 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-from pizzashop.domain.errors import Conflict, Unavailable
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.beat import Beat
@@ -35,30 +36,37 @@ class Housekeeping(Beat):
         while after is not None and not self.stopping.is_set():
             found = self._sidecar.invoke(ORDER, "POST", "/expired", {"after": after})
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                gone = list(pool.map(lambda each: self._purge(each["order_id"]), found["orders"]))
+                gone = list(pool.map(lambda each: self._purge(each["order_id"], each["uid"]), found["orders"]))
             purged = [each for each, is_gone in zip(found["orders"], gone, strict=True) if is_gone]
             if purged:
                 self._sidecar.invoke(ORDER, "POST", "/purged", {"orders": purged})
                 log.info("purged %d finished workflows", len(purged))
             after = found["next"]
 
-    def _purge(self, order_id: str) -> bool:
+    def _purge(self, order_id: str, uid: str) -> bool:
         if self.stopping.is_set():
             return False
         try:
             self._sidecar.delete(f"validation_{order_id}")
-            return self._forgotten(order_id)
+            return self._forgotten(order_id, uid)
         except Unavailable as error:
             # One that the engine is stuck on must not keep the others.
             log.warning("not purged yet: %s", error, extra={"order": order_id})
             return False
 
-    def _forgotten(self, order_id: str) -> bool:
+    def _forgotten(self, order_id: str, uid: str) -> bool:
         try:
             self._engine.purge(order_id)
         except Conflict:
-            # Its record is final, so nothing may happen any more: what still runs is ended, and purged the next time.
-            log.warning("ended a workflow that outlived its order", extra={"order": order_id})
-            self._engine.terminate(order_id)
+            if self._is_of(order_id, uid):
+                # Its record is final, so nothing may happen any more: what still runs is ended, and purged next time.
+                log.warning("ended a workflow that outlived its order", extra={"order": order_id})
+                self._engine.terminate(order_id)
             return False
+        return True
+
+    def _is_of(self, order_id: str, uid: str) -> bool:
+        """Whether the id is still this order's: it may have been deleted, and its id taken by another, meanwhile."""
+        with suppress(NotFound):
+            return bool(self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")["uid"] == uid)
         return True

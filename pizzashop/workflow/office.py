@@ -37,7 +37,8 @@ class Office:
         asked = decision.model_dump(exclude_none=True)
         record = self._ask(decision.order_id, "decide", asked)
         if record["status"] not in FINAL:
-            event = {**asked, "attempt": record["decision"]["attempt"], "seal": record["seal"]}
+            attempt = record["decision"]["attempt"]
+            event = {**asked, "attempt": attempt, "uid": record["uid"], "seal": record["seal"]}
             # Between accept and schedule the engine does not know it yet: the sweep tells it again.
             with suppress(NotFound):
                 self._engine.decide(decision.order_id, event)
@@ -51,15 +52,15 @@ class Office:
 
     def pause(self, asked: OrderRef) -> None:
         """Suspend the workflow after the step at hand."""
-        with steering(self._sidecar, asked.order_id):
+        with steering(self._sidecar, asked.order_id) as run:
             self._engine.pause(asked.order_id)
-            self._command("pause", asked)
+            self._command("pause", asked, run=run)
 
     def resume(self, asked: OrderRef) -> None:
         """Let the workflow go on."""
-        with steering(self._sidecar, asked.order_id):
+        with steering(self._sidecar, asked.order_id) as run:
             self._engine.resume(asked.order_id)
-            self._command("resume", asked)
+            self._command("resume", asked, run=run)
 
     def steer_as_recorded(self, order_id: str) -> None:
         """Bring the engine in line with the record, after who steered last has died before he was done."""
@@ -74,7 +75,8 @@ class Office:
         """Cancel: from the first write on the order can end only so, whatever dies meanwhile."""
         record = self._command("cancel", asked)
         if record["status"] != CANCELLED:
-            wait_for_turn(self._sidecar, asked.order_id)
+            if wait_for_turn(self._sidecar, asked.order_id)["uid"] != record["uid"]:
+                return  # it was cancelled by another, and deleted: what has its id now is not to end
             self._engine.terminate(asked.order_id)
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 
@@ -88,16 +90,18 @@ class Office:
             "seals": prints(secret, self._settings.max_remakes + 1),
         }
 
-    def _command(self, word: str, asked: OrderRef) -> Summary:
-        return self._ask(asked.order_id, word, asked.model_dump(exclude_none=True))
+    def _command(self, word: str, asked: OrderRef, **more: str) -> Summary:
+        return self._ask(asked.order_id, word, {**asked.model_dump(exclude_none=True), **more})
 
     def _status_by_record(self, order_id: str, status: str | None) -> str:
         """What holds of an order that the engine has done with: it may be gone, or another may have its id."""
         record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
         if not record["wanted"]:
             raise NotFound("The order has no workflow: it was never started")
+        if record["status"] == CANCELLED:
+            return "TERMINATED"  # also where its workflow began only after that, and ended at once
         if record["status"] in FINAL:
-            return status or ("TERMINATED" if record["status"] == CANCELLED else "COMPLETED")
+            return status or "COMPLETED"
         return (status if record["begun"] else None) or "PENDING"
 
     def _ask(self, order_id: str, what: str, content: Any) -> Summary:

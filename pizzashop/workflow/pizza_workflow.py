@@ -84,6 +84,8 @@ def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], 
             continue
         if event.get("attempt", order["attempt"]) != order["attempt"]:
             continue
+        if event.get("uid", order.get("uid")) != order.get("uid"):
+            continue  # it was said of an earlier order that had this id
         if fits(seals, order["attempt"], event.get("seal")):
             return event
         # Somebody raised it in the engine, past the shop: the record has the last word on it too.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -11,16 +12,19 @@ from pizzashop.domain.steering import STEERING_SECONDS, Turn
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 
+T = TypeVar("T")
+
 
 class Taken(Unavailable):
     """Another caller steers this order."""
 
 
 @contextmanager
-def steering(sidecar: Sidecar, order_id: str) -> Iterator[None]:
-    """Hold the steering of the order; raises NotFound or Conflict where there is nothing to steer.
+def steering(sidecar: Sidecar, order_id: str) -> Iterator[str]:
+    """Hold the steering of the order, in the name of the run that this answers; raises NotFound or Conflict where there
+    is nothing to steer.
 
-    After Unavailable nobody knows whether the engine has heard it: the sweep then brings it in line with the record.
+    After an error nobody knows what the engine has heard: the sweep then brings it in line with the record.
     """
     path, run = f"/order/{order_id}/steer", uuid4().hex
 
@@ -29,33 +33,34 @@ def steering(sidecar: Sidecar, order_id: str) -> Iterator[None]:
             raise Taken("Another command is at work on this order: ask again in a moment")
 
     _patiently(take)
-    done = True
+    done = False
     try:
-        yield
-    except Unavailable:
-        done = False
-        raise
+        yield run
+        done = True
     finally:
         # Where the record cannot be reached the lease ends by itself.
         with suppress(Unavailable, NotFound):
             sidecar.invoke(ORDER, "POST", path, {"run": run, "release": True, "done": done})
 
 
-def wait_for_turn(sidecar: Sidecar, order_id: str) -> None:
-    """Wait until nobody steers the order any more: for who ends it, and so needs no turn of his own."""
+def wait_for_turn(sidecar: Sidecar, order_id: str) -> dict[str, Any]:
+    """Wait until nobody steers the order any more: for who ends it, and so needs no turn of his own. Answers where it
+    stands then."""
 
-    def look() -> None:
-        if sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")["steered"] > 0:
+    def look() -> dict[str, Any]:
+        record: dict[str, Any] = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+        if record["steered"] > 0:
             raise Taken("Another command is at work on this order: ask again in a moment")
+        return record
 
-    _patiently(look)
+    return _patiently(look)
 
 
-def _patiently(call: Callable[[], None]) -> None:
+def _patiently(call: Callable[[], T]) -> T:
     retrying = Retrying(
         retry=retry_if_exception_type(Taken),
         wait=wait_random_exponential(multiplier=0.01, max=0.3),
         stop=stop_after_delay(STEERING_SECONDS),
         reraise=True,
     )
-    retrying(call)
+    return retrying(call)

@@ -372,6 +372,20 @@ class TestStatus:
         shop.engine.work()
         assert workflow.get("/get-status/123").json == "RUNNING"
 
+    def test_of_an_order_that_was_cancelled_before_its_workflow_began(
+        self, shop: FakeShop, workflow: FlaskClient, post: Post
+    ) -> None:
+        schedule = shop.engine.schedule
+
+        def held_up(order_id: str, plan: dict[str, Any]) -> None:
+            post("/cancel-order")
+            schedule(order_id, plan)
+
+        shop.engine.schedule = held_up  # type: ignore[method-assign]
+        shop.place_and_work()
+        assert shop.record()["status"] == "cancelled"
+        assert workflow.get("/get-status/123").json == "TERMINATED"
+
     def test_of_a_workflow_that_was_ended_past_the_shop(self, shop: FakeShop, workflow: FlaskClient) -> None:
         shop.place_and_work()
         shop.engine.terminate("123")

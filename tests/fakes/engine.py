@@ -42,12 +42,14 @@ class FakeContext:
 
 @dataclass
 class Instance:
-    """One workflow: where its story is, and the events that it has not asked for yet."""
+    """One workflow: where its story is, the events that it has not asked for yet, and an outcome that came while it was
+    suspended."""
 
     story: Story
     status: str = "PENDING"
     waits_for: Call | Wait | None = None
     events: list[Any] = field(default_factory=list)
+    kept: Any = None
     result: Any = None
 
 
@@ -113,8 +115,13 @@ class FakeEngine:
         if instance.status == "PENDING":
             instance.status, instance.waits_for = "RUNNING", next(instance.story)
         while instance.status == "RUNNING" and not (isinstance(instance.waits_for, Wait) and not instance.events):
+            outcome = instance.kept or self._outcome(instance)
+            if instance.status != "RUNNING":
+                instance.kept = outcome
+                return
+            instance.kept = None
             try:
-                instance.waits_for = instance.story.send(self._outcome(instance))
+                instance.waits_for = instance.story.send(outcome)
             except StopIteration as end:
                 instance.status, instance.result = "COMPLETED", copied(end.value)
 

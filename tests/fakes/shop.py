@@ -86,6 +86,10 @@ class FakeShop:
         assert self.client(WORKFLOW).post("/validate-pizza", json=said).status_code == 200
         self.engine.work(order_id)
 
+    def end(self, status: str) -> None:
+        """Write the order's end to its record, as its workflow would."""
+        self.sidecar.invoke(ORDER, "POST", "/order/123/end", {"status": status})
+
     def record(self, order_id: str = "123") -> dict[str, Any]:
         """The order as role `order` shows it."""
         shown = self.client(ORDER).get(f"/order/{order_id}").json

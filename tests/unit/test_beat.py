@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from pizzashop.workflow.beat import Beat
 
 
@@ -34,6 +36,21 @@ def test_what_is_at_hand_is_waited_for() -> None:
     threading.Timer(0.05, may_end.set).start()
     beat.join(10)
     assert ended.is_set()
+
+
+def test_a_defect_in_one_round_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    again = threading.Event()
+
+    def work() -> None:
+        if not caplog.records:
+            raise KeyError("a defect")
+        again.set()
+
+    beat = Rounds(0.001, work)
+    beat.start()
+    assert again.wait(10)
+    beat.stop()
+    assert "a defect of the shop" in caplog.text
 
 
 def test_one_that_never_began_is_not_waited_for() -> None:
