@@ -8,7 +8,9 @@ from fakes.shop import ORDER_123, FakeShop, stage
 from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
+from pizzashop.domain.errors import Unavailable
 from pizzashop.order.aside import Kept
+from pizzashop.sidecar import Write
 
 
 def send(order: FlaskClient, data: Any) -> str:
@@ -158,3 +160,21 @@ def test_what_cannot_be_applied_now_stays(shop: FakeShop, order: FlaskClient) ->
     assert_problem(order.post(f"/events/{event_id}/replay", json={}), 503)
     shop.sidecar.away = False
     assert ids(order) == [event_id]
+
+
+def test_what_the_store_was_away_for_is_sent_again_and_not_kept(
+    shop: FakeShop, order: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order.post("/order", json=ORDER_123)
+
+    def away(_: list[Write]) -> list[bool]:
+        raise Unavailable("the store is away just then")
+
+    event = cloud_event(stage("validating"))
+    with monkeypatch.context() as just_then:
+        just_then.setattr(shop.sidecar, "save_many", away)
+        assert order.post("/orders-sub", json=event).json == {"success": False, "status": "RETRY"}
+    assert ids(order) == []
+    assert shop.history() == ["accepted"]
+    assert order.post("/orders-sub", json=event).json == {"success": True, "status": "SUCCESS"}
+    assert shop.history() == ["accepted", "validating"]

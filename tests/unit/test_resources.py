@@ -85,6 +85,18 @@ def test_a_bulk_of_events_can_be_full() -> None:
     assert int(metadata("resources/pubsub.yaml")["concurrency"]) >= bulk["maxMessagesCount"]
 
 
+def test_an_event_that_was_not_taken_in_comes_again_within_seconds_and_for_ever() -> None:
+    pubsub, subscription = metadata("resources/pubsub.yaml"), read("resources/subscription.yaml")
+    pauses = [pubsub[name] for name in ("processingTimeout", "redeliverInterval")]
+    assert all(re.fullmatch(r"[1-9]\d*s", pause) for pause in pauses)
+    assert sum(int(pause.removesuffix("s")) for pause in pauses) <= 10
+    assert "deadLetterTopic" not in subscription["spec"]
+
+
+def test_the_topic_does_not_grow_for_ever() -> None:
+    assert int(metadata("resources/pubsub.yaml")["maxLenApprox"]) > 0
+
+
 def test_only_the_order_role_subscribes() -> None:
     subscription = read("resources/subscription.yaml")
     assert subscription["apiVersion"] == "dapr.io/v2alpha1"

@@ -148,6 +148,30 @@ class TestClosed:
             cook(shop, uid=known)
 
 
+class Passing(threading.Event):
+    """What a run sleeps by: the shop's time passes at once, and somebody else asks for the step then."""
+
+    def __init__(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self._shop, self._seconds = shop, 0.0
+        self.others: list[str] = []
+        monkeypatch.setattr(time, "monotonic", lambda: self._seconds)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._seconds += timeout or 0
+        self._shop.ahead = timedelta(seconds=self._seconds)
+        other = {"step": "cook", "attempt": 1, "run": "other"}
+        self.others.append(self._shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", other)["claim"])
+        return self.is_set()
+
+
+def test_however_long_a_stage_lasts_no_other_run_takes_over(shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.gate.stopping = Passing(shop, monkeypatch)
+    assert cook(shop, pace=2 * LEASE_SECONDS)["status"] == "cooked"
+    assert set(shop.gate.stopping.others) == {"taken"}
+    assert published(shop) == list(COOK_STEP.announced)
+
+
 class TestStopping:
     def test_no_step_begins(self, shop: FakeShop) -> None:
         shop.gate.stopping.set()

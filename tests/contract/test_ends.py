@@ -1,0 +1,45 @@
+"""How the workflow ends an order in its record: only its own, and not against who cancels it."""
+
+from typing import Any
+
+import pytest
+from fakes.problems import assert_problem
+from fakes.shop import FakeShop
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+
+def summary(order: FlaskClient) -> dict[str, Any]:
+    answer: dict[str, Any] = order.get("/order/123/summary").json  # type: ignore[assignment]
+    return answer
+
+
+def uid(order: FlaskClient) -> str:
+    return str(summary(order)["uid"])
+
+
+def end(order: FlaskClient, status: str, **more: Any) -> TestResponse:
+    return order.post("/order/123/end", json={"status": status, **more})
+
+
+@pytest.mark.parametrize("status", ["delivered", "failed", "cancelled"])
+def test_an_earlier_order_of_the_same_id_ends_nothing(shop: FakeShop, order: FlaskClient, status: str) -> None:
+    shop.place()
+    earlier = uid(order)
+    end(order, "failed", uid=earlier)
+    order.delete("/order/123")
+    shop.place()
+    before = shop.record()
+    history = [{"status": "cooked", "at": before["history"][0]["at"]}]
+    assert_problem(end(order, status, uid=earlier, history=history), 404)
+    assert shop.record() == before
+    assert end(order, status, uid=uid(order)).json["status"] == status
+
+
+@pytest.mark.parametrize("status", ["delivered", "failed"])
+def test_one_that_is_being_cancelled_ends_only_so(shop: FakeShop, order: FlaskClient, status: str) -> None:
+    shop.place()
+    order.post("/order/123/cancel", json={"order_id": "123"})
+    assert_problem(end(order, status, uid=uid(order)), 503)
+    assert (summary(order)["status"], summary(order)["cancelling"]) == ("accepted", True)
+    assert end(order, "cancelled", uid=uid(order)).json["status"] == "cancelled"

@@ -1,0 +1,54 @@
+"""The sweep's patience: what cannot be settled is tried again and again, and ever more rarely."""
+
+import time
+from typing import Any
+
+import pytest
+
+from pizzashop.domain.errors import Unavailable
+from pizzashop.domain.requests import OrderRef
+from pizzashop.workflow.sweep import EVERY_SECONDS, Sweep
+
+
+class Unsettled:
+    """Sidecar and office at once: an order is to be cancelled, and cannot be."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.needs = ["cancel"]
+        self.told: list[float] = []
+
+    def invoke(self, *_: Any) -> dict[str, Any]:
+        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs]}
+
+    def cancel(self, _: OrderRef) -> None:
+        self.told.append(self.seconds)
+        raise Unavailable("the engine is away")
+
+
+@pytest.fixture
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
+    unsettled = Unsettled()
+    monkeypatch.setattr(time, "monotonic", lambda: 1000 + unsettled.seconds)
+    return unsettled
+
+
+def rounds(sweep: Sweep, unsettled: Unsettled, until: float) -> None:
+    while unsettled.seconds < until:
+        sweep.once()
+        unsettled.seconds += EVERY_SECONDS
+
+
+def test_it_is_told_again_after_pauses_that_double_up_to_two_minutes(unsettled: Unsettled) -> None:
+    rounds(Sweep(unsettled, unsettled), unsettled, 440)  # type: ignore[arg-type]
+    assert unsettled.told == [0, 3, 9, 21, 45, 93, 189, 309, 429]
+
+
+def test_what_comes_anew_is_told_at_once(unsettled: Unsettled) -> None:
+    sweep = Sweep(unsettled, unsettled)  # type: ignore[arg-type]
+    rounds(sweep, unsettled, 12)
+    unsettled.needs = []
+    rounds(sweep, unsettled, 15)
+    unsettled.needs = ["cancel"]
+    rounds(sweep, unsettled, 21)
+    assert unsettled.told == [0, 3, 9, 15, 18]
