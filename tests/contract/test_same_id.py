@@ -27,7 +27,7 @@ def test_a_step_that_is_given_back(shop: FakeShop, post: Post, another: Callable
     post("/cancel-order")
     another()
     before = shop.record()
-    history = [{"status": "cooked", "attempt": 1, "at": "2026-11-24T12:00:00Z"}]
+    history = [{"status": "delivery_arriving", "attempt": 1, "at": "2026-11-24T12:00:00Z"}]
     claim = {"step": "deliver", "attempt": 1, "run": "old", "uid": uid, "history": history, "release": True}
     shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim)
     assert shop.record() == before
