@@ -36,7 +36,7 @@ test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst 
 	$(BIN)/pytest tests/dapr/test_faults.py
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
-	$(BIN)/python tests/benchmark/bench.py $(BENCH)
+	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)
 
 growth: $(VENV)/.installed-test ## Drive 10,000 orders through the shop, and show what grows
 	$(BIN)/python tests/benchmark/growth.py

@@ -1,12 +1,12 @@
 """Fixtures of the real thing: Valkey, placement, scheduler, five sidecars and five roles, started and stopped here."""
 
-import os
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from reserved import reserved
 from running_up import Up
 from shop_client import OpenShop, ShopClient
 
@@ -16,8 +16,6 @@ from pizzashop.local.project import Project
 from pizzashop.local.provide import present
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
-
-RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 
 def _interrupt(*_: object) -> None:
@@ -36,23 +34,9 @@ def clean_end() -> Iterator[None]:
 def project() -> Iterator[Project]:
     """The project under test; its ports must be free."""
     found = Project.read(Path(__file__).parents[1] / "dapr.yaml")
-    with _reserved(preflight.wanted(found)):
+    with reserved(preflight.wanted(found)):
         preflight.require(found)
         yield found
-
-
-@contextmanager
-def _reserved(ports: Iterable[int]) -> Iterator[None]:
-    """Where we may, keep outgoing connections from these ports: the tests make thousands, and each may take any."""
-    before = RESERVED.read_text().strip() if os.access(RESERVED, os.W_OK) else None
-    if before is None:
-        yield
-        return
-    RESERVED.write_text(",".join([*filter(None, [before]), *map(str, ports)]))
-    try:
-        yield
-    finally:
-        RESERVED.write_text(before or "\n")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """How fast, how large, how steady: measures the shop side by side with the bare engine, and writes down what came out.
 
 make bench                                                  (about 20 minutes on two quiet cores)
-python tests/benchmark/bench.py --only throughput --runs 2 --compare docs/measurements.json
-python tests/benchmark/bench.py --only burst --merge        (one row anew, the others as they were)
+make bench BENCH="--only throughput --runs 2 --compare docs/measurements.json"
+make bench BENCH="--only burst --merge"                     (one row anew, the others as they were)
 """
 
 import sys
@@ -17,6 +17,7 @@ from figures import Figure
 from memory import memory
 from overload import overload
 from parts import parts
+from reserved import reserved
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
@@ -59,18 +60,20 @@ def main(only: tuple[str, ...], runs: int, compare: Path | None, merge: bool, ou
     dapr = provide(Settings.from_env().cache_dir, Console(stderr=True), Closing())
     about = machine.describe(dapr) | ({"note": warning} if (warning := machine.busy()) else {})
     figures: list[Figure] = []
-    with _progress(console) as progress:
+    # A part of the rows must not take the place of the whole page.
+    page = out or (PAGE if merge or not only else None)
+    with _progress(console) as progress, reserved(preflight.wanted(project)):
         task = progress.add_task("", total=len(only or ROWS))
         stand = Stand(project, dapr, runs, lambda text: progress.update(task, description=text))
         for name in only or ROWS:
             figures += ROWS[name](stand)
             progress.advance(task)
+            if page:  # at once: should a later row fail, this one was not in vain
+                report.write(page, about, report.merged(page, figures, ROWS) if merge else figures)
     report.show(console, figures)
     if compare:
         report.compare(console, before, figures)
-    # A part of the rows must not take the place of the whole page.
-    if page := out or (PAGE if merge or not only else None):
-        report.write(page, about, report.merged(page, figures, ROWS) if merge else figures)
+    if page:
         console.print(f"\nWritten to {page}, and for programs to {page.with_suffix('.json')}")
 
 
