@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from pizzashop.domain.errors import Broken, Conflict, Invalid, NotAllowed, NotFound, Refused, ShopError, Unavailable
 from pizzashop.draining import drain
 
-RETRY_AFTER_SECONDS = 2
+RETRY_AFTER_SECONDS = 1
 
 STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,

@@ -16,8 +16,8 @@ event, as an order has, on a sidecar of its own beside the shop, measured in tur
 record reads `delivered`, and the clock stops when no event of the topic is left to take in. The first column is the
 workshop's code, that this shop started from, on two cores.
 
-Where the time goes, and what was tried: [where-the-time-goes.md](where-the-time-goes.md). What grows with what:
-[scaling.md](scaling.md).
+Where the time goes, what was tried, and why a goal is missed: [where-the-time-goes.md](where-the-time-goes.md).
+What grows with what: [scaling.md](scaling.md).
 """
 MARK = {True: "met", False: "missed", None: ""}
 STYLE = {True: "green", False: "red", None: ""}
