@@ -82,8 +82,9 @@ class Record(Known):
         elif not self.stages_of(self.attempt, (DELIVERED,)):
             self.history.append(Entry(status=DELIVERED, attempt=self.attempt, at=at))
         self.status, self.error = status, error if status == FAILED else None
-        # Its last step went on while its workflow was suspended, and that is still to hear that it may end.
-        self.steering = self.steered_by("end", 0) if self.paused and status != CANCELLED else self.steering
+        if self.paused and status != CANCELLED:
+            # Its last step went on while its workflow was suspended, and that is still to hear that it may end.
+            self.steering = self.steered_by("end", 0)
         self.paused, self.cancelling, self.lease, self.ended = False, None, None, at
         return True
 

@@ -10,6 +10,7 @@ from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.beat import Beat
 from pizzashop.workflow.engine import Engine
+from pizzashop.workflow.summary import summary
 
 SHARE = 20
 """So often in one retention a round is made."""
@@ -68,5 +69,5 @@ class Housekeeping(Beat):
     def _is_of(self, order_id: str, uid: str) -> bool:
         """Whether the id is still this order's: it may have been deleted, and its id taken by another, meanwhile."""
         with suppress(NotFound):
-            return bool(self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")["uid"] == uid)
+            return bool(summary(self._sidecar, order_id)["uid"] == uid)
         return True

@@ -12,11 +12,10 @@ from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
+from pizzashop.workflow.summary import Summary, summary
 
 AT_WORK = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
 """While the engine says this of a workflow, its order has not been deleted."""
-
-Summary = dict[str, Any]
 
 
 class Office:
@@ -65,8 +64,7 @@ class Office:
     def steer_as_recorded(self, order_id: str) -> None:
         """Bring the engine in line with the record, after who steered last has died before he was done."""
         with steering(self._sidecar, order_id):
-            record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
-            if record["paused"]:
+            if summary(self._sidecar, order_id)["paused"]:
                 self._engine.pause(order_id)
             else:
                 self._engine.resume(order_id)
@@ -95,7 +93,7 @@ class Office:
 
     def _status_by_record(self, order_id: str, status: str | None) -> str:
         """What holds of an order that the engine has done with: it may be gone, or another may have its id."""
-        record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+        record = summary(self._sidecar, order_id)
         if not record["wanted"]:
             raise NotFound("The order has no workflow: it was never started")
         if record["status"] == CANCELLED:

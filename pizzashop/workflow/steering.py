@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -11,6 +11,7 @@ from pizzashop.domain.errors import NotFound, Unavailable
 from pizzashop.domain.steering import STEERING_SECONDS, Turn
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.summary import Summary, summary
 
 T = TypeVar("T")
 
@@ -43,12 +44,12 @@ def steering(sidecar: Sidecar, order_id: str) -> Iterator[str]:
             sidecar.invoke(ORDER, "POST", path, {"run": run, "release": True, "done": done})
 
 
-def wait_for_turn(sidecar: Sidecar, order_id: str) -> dict[str, Any]:
+def wait_for_turn(sidecar: Sidecar, order_id: str) -> Summary:
     """Wait until nobody steers the order any more: for who ends it, and so needs no turn of his own. Answers where it
     stands then."""
 
-    def look() -> dict[str, Any]:
-        record: dict[str, Any] = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+    def look() -> Summary:
+        record = summary(sidecar, order_id)
         if record["steered"] > 0:
             raise Taken("Another command is at work on this order: ask again in a moment")
         return record
