@@ -1,7 +1,8 @@
-"""The roles and their sidecars, as `dapr run` runs them: started, watched and stopped as one."""
+"""The roles and their sidecars, as `dapr run` runs them: started, watched, mended and stopped as one."""
 
 import re
 import signal
+from contextlib import suppress
 from functools import partial
 
 import psutil
@@ -9,20 +10,20 @@ import psutil
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import family, ports
 from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.part import Part
 from pizzashop.local.process import Process
 from pizzashop.local.project import App, Project
 
-_SIDECAR = "the sidecar of"
 _PORT_IN_USE = re.compile(r"Port \d+ is not available|address already in use")
 
 
 class Crew:
-    """`dapr run -f` and what it has started. The CLI does not say when a part dies, so this looks."""
+    """`dapr run -f` and what it has started. The CLI does not say when a part ends, so this looks."""
 
     def __init__(self, process: Process, project: Project) -> None:
         self.process = process
         self.project = project
-        self._seen: dict[psutil.Process, str] = {}
+        self._parts: list[Part] = []
         self._open = False
 
     def start(self) -> None:
@@ -39,7 +40,7 @@ class Crew:
             if _PORT_IN_USE.search(self.process.text()) is None:
                 raise
             self.stop()
-            self._seen = {}
+            self._parts = []
             self.start()
             self._wait(seconds)
 
@@ -52,15 +53,26 @@ class Crew:
         self._open = True
 
     def check(self) -> None:
-        """Raise LocalError, with the end of its log, where the CLI, a role or a sidecar has ended."""
-        if not self.process.running:
-            raise LocalError(f"`dapr run` has ended. {self.process.tail()}")
-        if not self._open:
-            self._look()
-        for child, name in self._seen.items():
-            if family.gone(child):
-                mark = f"app_id={name.split()[-1]}" if name.startswith(_SIDECAR) else f"- {name} =="
-                raise LocalError(f"{name} has ended. {self.process.tail(about=mark)}")
+        """Raise LocalError, with the end of its log, where the CLI, a role or a sidecar has ended while it opens."""
+        self._require_cli()
+        self._look()
+        for part in self._parts:
+            if part.gone:
+                raise LocalError(f"{part.name} has ended. {self.process.tail(about=part.mark())}")
+
+    def mend(self) -> list[str]:
+        """Start again what has ended of the open crew, and answer what that was; raises LocalError where it cannot."""
+        self._require_cli()
+        ended = [part for part in self._parts if part.gone]
+        for part in ended:
+            part.start_again()
+        return [part.name for part in ended]
+
+    def processes(self) -> list[psutil.Process]:
+        """Those of it that live, the CLI among them."""
+        cli = [psutil.Process(self.process.pid)] if self.process.pid else []
+        found = [*cli, *family.children(self.process.pid), *(part.process for part in self._parts if not part.gone)]
+        return list(dict.fromkeys(found))
 
     def stop(self) -> None:
         """Stop the roles, which finish what they can, then their sidecars, then the CLI."""
@@ -68,9 +80,8 @@ class Crew:
             # The CLI hears no signal until it has started everything: held, it starts nothing more.
             self.process.send(signal.SIGSTOP)
         # What the CLI started outlives it.
-        everyone = [*family.children(self.process.pid), *self._seen]
-        everyone += [below for child in self._seen for below in family.children(child.pid)]
-        roles = [child for child, name in self._seen.items() if not name.startswith(_SIDECAR)]
+        everyone = [*family.children(self.process.pid), *(part.process for part in self._parts)]
+        roles = [part.process for part in self._parts if not part.is_sidecar]
         if self._open:
             family.end(roles, 10, self.process.closing)
             # It kills the sidecars: all that they know is in the store and with the scheduler.
@@ -79,22 +90,24 @@ class Crew:
             self.process.kill()
         family.end(everyone, 5, self.process.closing)
 
-    def _look(self) -> None:
-        for child in family.children(self.process.pid, deep=False):
-            if child not in self._seen and (name := self._name(child)):
-                self._seen[child] = name
+    def _require_cli(self) -> None:
+        if not self.process.running:
+            raise LocalError(f"`dapr run` has ended. {self.process.tail()}")
 
-    def _name(self, child: psutil.Process) -> str:
-        try:
-            words = child.cmdline()
-        except psutil.Error:
-            return ""
-        if "--app-id" in words:
-            return f"{_SIDECAR} {words[words.index('--app-id') + 1]}"
+    def _look(self) -> None:
+        known = {part.process for part in self._parts}
+        for child in family.children(self.process.pid, deep=False):
+            if child not in known:
+                with suppress(psutil.Error):
+                    self._take(child, child.cmdline())
+
+    def _take(self, child: psutil.Process, words: list[str]) -> None:
+        # The CLI asks daprd for its version first: that is no part.
         for app in self.project.apps:
-            if app.command and tuple(words[-len(app.command) + 1 :]) == app.command[1:]:
-                return app.app_id
-        return ""  # It asks daprd for its version first.
+            is_sidecar = "--app-id" in words and words[words.index("--app-id") + 1] == app.app_id
+            if is_sidecar or (app.command and tuple(words[-len(app.command) + 1 :]) == app.command[1:]):
+                log, closing = self.process.log, self.process.closing
+                self._parts.append(Part(app, child, is_sidecar=is_sidecar, log=log, closing=closing))
 
 
 def _healthy(app: App) -> bool:

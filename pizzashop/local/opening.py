@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -70,6 +71,10 @@ class Opening:
             self.console.print()
             self.warn("Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
+
+    def mended(self, names: list[str], logs: Path) -> None:
+        """These parts had ended, and run again."""
+        self.warn(f"{datetime.now():%H:%M:%S} {', '.join(names)} had ended: started again. Why is in {tilde(logs)}.")
 
     def closing(self) -> None:
         """It was told to close."""

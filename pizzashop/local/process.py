@@ -22,14 +22,16 @@ class Process:
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
     closing: Closing = field(default_factory=Closing)
+    appends: bool = False
+    """Others write to its log too: what is there stays."""
     _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, in a session of its own: a terminal's Ctrl-C is for us, who know the order of closing."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists():
+        if self.log.exists() and not self.appends:
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self.log.open("wb") as output:
+        with self.log.open("ab") as output:
             try:
                 self._child = subprocess.Popen(
                     self.argv,

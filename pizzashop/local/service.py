@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pizzashop.domain.errors import LocalError
 from pizzashop.local.closing import Closing
 from pizzashop.local.health import wait_until
+from pizzashop.local.patience import Patience
 from pizzashop.local.ports import wait_for_passers
 from pizzashop.local.process import Process
 
@@ -20,6 +21,7 @@ class Service:
     closing: Closing = field(default_factory=Closing)
     theirs: bool = False
     """Someone else runs it: it is used, and never stopped."""
+    _patience: Patience = field(default_factory=Patience, repr=False)
 
     @property
     def name(self) -> str:
@@ -32,9 +34,20 @@ class Service:
         self.process.start()
         wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended though nobody stopped it."""
+        return not self.theirs and not self.process.running
+
+    def start_again(self) -> None:
+        """Start it once more and wait until it is ready; raises LocalError where it ended too often of late."""
+        if self._patience.over():
+            raise LocalError(f"{self.name} ends again and again. {self.process.tail()}")
+        self.start()
+
     def check(self) -> None:
-        """Raise LocalError where it has ended though nobody stopped it."""
-        if not self.theirs and not self.process.running:
+        """Raise LocalError, with the end of its log, where it has ended."""
+        if self.ended:
             raise LocalError(f"{self.name} has ended. {self.process.tail()}")
 
     def stop(self, seconds: float = 10.0) -> None:

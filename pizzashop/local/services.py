@@ -68,6 +68,13 @@ class Services:
             self._started = stack.pop_all()
         return self
 
+    def mend(self) -> list[str]:
+        """Start again what has ended of what was started here, and answer what that was."""
+        ended = [each for each in self if each.ended]
+        for service in ended:
+            service.start_again()
+        return [each.name for each in ended]
+
     def __exit__(self, *_: object) -> None:
         self._started.close()
 

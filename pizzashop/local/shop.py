@@ -63,17 +63,15 @@ class Shop:
         self.crew.start()
         self.crew.wait()
 
-    def check(self) -> None:
-        """Raise LocalError where a part of it has ended."""
-        self.crew.check()
-        for service in self.services:
-            service.check()
+    def mend(self) -> list[str]:
+        """Start again what has ended of the open shop, and answer what that was; raises LocalError where it cannot."""
+        return self.services.mend() + self.crew.mend()
 
     def processes(self) -> list[psutil.Process]:
         """All that it has started and that lives."""
-        pids = [self.crew.process.pid, *(each.process.pid for each in self.services)]
+        pids = [each.process.pid for each in self.services]
         below = [child for pid in pids for child in family.children(pid)]
-        return [*(psutil.Process(pid) for pid in pids if pid), *below]
+        return [*(psutil.Process(pid) for pid in pids if pid), *below, *self.crew.processes()]
 
     def _require_closed(self) -> None:
         deadline = time.monotonic() + 5

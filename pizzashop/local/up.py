@@ -43,7 +43,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         try:
             with following(shop.log, verbose), shop:
                 _open(shop, opening, register, Entrance.of(settings))
-                _keep_open(shop, closing)
+                _keep_open(shop, opening, register)
                 opening.closing()
         finally:
             keys.forget_link(state_dir)
@@ -64,8 +64,10 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) 
     opening.shop(shop.project, shop.log, time.monotonic() - began, entrance)
 
 
-def _keep_open(shop: Shop, closing: Closing) -> None:
+def _keep_open(shop: Shop, opening: Opening, register: Register) -> None:
     with suppress(Interrupted):
         while True:
-            shop.check()
-            closing.pause(0.5)
+            shop.closing.pause(0.5)
+            if mended := shop.mend():
+                register.note(shop.processes())
+                opening.mended(mended, shop.log.parent)

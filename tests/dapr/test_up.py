@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import psutil
-import pytest
 from running_up import OPEN, PIZZASHOP, Up
 from shop_client import ShopClient, eventually
 
 from pizzashop.local import family, ports, preflight
 from pizzashop.local.dapr import Dapr
+from pizzashop.local.patience import MOST
 from pizzashop.local.project import Project
 from pizzashop.local.services import PORTS
 from pizzashop.settings import is_loopback
@@ -65,21 +65,50 @@ def test_a_second_one_says_that_the_shop_is_open(up: Up, project: Project) -> No
     nothing_remains(up, project)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("serve --role kitchen", "pizza-kitchen has ended"),
-        ("--app-id pizza-delivery", "the sidecar of pizza-delivery has ended"),
-        ("dapr run", "`dapr run` has ended"),
-        ("/placement", "placement has ended"),
-    ],
-)
-def test_a_part_that_dies_closes_the_shop(up: Up, project: Project, words: str, said: str) -> None:
+PARTS = {
+    "pizza-kitchen": "serve --role kitchen",
+    "pizza-workflow": "serve --role workflow",
+    "the sidecar of pizza-delivery": "--app-id pizza-delivery",
+    "the sidecar of pizza-workflow": "--app-id pizza-workflow",
+    "valkey": "valkey-server",
+    "placement": "/placement",
+    "scheduler": "/scheduler",
+}
+
+
+def test_a_part_that_dies_is_started_again(up: Up, project: Project, client: ShopClient) -> None:
     up.start()
     up.until(OPEN)
-    up.find(words).kill()
+    waiting = client.placed()
+    client.until(waiting, "pending_validation")
+    for name, words in PARTS.items():
+        up.find(words).kill()
+        up.until(f"{name} had ended: started again")
+    for order_id in (waiting, client.placed()):
+        client.decide(order_id, approved=True)
+        client.until(order_id, "delivered")
+    assert up.end(signal.SIGINT) == 0
+    nothing_remains(up, project)
+
+
+def test_one_that_dies_again_and_again_closes_the_shop(up: Up, project: Project) -> None:
+    up.start()
+    up.until(OPEN)
+    for _ in range(MOST):
+        up.find(PARTS["pizza-kitchen"]).kill()
+        up.until("pizza-kitchen had ended: started again")
+    up.find(PARTS["pizza-kitchen"]).kill()
     assert up.end() == 1
-    assert said in up.said
+    assert "pizza-kitchen ends again and again" in up.said
+    nothing_remains(up, project)
+
+
+def test_the_end_of_dapr_run_closes_the_shop(up: Up, project: Project) -> None:
+    up.start()
+    up.until(OPEN)
+    up.find("dapr run").kill()
+    assert up.end() == 1
+    assert "`dapr run` has ended" in up.said
     nothing_remains(up, project)
 
 
