@@ -22,10 +22,13 @@ class Copies:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[Stored, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: str) -> Stored | None:
         """The copy, where there is one that is young enough."""
-        stored, since = self._kept.get(key, (None, 0.0))
-        return stored if time.monotonic() - since < self._seconds else None
+        kept = self._kept.get(key)
+        return None if kept is None or self._is_old(kept) else kept[0]
 
     def keep(self, write: Write) -> None:
         """This was written just now."""
@@ -37,10 +40,13 @@ class Copies:
         with self._lock:
             self._kept[write.key] = stored, time.monotonic()
             self._kept.move_to_end(write.key)
-            while len(self._kept) > self._most:
+            while self._kept and (len(self) > self._most or self._is_old(next(iter(self._kept.values())))):
                 self._kept.popitem(last=False)
 
     def drop(self, key: str) -> None:
         """It is not, or may not be, what the store has."""
         with self._lock:
             self._kept.pop(key, None)
+
+    def _is_old(self, kept: tuple[Stored, float]) -> bool:
+        return time.monotonic() - kept[1] >= self._seconds

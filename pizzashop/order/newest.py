@@ -1,13 +1,13 @@
 """The newest that this process knows of records: so whoever watches orders costs the store little.
 
-A process remembers what it has written itself. Others write too: what was not read for a while is read again, and at
-once where the asker knows more.
+A process remembers what somebody has asked for, and then what it has written of that itself. Others write too: what was
+not read for a while is read again, and at once where the asker knows more.
 """
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -47,11 +47,14 @@ class Newest:
     def __init__(self, load: Callable[[Sequence[str]], list[bytes | None]], seconds: float = READ_SECONDS) -> None:
         self._load, self._seconds = load, seconds
         self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._reading: set[str] = set()
         self._lock = threading.Lock()
 
     def note(self, order_id: str, value: bytes) -> None:
         """This process has written it."""
-        self._keep(order_id, Seen(value, _version(value), time.monotonic()))
+        # Also where it is only just being read: what is read may be older.
+        if order_id in self._seen or order_id in self._reading:
+            self._keep(order_id, Seen(value, _version(value), time.monotonic()))
 
     def of(self, known: Mapping[str, int]) -> dict[str, Seen]:
         """The newest of these orders, of which the asker knows these versions."""
@@ -71,8 +74,14 @@ class Newest:
         old = sorted((each.at, order_id) for order_id, each in seen.items() if each and now - each.at > self._seconds)
         return list(dict.fromkeys([*must, *(order_id for _, order_id in old[:READ_AT_ONCE])]))
 
-    def _read(self, order_ids: list[str]) -> list[tuple[str, bytes | None]]:
-        return list(zip(order_ids, self._load(order_ids), strict=True)) if order_ids else []
+    def _read(self, order_ids: list[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Read these; until all are taken, they count as being read."""
+        if order_ids:
+            self._reading.update(order_ids)
+            try:
+                yield from zip(order_ids, self._load(order_ids), strict=True)
+            finally:
+                self._reading.difference_update(order_ids)
 
     def _keep(self, order_id: str, seen: Seen) -> None:
         with self._lock:

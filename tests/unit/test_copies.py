@@ -37,6 +37,12 @@ class TestCopies:
             copies.keep(Write(key, "x", ""))
         assert [key for key in "abc" if copies.get(key)] == ["a", "c"]
 
+    def test_what_is_old_is_not_held(self) -> None:
+        copies = Copies(seconds=0)
+        copies.keep(Write("a", "one", ""))
+        copies.keep(Write("b", "two", ""))
+        assert len(copies) == 0
+
     def test_none_where_the_store_counts_otherwise(self) -> None:
         copies = Copies()
         copies.keep(Write("a", "one", "5f3a"))
