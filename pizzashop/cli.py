@@ -1,19 +1,52 @@
 """The `pizzashop` command: thin, it hands over to the package that does the work."""
 
-from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 import click
 
 from pizzashop import __version__, roles
-from pizzashop.console.commands import COMMANDS as CONSOLE_COMMANDS
 from pizzashop.domain.errors import ShopError
-from pizzashop.local.commands import COMMANDS as LOCAL_COMMANDS
-from pizzashop.settings import Settings
+
+LOCAL = {
+    "up": "pizzashop.local.commands:up",
+    "prepare": "pizzashop.local.commands:prepare",
+    "doctor": "pizzashop.local.commands:doctor",
+}
+"""The commands that run the shop on this machine, and where they are."""
+CONSOLE = {
+    "order": "pizzashop.console.placing:order",
+    "watch": "pizzashop.console.looking:watch",
+    "status": "pizzashop.console.looking:status",
+    "list": "pizzashop.console.looking:list_orders",
+    "approve": "pizzashop.console.deciding:approve",
+    "reject": "pizzashop.console.deciding:reject",
+    "remake": "pizzashop.console.deciding:remake",
+    "pause": "pizzashop.console.steering:pause",
+    "resume": "pizzashop.console.steering:resume",
+    "cancel": "pizzashop.console.steering:cancel",
+    "events": "pizzashop.console.events:events",
+    "demo": "pizzashop.console.demo:demo",
+    "staff": "pizzashop.console.staff:staff",
+}
+"""Those that talk to a running shop."""
+_PLACES = {**LOCAL, **CONSOLE}
 
 
 class _Group(click.Group):
-    """Shows an error of the shop as one sentence, and ends with the exit code that the error carries."""
+    """Loads a command when it is asked for: a process that serves a role is the smaller for it.
+
+    Shows an error of the shop as one sentence, and ends with the exit code that the error carries.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_PLACES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _PLACES:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = resolve_name(_PLACES[cmd_name])
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -56,13 +89,9 @@ def serve(names: tuple[str, ...], port: int | None) -> None:
     Each role needs its Dapr sidecar beside it; `dapr run -f .` and `pizzashop up` see to that.
     """
     from pizzashop.server import serve as run
+    from pizzashop.settings import Settings
 
     chosen = roles.ROLES if "all" in names else tuple(roles.BY_NAME[name] for name in dict.fromkeys(names))
     if port is not None and len(chosen) > 1:
         raise click.UsageError("--port is for one role: several have a port each.")
     run({port or role.port: role for role in chosen}, Settings.from_env())
-
-
-_register: Callable[[click.Command], None] = main.add_command
-for _command in (*LOCAL_COMMANDS, *CONSOLE_COMMANDS):
-    _register(_command)

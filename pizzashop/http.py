@@ -17,7 +17,7 @@ RECEIVE_BYTES = 65536
 
 
 class HttpClient:
-    """Open it after the fork, close it at the end; or use it in a `with`. For any number of threads."""
+    """Close it at the end, or use it in a `with`. For any number of threads."""
 
     def __init__(self) -> None:
         # The one that was used last is taken first, so that the others can grow old. Deques are safe among threads.

@@ -1,23 +1,22 @@
 """What one process has open while it serves its roles: the HTTP client, the sidecars, the engine, the worker."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Flask
 
 from pizzashop.access.door import Door
 from pizzashop.admission import Admission, Environ, StartResponse
-from pizzashop.app import Parts, create_app
+from pizzashop.app import create_app
 from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.http import HttpClient
 from pizzashop.means import Gate
+from pizzashop.parts import Parts
 from pizzashop.roles import STOREFRONT, WORKFLOW, Role
 from pizzashop.settings import Settings
-from pizzashop.storefront.watching import Watch
-from pizzashop.workflow.in_hand import InHand
 
 if TYPE_CHECKING:
+    from pizzashop.storefront.watching import Watch
     from pizzashop.workflow.at_work import AtWork
 
 SPARE_SHARE = 4
@@ -25,7 +24,7 @@ SPARE_SHARE = 4
 
 
 class Running:
-    """Opened in the process that serves, after the fork; `stop` takes no more work, `close` gives all back."""
+    """Open once it is made; `stop` takes no more work, `close` gives all back."""
 
     def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
         self._settings = settings
@@ -35,7 +34,6 @@ class Running:
         self._gate = Gate(places)
         self._door = Door.of(settings)
         self._admission = Admission(self._serve, places, self._door.may_be_sidecar)
-        self._in_hand = InHand(settings.threads)
         self._at_work: AtWork | None = None
         self._watch: Watch | None = None
         self._apps = {str(port): self._app(role) for port, role in roles.items()}
@@ -68,14 +66,16 @@ class Running:
         http_port = (told and told.dapr_http_port) or role.dapr_http_port
         grpc_port = (told and told.dapr_grpc_port) or role.dapr_grpc_port
         sidecar = DaprSidecar(self._http, http_port, self._settings.dapr_api_token)
-        parts = Parts(sidecar, self._gate, in_hand=self._in_hand, door=self._door)
-        if role is WORKFLOW:
-            # Only where it is needed: the workflow SDK and gRPC are a third of a process.
-            from pizzashop.workflow.at_work import AtWork
-
-            self._at_work = AtWork(sidecar, grpc_port, self._settings, self._in_hand)
-            parts = replace(parts, engine=self._at_work.engine)
+        parts = Parts(sidecar, self._gate, door=self._door)
+        own = self._open_engine(sidecar, grpc_port) if role is WORKFLOW else {}
+        app = create_app(role, self._settings, parts, **own)
         if role is STOREFRONT:
-            self._watch = Watch(sidecar, self._settings.watchers)
-            parts = replace(parts, watch=self._watch)
-        return create_app(role, self._settings, parts)
+            self._watch = app.extensions["watch"]
+        return app
+
+    def _open_engine(self, sidecar: DaprSidecar, grpc_port: int) -> dict[str, object]:
+        # Only where it is needed: the workflow SDK and gRPC are a third of a process.
+        from pizzashop.workflow.at_work import AtWork
+
+        self._at_work = AtWork(sidecar, grpc_port, self._settings)
+        return {"engine": self._at_work.engine, "in_hand": self._at_work.in_hand}

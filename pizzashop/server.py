@@ -1,14 +1,14 @@
-"""gunicorn around the roles: one worker process with threads, which opens what the roles need, and closes it."""
+"""gunicorn's worker around the roles: one process with threads, which opens what the roles need, and closes it."""
 
 import errno
-import gc
 import logging
+import os
+import signal
 import socket
 from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
-from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.message import Request
@@ -19,13 +19,17 @@ from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
 from pizzashop.problem_socket import ProblemSocket
 from pizzashop.roles import STOREFRONT, Role
+from pizzashop.running import Running
 from pizzashop.settings import Settings
 from pizzashop.wire import is_silent
 
 if TYPE_CHECKING:
-    from pizzashop.running import Running
+    from gunicorn.app.base import BaseApplication
 
 GRACEFUL_SECONDS = 8
+"""How long what is under way may take when the process is to stop;"""
+LONGEST_SECONDS = 12
+"""and after so long the kernel ends it, whatever holds it up."""
 BACKLOG = 2048
 LINGER_SECONDS = 0.005
 """How long a thread that has answered stays with its connection."""
@@ -37,17 +41,14 @@ def serve(roles: Mapping[int, Role], settings: Settings) -> None:
     """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and BadSettings."""
     logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
     require_guarded(settings)
-    for port, role in roles.items():
-        _must_be_free(settings.host, port, role)
+    sockets = [_listen(settings.host, port, role) for port, role in roles.items()]
     if signs_in(settings):
         log.info("the staff signs in")
     elif settings.hosts:
         log.warning("nobody has to sign in: what stands before it under %s must ask who comes", settings.hosts)
     else:
         log.info("open to this machine alone, nobody has to sign in")
-    gc.collect()
-    gc.freeze()  # or the worker's collector would write to all that it has of its parent, and so copy it
-    _Server(roles, settings).run()
+    _Worker(roles, settings, sockets).init_process()
 
 
 class _Log(GunicornLogger):
@@ -60,9 +61,28 @@ class _Log(GunicornLogger):
 
 
 class _Worker(ThreadWorker):
-    """gunicorn's worker with threads, that tells the roles when it is to stop, and closes them when it has."""
+    """gunicorn's worker with threads, without the arbiter that would be a process more for each role."""
 
-    app: "_Server"
+    def __init__(self, roles: Mapping[int, Role], settings: Settings, sockets: list[socket.socket]) -> None:
+        # A page that is kept up to date holds a thread: it takes none from the requests.
+        threads = settings.threads + (settings.watchers if STOREFRONT in roles.values() else 0)
+        config = Config()
+        config.set("threads", threads)
+        config.set("worker_connections", 4 * threads)
+        config.set("keepalive", 75)
+        config.set("limit_request_line", 8190)
+        config.set("graceful_timeout", GRACEFUL_SECONDS)
+        application = cast("BaseApplication", None)  # it is asked for no more than `load_wsgi`
+        super().__init__(1, os.getppid(), sockets, application, 0, config, _Log(config))
+        self._roles, self._settings = roles, settings
+        self._running: Running | None = None
+
+    def load_wsgi(self) -> None:
+        self._running = Running(self._roles, self._settings)
+        self.wsgi = self._running.wsgi  # type: ignore[assignment]
+
+    def is_parent_alive(self) -> bool:
+        return True  # a shell or `dapr run` may go, and leave the role to serve
 
     def handle(self, conn: TConn) -> bool:
         answered = super().handle(conn)
@@ -74,65 +94,39 @@ class _Worker(ThreadWorker):
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         super().handle_error(req, cast(socket.socket, ProblemSocket(client)), addr, exc)
 
-    def handle_exit(self, signal: int, frame: FrameType | None) -> None:
-        self.app.running.stop()
-        super().handle_exit(signal, frame)
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGHUP, self.handle_exit)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def handle_exit(self, signal_: int, frame: FrameType | None) -> None:
+        if self._running is not None:
+            self._running.stop()
+        signal.alarm(LONGEST_SECONDS)
+        super().handle_exit(signal_, frame)
+
+    def handle_quit(self, signal_: int, frame: FrameType | None) -> None:
+        if not self.alive:
+            os._exit(1)  # said twice: at once
+        self.handle_exit(signal_, frame)
 
     def run(self) -> None:
         super().run()
-        self.app.running.close()
+        if self._running is not None:
+            self._running.close()
+        # A thread whose client neither reads nor goes would keep the process.
+        os._exit(0)
 
 
-class _Server(BaseApplication):
-    """gunicorn with its settings handed in: no file, no environment, no command line."""
-
-    running: "Running"
-
-    def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
-        self._roles, self._settings = roles, settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self._options().items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        # In the worker, after the fork: gRPC channels and threads do not survive one, and its parent stays small.
-        from pizzashop.running import Running
-
-        self.running = Running(self._roles, self._settings)
-        return self.running.wsgi
-
-    def _options(self) -> dict[str, object]:
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        # A page that is kept up to date holds a thread: it takes none from the requests.
-        threads = self._settings.threads + (self._settings.watchers if STOREFRONT in self._roles.values() else 0)
-        return {
-            "bind": [f"{host}:{port}" for port in self._roles],
-            "worker_class": _Worker,
-            "workers": 1,
-            "threads": threads,
-            "worker_connections": 4 * threads,
-            "backlog": BACKLOG,
-            "keepalive": 75,
-            "limit_request_line": 8190,
-            "timeout": 60,
-            "graceful_timeout": GRACEFUL_SECONDS,
-            "proc_name": f"pizzashop {' '.join(role.name for role in self._roles.values())}",
-            # It would be one socket in the user's home, for every server of the shop.
-            "control_socket_disable": True,
-            "logger_class": _Log,
-        }
-
-
-def _must_be_free(host: str, port: int, role: Role) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise LocalError(_why(error, host, port, role)) from None
+def _listen(host: str, port: int, role: Role) -> socket.socket:
+    is_six = ":" in host
+    family = socket.AF_INET6 if is_six else socket.AF_INET
+    try:
+        made = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=is_six)
+    except OSError as error:
+        raise LocalError(_why(error, host, port, role)) from None
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _why(error: OSError, host: str, port: int, role: Role) -> str:

@@ -6,8 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.errors import BadSettings
 from pizzashop.domain.order import STEPS
@@ -30,12 +29,13 @@ def _seconds(said: Any) -> Any:
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 YEAR = 365 * 86400.0
+OF_DAPR = ("dapr_http_port", "dapr_grpc_port", "dapr_api_token", "app_api_token")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for those of Dapr."""
 
-    model_config = SettingsConfigDict(env_prefix="PIZZASHOP_", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="multiplies the duration of every stage")
     fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: that stage fails")
@@ -68,16 +68,17 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(
         default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"), description="what can be made again"
     )
-    dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", description="set by `dapr run`")
-    dapr_grpc_port: int | None = Field(None, validation_alias="DAPR_GRPC_PORT", description="set by `dapr run`")
-    dapr_api_token: str = Field("", validation_alias="DAPR_API_TOKEN", repr=False, description="shown to the sidecar")
-    app_api_token: str = Field("", validation_alias="APP_API_TOKEN", repr=False, description="shown by the sidecar")
+    dapr_http_port: int | None = Field(None, description="set by `dapr run`")
+    dapr_grpc_port: int | None = Field(None, description="set by `dapr run`")
+    dapr_api_token: str = Field("", repr=False, description="shown to the sidecar")
+    app_api_token: str = Field("", repr=False, description="shown by the sidecar")
 
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment; raises BadSettings, which names the variable, where a value makes no sense."""
+        said = {name: os.environ.get(variable(name)) for name in cls.model_fields}
         try:
-            return cls()
+            return cls.model_validate({name: value for name, value in said.items() if value})
         except ValidationError as error:
             raise BadSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
 
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
         if self.fail and not is_loopback(self.host):
             raise ValueError("PIZZASHOP_FAIL is for demonstrations: it needs PIZZASHOP_HOST to be loopback")
         return self
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return name.upper() if name in OF_DAPR else f"PIZZASHOP_{name.upper()}"
 
 
 def is_loopback(host: str) -> bool:
@@ -101,7 +107,4 @@ def is_loopback(host: str) -> bool:
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0]) if location else ""
-    if not name:
-        return message.removeprefix("Value error, ")
-    return f"{name if name.isupper() else f'PIZZASHOP_{name.upper()}'}: {message}"
+    return f"{variable(str(location[0]))}: {message}" if location else message.removeprefix("Value error, ")

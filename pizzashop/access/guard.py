@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, g, request, session
-from flask_wtf.csrf import validate_csrf
-from wtforms import ValidationError
 
 from pizzashop.access.door import Door
 from pizzashop.access.origin import READING
@@ -77,6 +75,10 @@ def _in_session(door: Door, clock: Callable[[], float]) -> Person | None:
 
 def _must_be_meant() -> Response | None:
     """A browser shows its session to whatever page sends a form here: ours have a mark in them."""
+    # Role `storefront` alone has sessions: no other needs to load this.
+    from flask_wtf.csrf import validate_csrf
+    from wtforms import ValidationError
+
     try:
         validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
     except ValidationError:

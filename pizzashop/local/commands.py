@@ -59,6 +59,3 @@ def doctor(ctx: click.Context, json_wanted: bool) -> None:
     else:
         show(findings, Console(highlight=False))
     ctx.exit(any(each.state == "wrong" for each in findings))
-
-
-COMMANDS: tuple[click.Command, ...] = (up, prepare, doctor)

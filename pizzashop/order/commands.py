@@ -15,9 +15,9 @@ from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, Request
 from pizzashop.domain.seal import seal
 from pizzashop.domain.steering import Steered, require_held
-from pizzashop.order.housekeeping import Clock
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
+from pizzashop.parts import Clock
 
 blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
 

@@ -5,29 +5,23 @@ open keeps its page of the index, and stops nobody from going on to the next.
 """
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
 from pizzashop.domain.retention import due, grace, is_young
 from pizzashop.order.index import TAIL_SECONDS
 from pizzashop.order.records import Records
+from pizzashop.parts import Clock
 
 AT_ONCE = 8
 """Records seen to at a time: a page is to be done well within the time that an answer may take."""
 
-Clock = Callable[[], datetime]
 Ended = dict[str, str]
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
 
 
 class Housekeeping:

@@ -16,10 +16,10 @@ from pizzashop.domain.history import said
 from pizzashop.domain.order import FINAL, STATUSES
 from pizzashop.domain.requests import ORDER_ID_FORM, Request
 from pizzashop.domain.row import Row
-from pizzashop.order.housekeeping import Clock
 from pizzashop.order.listing import DEFAULT_LIMIT, MAX_LIMIT, place_of
 from pizzashop.order.rows import StillReading
 from pizzashop.order.today import READ_SECONDS, rows
+from pizzashop.parts import Clock
 
 blueprint = Blueprint("search", __name__)
 

@@ -10,8 +10,8 @@ from pizzashop.domain.board import Board, Counts
 from pizzashop.domain.history import said
 from pizzashop.domain.order import FAILED
 from pizzashop.domain.row import Row
-from pizzashop.order.housekeeping import Clock
 from pizzashop.order.rows import Rows, StillReading
+from pizzashop.parts import Clock
 
 READ_SECONDS = 2.0
 """How long one request may read orders that this process has not seen yet: the rest comes with the next ones."""

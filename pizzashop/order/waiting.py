@@ -7,8 +7,8 @@ from pizzashop.body import read_json_inside
 from pizzashop.domain.errors import NotFound, Unavailable
 from pizzashop.domain.record import Record
 from pizzashop.domain.waiting import Patience, Standing, stand
-from pizzashop.order.housekeeping import Clock
 from pizzashop.order.views import records
+from pizzashop.parts import Clock
 
 blueprint = Blueprint("waiting", __name__, url_prefix="/order/<order_id>")
 

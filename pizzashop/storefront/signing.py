@@ -1,14 +1,11 @@
 """Signing in and out: with a name and a password, with the token of the staff, or with a link that works once."""
 
-import threading
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, current_app, g, redirect, render_template, request, session
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import NotFound
 from wtforms import ValidationError
 
@@ -18,32 +15,17 @@ from pizzashop.access.guard import KEPT
 from pizzashop.access.people import COURIER, KITCHEN, MANAGER, Person
 from pizzashop.storefront import staff
 
+if TYPE_CHECKING:
+    from pizzashop.storefront.tries import Tries
+
 blueprint = Blueprint("signing", __name__)
 
 FIRST_PAGE = {MANAGER: "/manager", KITCHEN: "/kitchen", COURIER: "/delivery"}
-OF_AN_ADDRESS, OF_A_NAME = parse("20/minute"), parse("6/minute")
-"""How often one may try: from one address, and with one name."""
 MAX_NAME = 60
-
-
-class Tries:
-    """Counts who tries to sign in how often."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: MovingWindowRateLimiter | None = None
-
-    def allow(self, address: str, name: str) -> bool:
-        """Whether one may try once more now."""
-        with self._lock:
-            # Its storage starts a thread: not before there is something to count.
-            self._made = self._made or MovingWindowRateLimiter(MemoryStorage())
-        return self._made.hit(OF_AN_ADDRESS, "address", address) and self._made.hit(OF_A_NAME, "name", name)
 
 
 @blueprint.record
 def _begin(state: BlueprintSetupState) -> None:
-    state.app.extensions["tries"] = Tries()
     state.app.config.update(
         SESSION_COOKIE_NAME="pizzashop",
         SESSION_COOKIE_SAMESITE="Lax",
@@ -132,6 +114,10 @@ def _now() -> float:
     return now
 
 
-def _tries() -> Tries:
-    tries: Tries = current_app.extensions["tries"]
+def _tries() -> "Tries":
+    # Where nobody has to sign in, nothing is counted, and what counts is not loaded.
+    from pizzashop.storefront.tries import Tries
+
+    made = current_app.extensions
+    tries: Tries = made.get("tries") or made.setdefault("tries", Tries())
     return tries

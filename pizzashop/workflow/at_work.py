@@ -20,9 +20,9 @@ ROUND_SECONDS = 5.0
 class AtWork:
     """Started as it is made; `stop` takes no more work, `close` gives all back."""
 
-    def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings, in_hand: InHand) -> None:
-        self.engine = DaprEngine(grpc_port)
-        self._worker = Worker(grpc_port, Activities(sidecar, settings.pace), in_hand)
+    def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings) -> None:
+        self.engine, self.in_hand = DaprEngine(grpc_port), InHand(settings.threads)
+        self._worker = Worker(grpc_port, Activities(sidecar, settings.pace), self.in_hand)
         self._sweep = Sweep(sidecar, Office(sidecar, self.engine, settings))
         self._housekeeping = Housekeeping(sidecar, self.engine, settings.retention)
         self._stopping = threading.Thread(target=self._worker.stop, name="stopping")

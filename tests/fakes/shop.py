@@ -11,14 +11,15 @@ from werkzeug.test import TestResponse
 from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.access.door import Door
-from pizzashop.app import Parts, create_app
+from pizzashop.app import create_app
 from pizzashop.domain.history import now
 from pizzashop.means import Gate
-from pizzashop.order.housekeeping import utc_now
+from pizzashop.parts import Parts, utc_now
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.housekeeping import Housekeeping
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
 from pizzashop.workflow.sweep import Sweep
 
@@ -54,8 +55,12 @@ class FakeShop:
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
         self.gate = Gate(8)
         self.ahead = timedelta()
-        parts = Parts(self.sidecar, self.gate, self.engine, clock=lambda: utc_now() + self.ahead, door=self.door)
-        self.sidecar.apps = _Apps(lambda role: create_app(role, self.settings, parts))
+        self.sidecar.apps = _Apps(self._app)
+
+    def _app(self, role: Role) -> Flask:
+        parts = Parts(self.sidecar, self.gate, lambda: utc_now() + self.ahead, self.door)
+        own = {"engine": self.engine, "in_hand": InHand(self.settings.threads)} if role is WORKFLOW else {}
+        return create_app(role, self.settings, parts, **own)
 
     def keep_house(self, *, days: float = 0) -> None:
         """One round of housekeeping, so many days after what has happened so far."""

@@ -12,12 +12,13 @@ from pizzashop.cli import EPILOG, main
 from pizzashop.local.project import Project
 from pizzashop.local.services import PORTS
 from pizzashop.roles import ROLES, Role
-from pizzashop.settings import Settings
+from pizzashop.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 CONTRACT = (ROOT / "docs/contract.md").read_text()
+COMMANDS = click.Context(main)
 ANY_OF = re.compile(r"<any\((.*)\):\w+>")
 
 
@@ -31,9 +32,10 @@ def section(text: str, title: str) -> str:
     return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", main.list_commands(COMMANDS))
 def test_every_command_is_described_with_its_options(name: str) -> None:
-    command = main.commands[name]
+    command = main.get_command(COMMANDS, name)
+    assert command is not None
     lines = section(OPERATIONS, "Command line").splitlines()
     found = next((line for line in lines if re.match(rf"\| `pizzashop {name}[ `]", line)), "no row")
     assert " ".join((command.help or "").split("\n\n")[0].split()) in found
@@ -50,14 +52,13 @@ def test_every_exit_code_is_described() -> None:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_described_with_its_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(variable, raising=False)
+    for each in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv("HOME", "/home/ana")
     field = Settings.model_fields[name]
     default = field.get_default(call_default_factory=True)
     shown = "none" if default in (None, "") else f"`{default}`".replace("/home/ana", "~")
-    variable = field.validation_alias or f"PIZZASHOP_{name.upper()}"
-    assert row(OPERATIONS, f"{variable}`").split(" | ")[1] == shown
+    assert row(OPERATIONS, f"{variable(name)}`").split(" | ")[1] == shown
 
 
 def test_every_port_is_named() -> None:

@@ -1,28 +1,49 @@
 """Every command says what it is for, and those of the console show how."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from pizzashop.cli import main
-from pizzashop.console.commands import COMMANDS
+from pizzashop.cli import CONSOLE, main
+
+CONTEXT = click.Context(main)
+NAMES = main.list_commands(CONTEXT)
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
-def test_every_command_has_help(name: str) -> None:
+def command(name: str) -> click.Command:
+    found = main.get_command(CONTEXT, name)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_its_name_and_help(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
-    assert main.commands[name].help
+    assert command(name).name == name
+    assert command(name).help
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_option_has_help(name: str) -> None:
-    options = [each for each in main.commands[name].params if isinstance(each, click.Option)]
+    options = [each for each in command(name).params if isinstance(each, click.Option)]
     assert [each.name for each in options if not each.help] == []
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_console_shows_examples_and_speaks_json(command: click.Command) -> None:
-    result = CliRunner().invoke(main, [str(command.name), "--help"])
-    assert f"\n  pizzashop {command.name} " in result.output
+@pytest.mark.parametrize("name", CONSOLE)
+def test_the_console_shows_examples_and_speaks_json(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert f"\n  pizzashop {name} " in result.output
     assert "--json" in result.output
+
+
+def test_serving_loads_no_other_command() -> None:
+    """Each would be in every process of the shop, five times."""
+    loaded = "import sys, pizzashop.cli; print([each for each in sys.modules if each.startswith('pizzashop.')])"
+    answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=30, check=True)
+    assert "roles" in answer.stdout
+    assert "console" not in answer.stdout
+    assert "local" not in answer.stdout

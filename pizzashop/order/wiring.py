@@ -1,0 +1,27 @@
+"""What the application of role `order` is made of."""
+
+from flask import Flask
+
+from pizzashop.order import changes, commands, events, expired, search, steering, today, unsettled, views, waiting
+from pizzashop.order.aside import Aside
+from pizzashop.order.housekeeping import Housekeeping
+from pizzashop.order.inbox import Inbox
+from pizzashop.order.listing import Listing
+from pizzashop.order.records import Records
+from pizzashop.order.rows import Rows
+from pizzashop.parts import Parts
+from pizzashop.settings import Settings
+
+
+def wire(app: Flask, settings: Settings, parts: Parts) -> None:
+    """Give the application its routes, and what they work with."""
+    for each in (views, commands, unsettled, steering, waiting, expired, events, today, changes, search):
+        app.register_blueprint(each.blueprint)
+    records, aside = Records(parts.sidecar), Aside(parts.sidecar)
+    app.extensions["records"] = records
+    app.extensions["listing"] = Listing(records)
+    app.extensions["rows"] = Rows(records, settings.pace)
+    app.extensions["inbox"] = Inbox(records, aside)
+    app.extensions["aside"] = aside
+    app.extensions["clock"] = parts.clock
+    app.extensions["housekeeping"] = Housekeeping(records, settings.retention, parts.clock)
