@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 
 from pizzashop.domain.errors import Unavailable
-from pizzashop.wire import CONNECT_SECONDS, IDLE_SECONDS, READ_SECONDS, Address, Answer, Reply, is_silent, request
+from pizzashop.wire import CONNECT_SECONDS, IDLE_SECONDS, READ_SECONDS, Address, Answers, Reply, is_silent, request
 
 
 class AsyncHttpClient:
@@ -22,14 +22,14 @@ class AsyncHttpClient:
         address, message = request(method, url, data, headers)
         try:
             connection = await self._take(address)
-            answer = await connection.exchange(message, seconds)
+            answers = await connection.exchange(message, seconds)
         except (OSError, Unavailable) as error:
             raise Unavailable(f"No answer from {url}: {error or type(error).__name__}") from error
-        if answer.reusable:
+        if answers.reusable:
             self._idle[address].append(connection)
         else:
             connection.close()
-        return answer.reply()
+        return answers.replies[0]
 
     async def close(self) -> None:
         """Close the connections."""
@@ -57,18 +57,18 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._open = True
         self._used_at = 0.0
-        self._answer = Answer()
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._answers = Answers()
+        self._waiting: asyncio.Future[Answers] | None = None
 
     @property
     def usable(self) -> bool:
         fresh = self._open and time.monotonic() - self._used_at < IDLE_SECONDS
         return fresh and is_silent(self._transport.get_extra_info("socket").fileno())
 
-    async def exchange(self, message: bytes, seconds: float) -> Answer:
+    async def exchange(self, message: bytes, seconds: float) -> Answers:
         if not self._open:
             raise Unavailable("the connection was closed")
-        self._answer, self._waiting = Answer(), asyncio.get_running_loop().create_future()
+        self._answers, self._waiting = Answers(), asyncio.get_running_loop().create_future()
         self._transport.write(message)
         try:
             async with asyncio.timeout(seconds):
@@ -92,11 +92,11 @@ class _Connection(asyncio.Protocol):
             self.close()  # what nobody asked for
             return
         try:
-            self._answer.feed(data)
+            self._answers.feed(data)
         except Unavailable as error:
             self._waiting.set_exception(error)
-        if self._answer.done:
-            self._waiting.set_result(self._answer)
+        if self._answers.done:
+            self._waiting.set_result(self._answers)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open = False

@@ -26,6 +26,10 @@ class DaprChannel:
     def _post(self, path: str, body: str) -> Reply:
         return self._http.request("POST", self._base + path, data=body, headers=self._headers)
 
+    def _post_in_a_row(self, sent: Sequence[tuple[str, str]]) -> list[Reply]:
+        """POST bodies to paths, one after another on one connection; as many replies as came, at least one."""
+        return self._http.requests("POST", [(self._base + path, body) for path, body in sent], headers=self._headers)
+
     async def _apost(self, path: str, body: str) -> Reply:
         url = self._base + path
         return await self._async_http.request("POST", url, READ_SECONDS, data=body, headers=self._headers)

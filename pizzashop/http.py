@@ -7,11 +7,11 @@ meanwhile is noticed before it is used, and one that it closes just then is Unav
 import socket
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pizzashop.domain.errors import Unavailable
-from pizzashop.wire import CONNECT_SECONDS, IDLE_SECONDS, READ_SECONDS, Address, Answer, Reply, is_silent, request
+from pizzashop.wire import CONNECT_SECONDS, IDLE_SECONDS, READ_SECONDS, Address, Answers, Reply, is_silent, request
 
 RECEIVE_BYTES = 65536
 
@@ -33,17 +33,32 @@ class HttpClient:
         self, method: str, url: str, seconds: float = READ_SECONDS, *, data: str = "", headers: Mapping[str, str] = {}
     ) -> Reply:
         """Send a request and wait for the answer, at most `seconds` for each part; raises Unavailable."""
-        address, message = request(method, url, data, headers)
+        return self.requests(method, [(url, data)], seconds, headers=headers)[0]
+
+    def requests(
+        self,
+        method: str,
+        sent: Sequence[tuple[str, str]],
+        seconds: float = READ_SECONDS,
+        *,
+        headers: Mapping[str, str] = {},
+    ) -> list[Reply]:
+        """Send requests (URL and data) to one server, one behind the other, which sees to one after another.
+
+        Answers as many replies as came, in the same order; raises Unavailable where none did.
+        """
+        made = [request(method, url, data, headers) for url, data in sent]
+        address = made[0][0]
         try:
             sock = self._take(address)
-            answer = _exchange(sock, message, seconds)
+            answers = _exchange(sock, [message for _, message in made], seconds)
         except (OSError, Unavailable) as error:
-            raise Unavailable(f"No answer from {url}: {error or type(error).__name__}") from error
-        if answer.reusable:
+            raise Unavailable(f"No answer from {sent[0][0]}: {error or type(error).__name__}") from error
+        if answers.done and answers.reusable:
             self._idle[address].append((sock, time.monotonic()))
         else:
             sock.close()
-        return answer.reply()
+        return answers.replies
 
     def close(self) -> None:
         """Close the connections."""
@@ -66,15 +81,19 @@ class HttpClient:
         return sock
 
 
-def _exchange(sock: socket.socket, message: bytes, seconds: float) -> Answer:
-    answer = Answer()
+def _exchange(sock: socket.socket, messages: Sequence[bytes], seconds: float) -> Answers:
+    answers = Answers(len(messages))
     try:
         sock.settimeout(seconds)
-        sock.sendall(message)
-        while not answer.done:
-            answer.feed(sock.recv(RECEIVE_BYTES))
+        sock.sendall(b"".join(messages))
+        while not answers.done:
+            answers.feed(sock.recv(RECEIVE_BYTES))
+    except (OSError, Unavailable):
+        if not answers.replies:
+            sock.close()
+            raise
     except BaseException:
         # Half an answer may still come: nobody else may take it for theirs.
         sock.close()
         raise
-    return answer
+    return answers

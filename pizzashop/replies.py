@@ -14,7 +14,12 @@ STANDARD = frozenset({"type", "title", "status", "detail", "error", "errors"})
 def expect_done(reply: Reply) -> None:
     """Raise Unavailable where Dapr itself has not done what it was asked."""
     if reply.status >= 300:
-        raise Unavailable(f"Dapr could not do it just now: {reply.status} {_start(reply)}")
+        raise fault(reply)
+
+
+def fault(reply: Reply) -> Unavailable:
+    """What to raise where Dapr itself has not done what it was asked."""
+    return Unavailable(f"Dapr could not do it just now: {reply.status} {_start(reply)}")
 
 
 def answer(reply: Reply) -> Any:

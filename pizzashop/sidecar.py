@@ -32,8 +32,11 @@ class Write(NamedTuple):
 class Sidecar(Protocol):
     """What the roles need of Dapr. Every method raises Unavailable where the sidecar, or what is behind it, is away."""
 
-    def publish(self, event: Content) -> None:
-        """Publish on the topic `orders`."""
+    def publish(self, events: Sequence[Content]) -> int:
+        """Publish events of one order on the topic `orders`, in their order; answers how many, from the first on.
+
+        Those after them may be out or not: to be sure, they are published again.
+        """
 
     def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
         """Call another role and answer its JSON; raises Refused as that role said it."""

@@ -96,12 +96,13 @@ class _Run:
         return any(RANK[each] > RANK[status] for each in self._hold.began)
 
     def _tell(self) -> None:
-        for status, run in list(self._hold.untold.items()):
-            event = stage_event(self._order, self._hold.began[status], run)
+        while untold := list(self._hold.untold.items()):
+            events = [stage_event(self._order, self._hold.began[status], run) for status, run in untold]
             # Said again in the name of the same run it is the same fact: this may be tried as often as it takes.
-            self._patiently(partial(self._means.sidecar.publish, event))
-            self._hold.told(status)
-            log.info(status, extra={"order": self._checked.order_id, "attempt": self._checked.attempt})
+            count = self._patiently(partial(self._means.sidecar.publish, events))
+            for status, _ in untold[:count]:
+                self._hold.told(status)
+                log.info(status, extra={"order": self._checked.order_id, "attempt": self._checked.attempt})
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -43,15 +43,21 @@ def is_silent(fileno: int, seconds: float = 0) -> bool:
     return not poll.poll(1000 * seconds)
 
 
-class Answer:
-    """An answer as it comes in, piece by piece, until it is `done`."""
+class Answers:
+    """The answers to `count` requests on one connection as they come in, piece by piece, until all are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 1) -> None:
         self._parser = HttpResponseParser(self)
+        self._count = count
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self.done = False
+        self.replies: list[Reply] = []
         self.reusable = False
+
+    @property
+    def done(self) -> bool:
+        """Whether all are there."""
+        return len(self.replies) >= self._count
 
     def feed(self, piece: bytes) -> None:
         """Take in the next bytes; raises Unavailable where they are no HTTP, or there are none though more is due."""
@@ -61,10 +67,6 @@ class Answer:
             self._parser.feed_data(piece)
         except HttpParserError as error:
             raise Unavailable(f"not HTTP: {error}") from error
-
-    def reply(self) -> Reply:
-        """The answer, once it is done."""
-        return Reply(self._parser.get_status_code(), b"".join(self._body), self._headers)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """For the parser to call."""
@@ -76,4 +78,6 @@ class Answer:
 
     def on_message_complete(self) -> None:
         """For the parser to call."""
-        self.done, self.reusable = True, self._parser.should_keep_alive()
+        self.replies.append(Reply(self._parser.get_status_code(), b"".join(self._body), self._headers))
+        self._headers, self._body = {}, []
+        self.reusable = self._parser.should_keep_alive()

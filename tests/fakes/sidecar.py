@@ -36,15 +36,22 @@ class FakeSidecar:
         self._reads: list[str] = []
         self._lock = threading.Lock()
 
-    def publish(self, event: Content) -> None:
+    def publish(self, events: Sequence[Content]) -> int:
+        for count, event in enumerate(events):
+            if count and self.away:
+                return count
+            self._publish(event)
+        return len(events)
+
+    async def apublish(self, event: Content) -> None:
+        self._publish(event)
+
+    def _publish(self, event: Content) -> None:
         self._must_be_there()
         self.published.append(json.loads(json.dumps(event)))
         if self.delivers_at_once:
             self.deliver(event)
         self.on_publish(event)
-
-    async def apublish(self, event: Content) -> None:
-        self.publish(event)
 
     def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
         self._must_be_there()

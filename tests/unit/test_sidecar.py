@@ -54,7 +54,7 @@ def problem(status: int, **more: Any) -> dict[str, Any]:
 
 def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
     daprd.will_answer(204)
-    sidecar.publish({"order_id": "123"})
+    assert sidecar.publish([{"order_id": "123"}]) == 1
     daprd.will_answer(204)
     in_loop(sidecar, sidecar.apublish({"order_id": "123"}))
     for asked in daprd.asked:
@@ -62,10 +62,39 @@ def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> N
         assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
 
 
+class TestEventsOfOneOrder:
+    def test_go_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        for _ in range(3):
+            daprd.will_answer(204)
+        events = [{"status": status} for status in ("cooking_baking", "cooking_quality_check", "cooked")]
+        assert sidecar.publish(events) == 3
+        assert {asked.path for asked in daprd.asked} == {"/v1.0/publish/pizzapubsub/orders"}
+        assert [asked.content for asked in daprd.asked] == events
+        assert daprd.connections == 1
+
+    def test_those_up_to_the_first_that_failed_are_out(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        for status in (204, 204, 500, 204):
+            daprd.will_answer(status)
+        assert sidecar.publish([{}, {}, {}, {}]) == 2
+
+    def test_those_up_to_the_end_of_the_connection_are_out(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        daprd.will_answer(204, Connection="close")
+        assert sidecar.publish([{}, {}, {}]) == 2
+        daprd.will_answer(204)
+        assert sidecar.publish([{}]) == 1
+
+    def test_where_the_first_failed_it_is_said_why(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(500, {"errorCode": "ERR_PUBSUB_PUBLISH"})
+        daprd.will_answer(204)
+        with pytest.raises(Unavailable, match="ERR_PUBSUB_PUBLISH"):
+            sidecar.publish([{}, {}])
+
+
 class TestEventsOfSeveralOrders:
     def test_go_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(204)
-        assert sidecar._publish_all(['{"order_id": "1"}', '{"order_id": "2"}']) == [None, None]
+        assert sidecar._publish_all([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
         (asked,) = daprd.asked
         assert asked[:2] == ("POST", "/v1.0-alpha1/publish/bulk/pizzapubsub/orders")
         assert asked.content == [
@@ -73,23 +102,36 @@ class TestEventsOfSeveralOrders:
             {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
         ]
 
+    def test_no_two_of_one_order_are_in_the_same(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        for _ in range(3):
+            daprd.will_answer(204)
+        assert sidecar._publish_all([["1", "2", "3"], ["10"], ["100", "200"]]) == [3, 1, 2]
+        bulks = [asked.content for asked in daprd.asked]
+        assert [[each["event"] for each in bulk] for bulk in bulks[:2]] == [[1, 10, 100], [2, 200]]
+        assert bulks[2] == 3
+
     def test_one_that_was_not_published_fails_alone(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
-        first, second, third = sidecar._publish_all(["{}", "{}", "{}"])
-        assert (first, third) == (None, None)
+        first, second, third = sidecar._publish_all([["{}"], ["{}"], ["{}"]])
+        assert (first, third) == (1, 1)
         assert isinstance(second, Unavailable)
+
+    def test_and_what_follows_it_does_not_count(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        daprd.will_answer(204)
+        daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
+        daprd.will_answer(204)
+        assert sidecar._publish_all([["{}"] * 3, ["{}"] * 3]) == [3, 1]
 
     @pytest.mark.parametrize("said", [{"errorCode": "X"}, [], "no"])
     def test_where_nobody_says_which_none_was(self, daprd: FakeDaprd, sidecar: DaprSidecar, said: Any) -> None:
         daprd.will_answer(500, said)
-        with pytest.raises(Unavailable):
-            sidecar._publish_all(["{}", "{}"])
+        assert all(isinstance(each, Unavailable) for each in sidecar._publish_all([["{}"], ["{}"]]))
 
     def test_no_request_is_too_large(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         large = json.dumps({"note": 700_000 * "x"})
         daprd.will_answer(204)
         daprd.will_answer(204)
-        assert sidecar._publish_all([large, "{}", large]) == [None, None, None]
+        assert sidecar._publish_all([[large], ["{}"], [large]]) == [1, 1, 1]
         assert [len(asked.content) for asked in daprd.asked] == [2, 1]
 
 
@@ -105,7 +147,7 @@ def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar)
 
 def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
     daprd.will_answer(204)
-    DaprSidecar(http, daprd.port, "secret").publish({})
+    DaprSidecar(http, daprd.port, "secret").publish([{}])
     assert daprd.asked[0].headers["dapr-api-token"] == "secret"
 
 
@@ -148,7 +190,7 @@ def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> No
     with open_daprd() as daprd:
         sidecar = DaprSidecar(http, daprd.port)
     for call in (
-        lambda: sidecar.publish({}),
+        lambda: sidecar.publish([{}]),
         lambda: sidecar.invoke(KITCHEN, "GET", "/"),
         lambda: sidecar.load("key"),
         lambda: sidecar.load_many(["key"]),

@@ -1,7 +1,7 @@
 """A run dies or is held up at any moment: another takes over, and each stage begins once and is told by one run."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -35,8 +35,15 @@ class Meddled:
     def invoke(self, *asked: Any) -> Any:
         return self._call(self._sidecar.invoke, *asked)
 
-    def publish(self, event: dict[str, Any]) -> None:
-        self._call(self._sidecar.publish, event)
+    def publish(self, events: Sequence[dict[str, Any]]) -> int:
+        for count, event in enumerate(events):
+            try:
+                self._call(self._sidecar.publish, [event])
+            except Unavailable:
+                if count:
+                    return count
+                raise
+        return len(events)
 
     def _call(self, call: Callable[..., Any], *asked: Any) -> Any:
         self._left -= 1
