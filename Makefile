@@ -39,7 +39,7 @@ bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; write
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)
 
 growth: $(VENV)/.installed-test ## Drive 10,000 orders through the shop, and show what grows
-	$(BIN)/python tests/benchmark/growth.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmark/growth.py $(GROWTH)
 
 histories: $(VENV)/.installed-test prepare ## Store anew what the engine keeps of an order of each kind
 	$(BIN)/pytest tests/dapr/record_histories.py

@@ -1,6 +1,7 @@
 """gunicorn's worker around the roles: one process with threads, which opens what the roles need, and closes it."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -79,6 +80,7 @@ class _Worker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         self._running = Running(self._roles, self._settings)
+        gc.freeze()  # what is there now stays: no need to look through it for garbage
         self.wsgi = self._running.wsgi  # type: ignore[assignment]
 
     def is_parent_alive(self) -> bool:
