@@ -1,10 +1,14 @@
 """The way to a sidecar's HTTP port, for threads and for coroutines."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from pizzashop.async_http import AsyncHttpClient
 from pizzashop.http import HttpClient
 from pizzashop.wire import READ_SECONDS, Reply
+
+if TYPE_CHECKING:
+    from pizzashop.async_http import AsyncHttpClient
 
 MAX_BYTES = 1024 * 1024
 """How much is sent in one request for many: the sidecar takes no more than 4 MB."""
@@ -14,10 +18,17 @@ class DaprChannel:
     """The sidecar that listens on `http_port` of this machine."""
 
     def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
-        self._http, self._async_http = http, AsyncHttpClient()
+        self._http = http
         self._base = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}
         self._headers = {"Content-Type": "application/json", **token}
+
+    @cached_property
+    def _async_http(self) -> "AsyncHttpClient":
+        # Role `workflow` alone has coroutines: no other needs to load asyncio.
+        from pizzashop.async_http import AsyncHttpClient
+
+        return AsyncHttpClient()
 
     async def aclose(self) -> None:
         """Close what the coroutines have opened, from their event loop."""

@@ -54,11 +54,11 @@ class HttpClient:
             answers = _exchange(sock, [message for _, message in made], seconds)
         except (OSError, Unavailable) as error:
             raise Unavailable(f"No answer from {sent[0][0]}: {error or type(error).__name__}") from error
-        if answers.done and answers.reusable:
+        if answers.reusable and len(answers.replies) == len(made):
             self._idle[address].append((sock, time.monotonic()))
         else:
             sock.close()
-        return answers.replies
+        return answers.replies[: len(made)]
 
     def close(self) -> None:
         """Close the connections."""

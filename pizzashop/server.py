@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from pizzashop import logs
 from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
+from pizzashop.files import connections
 from pizzashop.problem_socket import ProblemSocket
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.running import Running
@@ -27,9 +28,9 @@ from pizzashop.wire import is_silent
 if TYPE_CHECKING:
     from gunicorn.app.base import BaseApplication
 
-GRACEFUL_SECONDS = 8
+GRACEFUL_SECONDS = 6
 """How long what is under way may take when the process is to stop;"""
-LONGEST_SECONDS = 12
+LONGEST_SECONDS = 10
 """and after so long the kernel ends it, whatever holds it up."""
 BACKLOG = 2048
 LINGER_SECONDS = 0.005
@@ -69,7 +70,7 @@ class _Worker(ThreadWorker):
         threads = settings.threads + (settings.watchers if STOREFRONT in roles.values() else 0)
         config = Config()
         config.set("threads", threads)
-        config.set("worker_connections", 4 * threads)
+        config.set("worker_connections", connections(threads))
         config.set("keepalive", 75)
         config.set("limit_request_line", 8190)
         config.set("graceful_timeout", GRACEFUL_SECONDS)
@@ -77,6 +78,7 @@ class _Worker(ThreadWorker):
         super().__init__(1, os.getppid(), sockets, application, 0, config, _Log(config))
         self._roles, self._settings = roles, settings
         self._running: Running | None = None
+        self._told = False
 
     def load_wsgi(self) -> None:
         self._running = Running(self._roles, self._settings)
@@ -97,27 +99,36 @@ class _Worker(ThreadWorker):
         super().handle_error(req, cast(socket.socket, ProblemSocket(client)), addr, exc)
 
     def init_signals(self) -> None:
+        is_detached = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         super().init_signals()
-        signal.signal(signal.SIGHUP, self.handle_exit)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if is_detached else self.handle_exit)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def handle_exit(self, signal_: int, frame: FrameType | None) -> None:
-        if self._running is not None:
-            self._running.stop()
-        signal.alarm(LONGEST_SECONDS)
-        super().handle_exit(signal_, frame)
+        if not self._told:
+            self._told = True
+            signal.alarm(LONGEST_SECONDS)
+            if self._running is not None:
+                self._running.stop()
+            super().handle_exit(signal_, frame)
 
     def handle_quit(self, signal_: int, frame: FrameType | None) -> None:
-        if not self.alive:
+        if self._told:
             os._exit(1)  # said twice: at once
         self.handle_exit(signal_, frame)
 
     def run(self) -> None:
-        super().run()
-        if self._running is not None:
-            self._running.close()
-        # A thread whose client neither reads nor goes would keep the process.
-        os._exit(0)
+        status = 1
+        try:
+            super().run()
+            if self._running is not None:
+                self._running.close()
+            status = 0
+        except BaseException:
+            log.critical("the server has failed", exc_info=True)
+        finally:
+            # A thread whose client neither reads nor goes would keep the process, which serves nobody any more.
+            os._exit(status)
 
 
 def _listen(host: str, port: int, role: Role) -> socket.socket:

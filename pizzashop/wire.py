@@ -66,6 +66,7 @@ class Answers:
         try:
             self._parser.feed_data(piece)
         except HttpParserError as error:
+            self.reusable = False
             raise Unavailable(f"not HTTP: {error}") from error
 
     def on_header(self, name: bytes, value: bytes) -> None:

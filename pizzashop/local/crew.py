@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -60,13 +61,10 @@ class Crew:
             if part.gone:
                 raise LocalError(f"{part.name} has ended. {self.process.tail(about=part.mark())}")
 
-    def mend(self) -> list[str]:
-        """Start again what has ended of the open crew, and answer what that was; raises LocalError where it cannot."""
+    def mend(self) -> Iterator[Process]:
+        """Start again what has ended of the open crew, one after another; raises LocalError where it cannot."""
         self._require_cli()
-        ended = [part for part in self._parts if part.gone]
-        for part in ended:
-            part.start_again()
-        return [part.name for part in ended]
+        yield from (part.start_again() for part in self._parts if part.gone)
 
     def processes(self) -> list[psutil.Process]:
         """Those of it that live, the CLI among them."""
@@ -106,8 +104,8 @@ class Crew:
         for app in self.project.apps:
             is_sidecar = "--app-id" in words and words[words.index("--app-id") + 1] == app.app_id
             if is_sidecar or (app.command and tuple(words[-len(app.command) + 1 :]) == app.command[1:]):
-                log, closing = self.process.log, self.process.closing
-                self._parts.append(Part(app, child, is_sidecar=is_sidecar, log=log, closing=closing))
+                logs, closing = self.process.log.parent, self.process.closing
+                self._parts.append(Part(app, child, is_sidecar=is_sidecar, logs=logs, closing=closing))
 
 
 def _healthy(app: App) -> bool:

@@ -12,6 +12,7 @@ from rich.text import Text
 from pizzashop import __version__
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.entrance import Entrance
+from pizzashop.local.process import Process
 from pizzashop.local.project import Project
 from pizzashop.local.redis import PORT, Redis
 from pizzashop.local.services import Services
@@ -72,9 +73,9 @@ class Opening:
             self.warn("Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
 
-    def mended(self, names: list[str], logs: Path) -> None:
-        """These parts had ended, and run again."""
-        self.warn(f"{datetime.now():%H:%M:%S} {', '.join(names)} had ended: started again. Why is in {tilde(logs)}.")
+    def mended(self, process: Process) -> None:
+        """A part had ended, and runs again."""
+        self.warn(f"{datetime.now():%H:%M:%S} {process.name} had ended: started again, its log is {tilde(process.log)}")
 
     def closing(self) -> None:
         """It was told to close."""

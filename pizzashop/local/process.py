@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import family
 from pizzashop.local.closing import Closing
@@ -22,16 +24,16 @@ class Process:
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
     closing: Closing = field(default_factory=Closing)
-    appends: bool = False
-    """Others write to its log too: what is there stays."""
     _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
-    def start(self) -> None:
+    def start(self) -> psutil.Process:
         """Start it, in a session of its own: a terminal's Ctrl-C is for us, who know the order of closing."""
+        if self._child:
+            self._child.poll()  # the one before is buried
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and not self.appends:
+        if self.log.exists():
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self.log.open("ab") as output:
+        with self.log.open("wb") as output:
             try:
                 self._child = subprocess.Popen(
                     self.argv,
@@ -44,6 +46,8 @@ class Process:
                 )
             except OSError as error:
                 raise LocalError(f"{self.name} cannot be started: {error}.") from None
+        # One that has ended by now is still there: nobody has buried it.
+        return psutil.Process(self._child.pid)
 
     @property
     def running(self) -> bool:

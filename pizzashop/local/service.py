@@ -39,11 +39,13 @@ class Service:
         """Whether it has ended though nobody stopped it."""
         return not self.theirs and not self.process.running
 
-    def start_again(self) -> None:
-        """Start it once more and wait until it is ready; raises LocalError where it ended too often of late."""
+    def start_again(self) -> Process:
+        """Start it once more, and leave it to become ready; raises LocalError where it ended too often of late."""
         if self._patience.over():
             raise LocalError(f"{self.name} ends again and again. {self.process.tail()}")
-        self.start()
+        wait_for_passers(self.ports, self.closing)
+        self.process.start()
+        return self.process
 
     def check(self) -> None:
         """Raise LocalError, with the end of its log, where it has ended."""

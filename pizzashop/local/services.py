@@ -68,12 +68,9 @@ class Services:
             self._started = stack.pop_all()
         return self
 
-    def mend(self) -> list[str]:
-        """Start again what has ended of what was started here, and answer what that was."""
-        ended = [each for each in self if each.ended]
-        for service in ended:
-            service.start_again()
-        return [each.name for each in ended]
+    def mend(self) -> Iterator[Process]:
+        """Start again what has ended of what was started here, one after another; raises LocalError where it cannot."""
+        yield from (service.start_again() for service in self if service.ended)
 
     def __exit__(self, *_: object) -> None:
         self._started.close()

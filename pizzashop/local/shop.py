@@ -7,7 +7,7 @@ with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # th
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -63,9 +63,10 @@ class Shop:
         self.crew.start()
         self.crew.wait()
 
-    def mend(self) -> list[str]:
-        """Start again what has ended of the open shop, and answer what that was; raises LocalError where it cannot."""
-        return self.services.mend() + self.crew.mend()
+    def mend(self) -> Iterator[Process]:
+        """Start again what has ended of the open shop, one after another; raises LocalError where it cannot."""
+        yield from self.services.mend()
+        yield from self.crew.mend()
 
     def processes(self) -> list[psutil.Process]:
         """All that it has started and that lives."""

@@ -68,6 +68,6 @@ def _keep_open(shop: Shop, opening: Opening, register: Register) -> None:
     with suppress(Interrupted):
         while True:
             shop.closing.pause(0.5)
-            if mended := shop.mend():
+            for process in shop.mend():
                 register.note(shop.processes())
-                opening.mended(mended, shop.log.parent)
+                opening.mended(process)

@@ -13,7 +13,7 @@ from pizzashop.workflow.office import Office
 from pizzashop.workflow.sweep import Sweep
 from pizzashop.workflow.worker import Worker
 
-ROUND_SECONDS = 5.0
+ROUND_SECONDS = 3.0
 """How long what the beats are at is waited for: nothing is to run on a client that is closed."""
 
 

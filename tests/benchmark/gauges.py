@@ -72,7 +72,7 @@ def cpu_seconds(shop: Shop) -> dict[str, float]:
 
 
 def by_name(shop: Shop) -> dict[str, list[Process]]:
-    """The processes of the shop by what they are; a role's gunicorn is two processes."""
+    """The processes of the shop by what they are."""
     found: dict[str, list[Process]] = defaultdict(list)
     for process in shop.processes():
         found[_name(process)].append(process)

@@ -1,10 +1,12 @@
 """Child processes: started, stopped, killed, with all that they have started."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from local_children import CHILD, PARENT, STUBBORN, Children
+from shop_client import eventually
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import family
@@ -44,6 +46,15 @@ def test_a_hurried_stop_does_not_wait(children: Children) -> None:
     process = children.start(STUBBORN)
     process.closing.hurry = True
     process.stop(seconds=600)
+    assert not process.running
+
+
+def test_one_that_has_ended_at_once_is_known_all_the_same(tmp_path: Path) -> None:
+    process = Process("child", ["true"], tmp_path / "child.log")
+    for _ in range(50):
+        started = process.start()
+        assert started.pid != os.getpid()
+        eventually(lambda started=started: family.gone(started))
     assert not process.running
 
 

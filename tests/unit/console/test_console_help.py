@@ -1,8 +1,5 @@
 """Every command says what it is for, and those of the console show how."""
 
-import subprocess
-import sys
-
 import click
 import pytest
 from click.testing import CliRunner
@@ -38,12 +35,3 @@ def test_the_console_shows_examples_and_speaks_json(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert f"\n  pizzashop {name} " in result.output
     assert "--json" in result.output
-
-
-def test_serving_loads_no_other_command() -> None:
-    """Each would be in every process of the shop, five times."""
-    loaded = "import sys, pizzashop.cli; print([each for each in sys.modules if each.startswith('pizzashop.')])"
-    answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=30, check=True)
-    assert "roles" in answer.stdout
-    assert "console" not in answer.stdout
-    assert "local" not in answer.stdout
