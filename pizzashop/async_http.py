@@ -95,8 +95,9 @@ class _Connection(asyncio.Protocol):
             self._answers.feed(data)
         except Unavailable as error:
             self._waiting.set_exception(error)
-        if self._answers.done:
-            self._waiting.set_result(self._answers)
+        else:
+            if self._answers.done:
+                self._waiting.set_result(self._answers)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open = False

@@ -78,7 +78,7 @@ class Crew:
             # The CLI hears no signal until it has started everything: held, it starts nothing more.
             self.process.send(signal.SIGSTOP)
         # What the CLI started outlives it.
-        everyone = [*family.children(self.process.pid), *(part.process for part in self._parts)]
+        everyone = self.processes()
         roles = [part.process for part in self._parts if not part.is_sidecar]
         if self._open:
             family.end(roles, 10, self.process.closing)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import family, ports
+from pizzashop.local import family
 from pizzashop.local.closing import Closing
 from pizzashop.local.patience import Patience
 from pizzashop.local.process import Process
@@ -32,10 +31,7 @@ class Part:
 
     def start_again(self) -> Process:
         """Start it once more; raises LocalError, with the end of its log, where it ended too often of late."""
-        if self._patience.over():
-            raise LocalError(f"{self.name} ends again and again. {self._again.tail()}")
-        ports.wait_for_passers(self._ports(), self._again.closing)
-        self.process = self._again.start()
+        self.process = self._patience.start_again(self._again, self._ports(), self._again.closing)
         return self._again
 
     def mark(self) -> str:

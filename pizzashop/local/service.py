@@ -41,10 +41,7 @@ class Service:
 
     def start_again(self) -> Process:
         """Start it once more, and leave it to become ready; raises LocalError where it ended too often of late."""
-        if self._patience.over():
-            raise LocalError(f"{self.name} ends again and again. {self.process.tail()}")
-        wait_for_passers(self.ports, self.closing)
-        self.process.start()
+        self._patience.start_again(self.process, self.ports, self.closing)
         return self.process
 
     def check(self) -> None:
