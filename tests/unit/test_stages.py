@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -169,6 +169,24 @@ def test_however_long_a_stage_lasts_no_other_run_takes_over(shop: FakeShop, monk
     shop.gate.stopping = Passing(shop, monkeypatch)
     assert cook(shop, pace=2 * LEASE_SECONDS)["status"] == "cooked"
     assert set(shop.gate.stopping.others) == {"taken"}
+    assert published(shop) == list(COOK_STEP.announced)
+
+
+class Halting:
+    """A sidecar that publishes so many at a time, and no more of those that it was given."""
+
+    def __init__(self, sidecar: Any, most: int) -> None:
+        self._sidecar, self._most = sidecar, most
+        self.invoke = sidecar.invoke
+
+    def publish(self, events: Sequence[dict[str, Any]]) -> int:
+        count: int = self._sidecar.publish(events[: self._most])
+        return count
+
+
+def test_what_did_not_reach_the_topic_is_published_again_before_the_step_is_done(shop: FakeShop) -> None:
+    halting: Any = Halting(shop.sidecar, most=2)
+    assert do_step(COOK_STEP, ORDER_123, means(halting, shop.gate))["status"] == "cooked"
     assert published(shop) == list(COOK_STEP.announced)
 
 
