@@ -29,16 +29,31 @@ def read_json_inside() -> Any:
 
 def read_raw(max_bytes: int) -> bytes:
     """The body, of the right type and size; raises Invalid where there is none."""
-    if request.content_length is None and not request.headers.get("Transfer-Encoding"):
-        raise _invalid("The request needs a JSON body")
-    if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
-        raise UnsupportedMediaType("The body must be application/json")
+    _require_json()
     # One byte more, since a chunked body that is longer is cut there and says nothing.
     request.max_content_length = max_bytes + 1
     raw = request.get_data()
     if len(raw) > max_bytes:
         raise RequestEntityTooLarge
     return raw
+
+
+def read_start(max_bytes: int) -> tuple[bytes, bool]:
+    """At most `max_bytes` of the body, and whether that is all of it; the rest is read and forgotten."""
+    _require_json()
+    request.max_content_length = None
+    raw = request.stream.read(max_bytes)
+    is_whole = True
+    while request.stream.read(max_bytes):
+        is_whole = False
+    return raw, is_whole
+
+
+def _require_json() -> None:
+    if request.content_length is None and not request.headers.get("Transfer-Encoding"):
+        raise _invalid("The request needs a JSON body")
+    if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
+        raise UnsupportedMediaType("The body must be application/json")
 
 
 def parse(raw: bytes) -> Any:

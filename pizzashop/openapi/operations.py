@@ -5,7 +5,7 @@ from pizzashop.domain.steering import Steer, Steered, Turn
 from pizzashop.domain.waiting import Patience, Standing
 from pizzashop.openapi import answers, of_events, of_workflow
 from pizzashop.openapi.operation import Operation
-from pizzashop.order import aside, commands, events, expired, listing
+from pizzashop.order import commands, dead_letters, events, expired, listing
 from pizzashop.order import search as searching
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 
@@ -25,13 +25,13 @@ _RECORDS = (
 )
 
 _KEPT = (
-    Operation("GET", "/events", of_events.EventPage, query=aside.Query, internal=True),
+    Operation("GET", "/events", of_events.EventPage, query=dead_letters.Query, internal=True),
     Operation("GET", "/events/{event_id}", of_events.KeptEvent, refuses=(MISSING,), internal=True),
     Operation("DELETE", "/events/{event_id}", answers.Done, internal=True),
     Operation(
         "POST", "/events/{event_id}/replay", of_events.Replayed, events.Replay, refuses=(MISSING,), internal=True
     ),
-    Operation("POST", "/events/replay", of_events.ReplayedPage, aside.Query, internal=True),
+    Operation("POST", "/events/replay", of_events.ReplayedPage, dead_letters.Query, internal=True),
 )
 
 _BOARDS = (

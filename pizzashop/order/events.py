@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from pizzashop.body import read_json
 from pizzashop.domain.errors import Unavailable
 from pizzashop.domain.requests import Request, invalid
-from pizzashop.order.aside import Aside, Kept, Query
-from pizzashop.order.inbox import DROP, RETRY, Inbox
+from pizzashop.order.dead_letters import DeadLetter, DeadLetters, Query
+from pizzashop.order.inbox import RETRY, SUCCESS, Inbox
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 
@@ -19,9 +19,9 @@ class Replay(Request):
     """Nothing more is to be said; that it is JSON keeps other sites' pages from sending it."""
 
 
-def aside() -> Aside:
-    """The kept events of the application that serves this request."""
-    found: Aside = current_app.extensions["aside"]
+def dead_letters() -> DeadLetters:
+    """The dead letters of the application that serves this request."""
+    found: DeadLetters = current_app.extensions["dead_letters"]
     return found
 
 
@@ -32,43 +32,43 @@ def index() -> ResponseReturnValue:
         query = Query.model_validate(request.args.to_dict())
     except ValidationError as error:
         raise invalid(error) from None
-    kept, following = aside().page(query)
+    kept, following = dead_letters().page(query)
     return jsonify(events=[each.row for each in kept], next=following)
 
 
 @blueprint.get("/<event_id>")
 def show(event_id: str) -> ResponseReturnValue:
     """One kept event, as it came."""
-    return jsonify(aside().get(event_id).shown)
+    return jsonify(dead_letters().get(event_id).shown)
 
 
 @blueprint.post("/<event_id>/replay")
 def replay(event_id: str) -> ResponseReturnValue:
     """Apply a kept event anew: it leaves the list, or stays with the reason of now."""
     Replay.parse(read_json())
-    return jsonify(_replayed(aside().get(event_id)))
+    return jsonify(_replayed(dead_letters().get(event_id)))
 
 
 @blueprint.post("/replay")
 def replay_page() -> ResponseReturnValue:
     """Apply a page of the kept events anew, newest first."""
-    kept, following = aside().page(Query.parse(read_json()))
+    kept, following = dead_letters().page(Query.parse(read_json()))
     return jsonify(events=[_replayed(each) for each in kept], next=following)
 
 
 @blueprint.delete("/<event_id>")
 def drop(event_id: str) -> ResponseReturnValue:
     """Forget a kept event for good; there being none is as good."""
-    aside().drop(event_id)
+    dead_letters().drop(event_id)
     return jsonify(success=True)
 
 
-def _replayed(kept: Kept) -> dict[str, Any]:
+def _replayed(kept: DeadLetter) -> dict[str, Any]:
     inbox: Inbox = current_app.extensions["inbox"]
     (answer,) = inbox.take([kept.event])
     if answer == RETRY:
         raise Unavailable("The event could not be applied just now: it stays kept")
-    if answer == DROP:
-        return {**aside().get(kept.id).row, "replayed": False}
-    aside().drop(kept.id)
+    if answer != SUCCESS:
+        return {**dead_letters().get(kept.id).row, "replayed": False}
+    dead_letters().drop(kept.id)
     return {**kept.row, "reason": None, "replayed": True}

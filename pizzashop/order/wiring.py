@@ -3,7 +3,7 @@
 from flask import Flask
 
 from pizzashop.order import changes, commands, events, expired, search, steering, today, unsettled, views, waiting
-from pizzashop.order.aside import Aside
+from pizzashop.order.dead_letters import DeadLetters
 from pizzashop.order.housekeeping import Housekeeping
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.listing import Listing
@@ -17,11 +17,12 @@ def wire(app: Flask, settings: Settings, parts: Parts) -> None:
     """Give the application its routes, and what they work with."""
     for each in (views, commands, unsettled, steering, waiting, expired, events, today, changes, search):
         app.register_blueprint(each.blueprint)
-    records, aside = Records(parts.sidecar), Aside(parts.sidecar)
+    records = Records(parts.sidecar)
+    dead_letters = DeadLetters(parts.sidecar, records)
     app.extensions["records"] = records
     app.extensions["listing"] = Listing(records)
     app.extensions["rows"] = Rows(records, settings.pace)
-    app.extensions["inbox"] = Inbox(records, aside)
-    app.extensions["aside"] = aside
+    app.extensions["inbox"] = Inbox(records, dead_letters)
+    app.extensions["dead_letters"] = dead_letters
     app.extensions["clock"] = parts.clock
     app.extensions["housekeeping"] = Housekeeping(records, settings.retention, parts.clock)

@@ -9,7 +9,7 @@ from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
 from pizzashop.domain.errors import Unavailable
-from pizzashop.order.aside import Kept
+from pizzashop.order.dead_letters import DeadLetter
 from pizzashop.sidecar import Write
 
 
@@ -28,7 +28,7 @@ def ids(order: FlaskClient) -> list[str]:
 def mend(shop: FakeShop, event_id: str, event: Any) -> None:
     """The shop has learnt to read an event: here, by having it read another."""
     key = f"aside_event_{event_id}"
-    kept = Kept.model_validate_json(shop.sidecar.load(key).value or b"")
+    kept = DeadLetter.model_validate_json(shop.sidecar.load(key).value or b"")
     mended = kept.model_copy(update={"event": event}).model_dump_json()
     shop.sidecar.save(key, mended, shop.sidecar.load(key).etag)
 
@@ -106,7 +106,7 @@ class TestReplay:
     def test_what_cannot_be_stays_with_the_reason_of_now(self, shop: FakeShop, order: FlaskClient) -> None:
         event_id = send(order, {"order_id": "123", "status": "eaten"})
         key = f"aside_event_{event_id}"
-        before = Kept.model_validate_json(shop.sidecar.load(key).value or b"")
+        before = DeadLetter.model_validate_json(shop.sidecar.load(key).value or b"")
         old = before.model_copy(update={"reason": "of an earlier version"})
         shop.sidecar.save(key, old.model_dump_json(), shop.sidecar.load(key).etag)
         answer = order.post(f"/events/{event_id}/replay", json={})

@@ -1,5 +1,6 @@
 """What cannot be read, on the topic and in the store: it is told apart from the rest, and holds nothing else up."""
 
+import base64
 import json
 from typing import Any
 
@@ -8,6 +9,9 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop, stage
 from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
+
+from pizzashop.domain.order import WAY
+from pizzashop.order import views
 
 UNREADABLE = {
     "lone surrogate": '{"data": {"order_id": "\\ud800"}}',
@@ -64,6 +68,89 @@ def test_what_stands_beside_the_entries_keeps_them_from_nothing(order: FlaskClie
     order.post("/order", json=ORDER_123)
     (status,) = in_bulk(order, good("validating"), extra='"metadata": {"x": "\\ud800", "entries": [1]},')
     assert status["status"] == "SUCCESS"
+
+
+def raw_entry(event: bytes, entry: str) -> dict[str, str]:
+    """An entry whose event the sidecar has not read."""
+    content = base64.b64encode(event).decode()
+    return {"entryId": entry, "event": content, "contentType": "application/octet-stream"}
+
+
+def take_raw(order: FlaskClient, *events: bytes) -> dict[str, str]:
+    """Hand over a bulk of events as the sidecar does; answers what was said of each: e0, e1, …"""
+    entries = [raw_entry(event, f"e{number}") for number, event in enumerate(events)]
+    answer = order.post("/orders-sub", json={"entries": entries, "id": "b", "topic": "orders"})
+    assert answer.status_code == 200, answer.text
+    assert isinstance(answer.json, dict)
+    return {each["entryId"]: each["status"] for each in answer.json["statuses"]}
+
+
+HOSTILE: list[Any] = [7, {"a": 1}, [1], None, True, ""]
+
+
+@pytest.mark.parametrize("field", ["traceid", "traceparent", "tracestate", "id", "expiration"])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_else_an_event_says_keeps_it_from_nothing(
+    shop: FakeShop, order: FlaskClient, field: str, value: Any
+) -> None:
+    order.post("/order", json=ORDER_123)
+    event = json.dumps({**cloud_event(stage("validating")), field: value}).encode()
+    assert take_raw(order, event) == {"e0": "SUCCESS"}
+    assert shop.history() == ["accepted", "validating"]
+
+
+def test_events_that_are_not_json_are_kept_and_the_others_are_taken(shop: FakeShop, order: FlaskClient) -> None:
+    order.post("/order", json=ORDER_123)
+    events = (good("validating").encode(), b"not json", b"", b"\xff\xfe", b"[]", good("processing").encode())
+    answers = take_raw(order, *events)
+    assert list(answers.values()) == ["SUCCESS", "DROP", "DROP", "DROP", "DROP", "SUCCESS"]
+    assert shop.history() == ["accepted", "validating", "processing"]
+    kept = [order.get(f"/events/{row['id']}").json["event"] for row in order.get("/events").json["events"]]
+    assert {each["unreadable"] for each in kept if each} == {"not json", "", "\ufffd\ufffd"}
+
+
+def test_a_flood_of_foreign_events_is_taken_and_mostly_passed_over(shop: FakeShop, order: FlaskClient) -> None:
+    order.post("/order", json=ORDER_123)
+    for start in range(0, 1000, 100):
+        events = [json.dumps(cloud_event({"orderId": number})).encode() for number in range(start, start + 99)]
+        answers = take_raw(order, *events, good(WAY[1 + start // 100]).encode())
+        assert answers["e99"] == "SUCCESS"
+        assert set(answers.values()) <= {"SUCCESS", "DROP"}
+    assert shop.history() == list(WAY[:11])
+    assert len(order.get("/events?limit=100").json["events"]) < 100
+    single = order.post("/orders-sub", json=cloud_event({"orderId": 1000}))
+    assert single.json == {"success": False, "status": "DROP"}
+
+
+class TestABulkThatIsTooLarge:
+    """It has to end all the same: the sidecar delivers again, without end, what has no answer."""
+
+    @pytest.fixture(autouse=True)
+    def less_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(views, "MAX_BYTES_IN_BULK", 100_000)
+
+    def test_what_fits_is_answered_and_the_rest_comes_again(self, shop: FakeShop, order: FlaskClient) -> None:
+        order.post("/order", json=ORDER_123)
+        events = [json.dumps({**cloud_event(stage(status)), "x": "x" * 30_000}).encode() for status in WAY[1:6]]
+        said: dict[str, str] = {}
+        while left := [n for n in range(len(events)) if f"e{n}" not in said]:
+            entries = [raw_entry(events[number], f"e{number}") for number in left]
+            answer = order.post("/orders-sub", json={"entries": entries, "topic": "orders"})
+            assert answer.json["statuses"]
+            said |= {each["entryId"]: each["status"] for each in answer.json["statuses"]}
+        assert set(said.values()) == {"SUCCESS"}
+        assert shop.history() == list(WAY[:6])
+
+    def test_an_event_that_is_too_large_alone_is_kept_as_far_as_it_goes(self, order: FlaskClient) -> None:
+        assert take_raw(order, b"x" * 200_000) == {"e0": "DROP"}
+        (row,) = order.get("/events").json["events"]
+        assert row["reason"] == "It is too large"
+
+    @pytest.mark.parametrize(
+        "body", [b"x" * 200_000, b'{"data": "' + b"x" * 200_000 + b'"}', b'{"entries": [' + b" " * 200_000]
+    )
+    def test_what_is_no_envelope_is_a_413(self, order: FlaskClient, body: bytes) -> None:
+        assert_problem(order.post("/orders-sub", data=body, content_type="application/json"), 413)
 
 
 @pytest.mark.parametrize(

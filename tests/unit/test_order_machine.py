@@ -13,7 +13,7 @@ from pizzashop.domain.errors import Conflict, NotFound
 from pizzashop.domain.history import Entry, now
 from pizzashop.domain.order import FINAL, RANK, STEP_BY_NAME, WAY
 from pizzashop.domain.record import Record
-from pizzashop.order.aside import Aside
+from pizzashop.order.dead_letters import DeadLetters
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.records import Records
 
@@ -35,7 +35,7 @@ class OrderMachine(RuleBasedStateMachine):
         super().__init__()
         sidecar = FakeSidecar()
         self.records = Records(sidecar)
-        self.inbox = Inbox(self.records, Aside(sidecar))
+        self.inbox = Inbox(self.records, DeadLetters(sidecar, self.records))
         self.clock = 1000.0
         self.before: Record | None = None
         self.uids: list[str] = []
