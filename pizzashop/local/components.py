@@ -26,6 +26,7 @@ def findings(project: Project) -> Iterator[Finding]:
         "State store": list(state_store(_one(documents, "Component", roles.STATE_STORE))),
         "Pub/sub": list(pubsub(_one(documents, "Component", roles.PUBSUB))),
         "Subscription": list(subscription(_of_kind(documents, "Subscription"))),
+        "Resiliency": list(resiliency(_of_kind(documents, "Resiliency"))),
     }
     for part, faults in checks.items():
         yield Finding(part, "wrong", "; ".join(faults), MEND) if faults else Finding(part, "ok", "as it must be")
@@ -80,8 +81,21 @@ def subscription(found: list[dict[str, Any]]) -> Iterator[str]:
         spec = each.get("spec", {})
         route = spec.get("routes", {}).get("default", spec.get("route"))
         if (spec.get("pubsubname"), spec.get("topic"), route, each.get("scopes")) == wanted:
+            if each["spec"].get("metadata", {}).get("rawPayload") != "true":
+                yield 'rawPayload is not "true", without which events that are not JSON are lost'
             return
     yield f"{roles.ORDER.app_id} is not subscribed to {roles.TOPIC} at /orders-sub"
+
+
+def resiliency(found: list[dict[str, Any]]) -> Iterator[str]:
+    """What is wrong with the policy by which events come again."""
+    for each in found:
+        spec = each.get("spec", {})
+        inbound = spec.get("targets", {}).get("components", {}).get(roles.PUBSUB, {}).get("inbound", {})
+        policy = spec.get("policies", {}).get("retries", {}).get(inbound.get("retry"), {})
+        if policy.get("maxRetries") == -1 and roles.ORDER.app_id in each.get("scopes", [roles.ORDER.app_id]):
+            return
+    yield f"no policy retries without end what {roles.PUBSUB} delivers to {roles.ORDER.app_id}: events can be lost"
 
 
 def _of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

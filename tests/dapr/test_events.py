@@ -111,8 +111,10 @@ def test_hostile_events_harm_nobody_and_are_kept(separate: Separate, client: Sho
             )
     eventually(_left, lambda left: left == 0)
     assert [role for role in ("order", "sidecar-order") if not separate.runs(role)] == []
-    kept = json.loads(pizzashop("events", "--limit", "100", "--json").stdout)["events"]
-    assert any("not JSON" in each["reason"] for each in kept)
+    kept = client.call("GET", f"{ORDERS}/events?limit=100")[1]["events"]
+    events = [client.call("GET", f"{ORDERS}/events/{each['id']}")[1]["event"] for each in kept]
+    unreadable = {each["unreadable"] for each in events if isinstance(each, dict) and "unreadable" in each}
+    assert {"not json", "", "x", "\ufffd\ufffd"} <= unreadable
     # And the next start meets none of them.
     separate.kill(*PROCESSES)
     separate.start(*PROCESSES)

@@ -91,6 +91,16 @@ def test_an_event_that_was_not_taken_in_comes_again_within_seconds_and_for_ever(
     assert all(re.fullmatch(r"[1-9]\d*s", pause) for pause in pauses)
     assert sum(int(pause.removesuffix("s")) for pause in pauses) <= 10
     assert "deadLetterTopic" not in subscription["spec"]
+    policy = read("resources/resiliency.yaml")
+    assert policy["scopes"] == [roles.ORDER.app_id]
+    assert policy["spec"]["policies"]["retries"] == {
+        "untilTakenIn": {"policy": "constant", "duration": "1s", "maxRetries": -1}
+    }
+    assert policy["spec"]["targets"]["components"] == {roles.PUBSUB: {"inbound": {"retry": "untilTakenIn"}}}
+
+
+def test_the_role_reads_the_bytes_of_events_itself() -> None:
+    assert read("resources/subscription.yaml")["spec"]["metadata"] == {"rawPayload": "true"}
 
 
 def test_the_topic_does_not_grow_for_ever() -> None:
@@ -124,4 +134,5 @@ def test_doctor_finds_nothing_wrong_with_them(project: Project) -> None:
         "State store": "ok",
         "Pub/sub": "ok",
         "Subscription": "ok",
+        "Resiliency": "ok",
     }
