@@ -18,7 +18,7 @@ from pizzashop.order.records import Records
 
 blueprint = Blueprint("order", __name__)
 
-MAX_BYTES_IN_BULK = 16 * 1024 * 1024
+MAX_BYTES_IN_BULK = 64 * 1024 * 1024
 
 
 def records() -> Records:
