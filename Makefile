@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up prepare doctor install test browser pictures test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,15 +12,18 @@ help: ## Say what can be made
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
-prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it once (about 8 minutes)
+prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it once (about 4 minutes)
 	@exec $(BIN)/pizzashop prepare
+
+prepare-cli: $(VENV)/.installed ## See to the Dapr CLI too, for `dapr run`
+	@exec $(BIN)/pizzashop prepare --cli
 
 doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 	@exec $(BIN)/pizzashop doctor
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint prepare chromium ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare-cli chromium ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser

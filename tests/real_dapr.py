@@ -11,7 +11,7 @@ from running_up import Up
 from shop_client import OpenShop, ShopClient
 
 from pizzashop.local import preflight
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr import Dapr, cli
 from pizzashop.local.project import Project
 from pizzashop.local.provide import present
 from pizzashop.local.shop import Shop
@@ -44,6 +44,14 @@ def dapr() -> Dapr:
     """The Dapr binaries; `make test` has seen to them, since building takes longer than any test may."""
     found = present(Settings.from_env().cache_dir.expanduser().absolute())
     assert found is not None, "there is no Dapr yet: run `pizzashop prepare` first"
+    return found
+
+
+@pytest.fixture(scope="session")
+def dapr_cli() -> Path:
+    """The `dapr` CLI, for those who run the shop with `dapr run`; `make test` has seen to it too."""
+    found = cli(Settings.from_env().cache_dir.expanduser().absolute())
+    assert found is not None, "there is no Dapr CLI yet: run `pizzashop prepare --cli` first"
     return found
 
 

@@ -10,8 +10,8 @@ def up(pace: float | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
-    then the five roles with their sidecars. Ctrl-C stops all that it started; orders in flight go on when
-    the shop opens again.
+    then the five roles with their sidecars; starts again what ends. Ctrl-C stops all that it started;
+    orders in flight go on when the shop opens again.
     """
     from rich.console import Console
 
@@ -23,7 +23,8 @@ def up(pace: float | None, verbose: bool) -> None:
 
 
 @click.command()
-def prepare() -> None:
+@click.option("--cli", is_flag=True, help="See to the `dapr` CLI too, for `dapr run`.")
+def prepare(cli: bool) -> None:
     """See to Dapr without opening the shop: find an installed one, or build it once.
 
     `pizzashop up` does this by itself. Done before, a machine or an image opens the shop in seconds.
@@ -32,12 +33,15 @@ def prepare() -> None:
 
     from pizzashop.local.closing import Closing
     from pizzashop.local.opening import Opening
-    from pizzashop.local.provide import provide
+    from pizzashop.local.provide import provide, provide_cli
     from pizzashop.settings import Settings
 
-    console = Console(highlight=False)
+    console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir
+    opening = Opening(console)
     with Closing().listening() as closing:
-        Opening(console).dapr(provide(Settings.from_env().cache_dir, console, closing))
+        opening.dapr(provide(cache_dir, console, closing))
+        if cli:
+            opening.cli(provide_cli(cache_dir, console, closing))
 
 
 @click.command()

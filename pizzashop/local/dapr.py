@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-VERSION = "1.18.2"
-BUILD = 2
-"""Grows when what is built of the same version changes: what was built before is then built anew."""
+VERSION = "1.18.3"
 """The runtime that is built where none is installed."""
+BUILD = 1
+"""Grows when what is built of the same version changes: what was built before is then built anew."""
+CLI_VERSION = "1.16.5"
 
 LINE = (1, 18)
-NAMES = ("daprd", "dapr", "placement", "scheduler")
+NAMES = ("daprd", "placement", "scheduler")
+SAFE = (1, 18, 3)
+"""Before it, an event whose trace fields are not strings ends the sidecar that hears it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,6 @@ class Dapr:
     """Where each binary is. An installation with containers has no `placement` and `scheduler` of its own."""
 
     daprd: Path
-    cli: Path
     placement: Path | None
     scheduler: Path | None
     version: str
@@ -32,8 +34,12 @@ class Dapr:
 
 def home(cache_dir: Path) -> Path:
     """The directory of the binaries that the shop builds, as `DAPR_RUNTIME_PATH` wants it."""
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    return cache_dir / f"dapr-{VERSION}-{BUILD}-{machine}"
+    return cache_dir / f"dapr-{VERSION}-{BUILD}-{_machine()}"
+
+
+def cli_home(cache_dir: Path) -> Path:
+    """The directory of the `dapr` CLI that the shop builds."""
+    return cache_dir / f"dapr-cli-{CLI_VERSION}-{_machine()}"
 
 
 def bin_dir(runtime_path: Path) -> Path:
@@ -43,13 +49,11 @@ def bin_dir(runtime_path: Path) -> Path:
 
 def installed() -> Dapr | None:
     """The installed Dapr, if it is of the right line: DAPR_RUNTIME_PATH, then PATH, then ~/.dapr/bin."""
-    runtime_path = Path(os.environ.get("DAPR_RUNTIME_PATH") or Path.home())
-    places = [str(bin_dir(runtime_path)), os.environ.get("PATH", os.defpath), str(bin_dir(Path.home()))]
-    daprd, cli, placement, scheduler = (_which(name, os.pathsep.join(places)) for name in NAMES)
-    if daprd is None or cli is None:
+    daprd, placement, scheduler = (_which(name) for name in NAMES)
+    if daprd is None:
         return None
     version = version_of(daprd)
-    return Dapr(daprd, cli, placement, scheduler, version, "installed") if fits(version) else None
+    return Dapr(daprd, placement, scheduler, version, "installed") if fits(version) else None
 
 
 def built(cache_dir: Path) -> Dapr | None:
@@ -60,21 +64,43 @@ def built(cache_dir: Path) -> Dapr | None:
 def under(runtime_path: Path) -> Dapr | None:
     """The Dapr under a runtime path that the shop has built, if all of it is there."""
     where = bin_dir(runtime_path)
-    daprd, cli, placement, scheduler = (where / name for name in NAMES)
+    daprd, placement, scheduler = (where / name for name in NAMES)
     if not all(os.access(where / name, os.X_OK) for name in NAMES):
         return None
-    return Dapr(daprd, cli, placement, scheduler, VERSION, "built")
+    return Dapr(daprd, placement, scheduler, VERSION, "built")
 
 
-def _which(name: str, places: str) -> Path | None:
-    found = shutil.which(name, path=places)
+def cli(cache_dir: Path) -> Path | None:
+    """The `dapr` CLI: the installed one, else the one that the shop has built. Only `dapr run` needs it."""
+    ours = cli_home(cache_dir) / "dapr"
+    return _which("dapr") or (ours if os.access(ours, os.X_OK) else None)
+
+
+def _machine() -> str:
+    return f"{platform.system()}-{platform.machine()}".lower()
+
+
+def _which(name: str) -> Path | None:
+    runtime_path = Path(os.environ.get("DAPR_RUNTIME_PATH") or Path.home())
+    places = [str(bin_dir(runtime_path)), os.environ.get("PATH", os.defpath), str(bin_dir(Path.home()))]
+    found = shutil.which(name, path=os.pathsep.join(places))
     return Path(found) if found else None
 
 
 def fits(version: str) -> bool:
     """Whether the shop runs with this version: 1.18 or newer within its line."""
-    match = re.match(r"v?(\d+)\.(\d+)\.\d+", version)
-    return match is not None and (int(match[1]), int(match[2])) == LINE
+    return numbers_of(version)[:2] == LINE
+
+
+def is_safe(version: str) -> bool:
+    """Whether no event can end the sidecar of this version."""
+    return numbers_of(version) >= SAFE
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """A version such as `v1.18.3-rc.1` in its three numbers; () where it has none."""
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def version_of(binary: Path, flags: Iterable[str] = ("--version",)) -> str:

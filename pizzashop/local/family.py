@@ -19,6 +19,15 @@ def children(pid: int | None, *, deep: bool = True) -> list[psutil.Process]:
     return []
 
 
+def with_children(pids: Iterable[int | None]) -> list[psutil.Process]:
+    """The processes of these ids that live, and all those below them."""
+    found: list[psutil.Process] = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found += [psutil.Process(pid), *children(pid)] if pid is not None else []
+    return list(dict.fromkeys(found))
+
+
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended; one that only waits to be buried by its parent has."""
     try:

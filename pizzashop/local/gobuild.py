@@ -9,14 +9,9 @@ from pathlib import Path
 from pizzashop.local.amend import amend
 from pizzashop.local.closing import Closing
 from pizzashop.local.command import run
-from pizzashop.local.dapr import VERSION
+from pizzashop.local.dapr import CLI_VERSION, VERSION
 
-CLI_VERSION = "1.16.5"
 _DAPR = "github.com/dapr/dapr"
-_LINK = (
-    # With no version in daprd, the CLI starts sidecars that know no scheduler.
-    f"-s -w -X {_DAPR}/pkg/buildinfo.version={VERSION} -X github.com/dapr/kit/logger.DaprVersion={VERSION}"
-)
 
 Line = Callable[[str], None]
 
@@ -27,22 +22,22 @@ class Module:
 
     name: str
     packages: tuple[str, ...]
-    flags: tuple[str, ...]
+    link: tuple[str, ...]
+    """What the linker writes into the binaries: `variable=value`."""
     output: str = ""
     """What its one binary is called; several are called as their packages."""
     amended: str = ""
-    """The module in which the shop changes a line, with its version, see `amend`."""
+    """The module in which the shop changes lines, with its version, see `amend`."""
 
 
-MODULES = (
-    Module(
-        "runtime",
-        tuple(f"{_DAPR}/cmd/{name}" for name in ("daprd", "placement", "scheduler")),
-        ("-tags=stablecomponents", f"-ldflags={_LINK}"),
-        amended=f"{_DAPR}@v{VERSION}",
-    ),
-    Module("cli", ("github.com/dapr/cli",), (f"-ldflags=-s -w -X main.version={CLI_VERSION}",), "dapr"),
+DAPR = Module(
+    "dapr",
+    ("./daprd", f"{_DAPR}/cmd/placement", f"{_DAPR}/cmd/scheduler"),
+    # With no version in daprd, the CLI starts sidecars that know no scheduler.
+    (f"{_DAPR}/pkg/buildinfo.version={VERSION}", f"github.com/dapr/kit/logger.DaprVersion={VERSION}"),
+    amended=f"{_DAPR}@v{VERSION}",
 )
+CLI = Module("cli", ("github.com/dapr/cli",), (f"main.version={CLI_VERSION}",), "dapr")
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,6 @@ class Build:
         """Every package that goes into this module's binaries, as `path@version`; downloads them first."""
         found: set[str] = set()
         each = "{{.ImportPath}}@{{with .Module}}{{.Version}}{{end}}"
-        tags = [flag for flag in module.flags if flag.startswith("-tags")]
 
         def take(text: str) -> None:
             if text.startswith("go: "):
@@ -65,13 +59,14 @@ class Build:
             elif "@" in text:
                 found.add(text)
 
-        self._go(module, ["list", "-mod=readonly", "-modcacherw", "-deps", f"-f={each}", *tags], take)
+        self._go(module, ["list", "-mod=readonly", "-modcacherw", "-deps", f"-f={each}"], take)
         return found
 
     def make(self, module: Module, target: Path, line: Line) -> None:
         """Compile this module's binaries into `target`; Go names each package as it begins with it."""
         target.mkdir(parents=True, exist_ok=True)
-        options = ["-v", "-trimpath", "-mod=readonly", "-modcacherw", *module.flags]
+        link = " ".join(["-s -w", *(f"-X {each}" for each in module.link)])
+        options = ["-v", "-trimpath", "-mod=readonly", "-modcacherw", f"-ldflags={link}"]
         if module.amended:
             amend(self.directory / "modules" / module.amended)
         self._go(module, ["build", *options, "-o", f"{target}{os.sep}{module.output}"], line)

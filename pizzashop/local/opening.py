@@ -44,6 +44,10 @@ class Opening:
         """Which Dapr is used."""
         self.line(f"Dapr {dapr.version}", f"{dapr.origin}, {tilde(dapr.daprd.parent)}")
 
+    def cli(self, cli: Path) -> None:
+        """Which CLI `dapr run` is."""
+        self.line("Dapr CLI", tilde(cli))
+
     def redis(self, server: Redis, theirs: bool, directory: Path) -> None:
         """The server of state and events, and whether it keeps them."""
         embedded = f"embedded, port {PORT}, every write appended to {tilde(directory)}"
@@ -73,7 +77,7 @@ class Opening:
             self.warn("Open to this machine alone: nobody has to sign in. docs/access.md says how to change that.")
         self.console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
 
-    def mended(self, process: Process) -> None:
+    def restarted(self, process: Process) -> None:
         """A part had ended, and runs again."""
         self.warn(f"{datetime.now():%H:%M:%S} {process.name} had ended: started again, its log is {tilde(process.log)}")
 

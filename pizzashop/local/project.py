@@ -16,17 +16,33 @@ _PORTS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "me
 
 @dataclass(frozen=True)
 class App:
-    """One entry of `dapr.yaml`: a role and its sidecar."""
+    """One entry of `dapr.yaml`: a role and its sidecar; `env` is what the role is told besides."""
 
     app_id: str
     ports: Mapping[str, int]
     command: tuple[str, ...]
+    env: Mapping[str, str]
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Read it from the entry."""
+    def of(cls, entry: Mapping[str, Any], common: Mapping[str, Any]) -> Self:
+        """Read it from the entry, and from what is common to all entries; raises ValueError where a port is missing."""
         ports = {key: int(entry[key]) for key in _PORTS if key in entry}
-        return cls(str(entry["appID"]), ports, tuple(entry.get("command", ())))
+        command, app_id = tuple(map(str, entry.get("command", ()))), str(entry["appID"])
+        needed = ("appPort", "daprHTTPPort") if command else ("daprHTTPPort",)
+        if missing := [key for key in needed if key not in ports]:
+            raise ValueError(f"app {app_id} has no {' and no '.join(missing)}")
+        env = {**(common.get("env") or {}), **(entry.get("env") or {})}
+        return cls(app_id, ports, command, {str(name): str(value) for name, value in env.items()})
+
+    @property
+    def name(self) -> str:
+        """Its app-id without the shop's prefix: the name of its role."""
+        return self.app_id.removeprefix("pizza-")
+
+    @property
+    def sidecar_ports(self) -> tuple[int, ...]:
+        """Those that its sidecar opens."""
+        return tuple(port for key, port in self.ports.items() if key != "appPort")
 
 
 @dataclass(frozen=True)
@@ -55,10 +71,10 @@ class Project:
             content = yaml.safe_load(run_file.read_text())
             common, root = content["common"], run_file.parent
             resources, config = root / common["resourcesPath"], root / common["configFilePath"]
-            apps = tuple(App.of(each) for each in content["apps"])
+            apps = tuple(App.of(each, common) for each in content["apps"])
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise LocalError(f"{run_file} cannot be read: {error!r}.") from None
-        # Without its configuration daprd exits, and the CLI waits for it for ever.
+        # Without its configuration daprd exits.
         for needed in (resources, config):
             if not needed.exists():
                 raise LocalError(f"{run_file} names {needed}, which is not there.")

@@ -30,6 +30,19 @@ def present(cache_dir: Path) -> Dapr | None:
     return installed if installed and _complete(installed) else dapr.built(cache_dir)
 
 
+def provide_cli(cache_dir: Path, console: Console, closing: Closing) -> Path:
+    """The installed `dapr` CLI, else the one that was built before, else one built now."""
+    cache_dir = cache_dir.expanduser().absolute()
+    found = dapr.cli(cache_dir)
+    if found is None:
+        from pizzashop.local.build import build_cli
+
+        build_cli(cache_dir, console, closing)
+        found = dapr.cli(cache_dir)
+        assert found is not None
+    return found
+
+
 def _complete(found: Dapr) -> bool:
     # Installed with containers, Dapr has no placement and scheduler to start: they must run already.
     binaries = {"placement": found.placement, "scheduler": found.scheduler}

@@ -28,10 +28,14 @@ class Service:
         """What it is called."""
         return self.process.name
 
-    def start(self, seconds: float = 30.0) -> None:
-        """Start it and wait until it is ready; raises LocalError with the end of its log."""
+    def launch(self) -> None:
+        """Start it, and leave it to become ready."""
         wait_for_passers(self.ports, self.closing)
         self.process.start()
+
+    def start(self, seconds: float = 30.0) -> None:
+        """Start it and wait until it is ready; raises LocalError with the end of its log."""
+        self.launch()
         wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
 
     @property

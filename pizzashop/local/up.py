@@ -41,7 +41,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
             env={"PIZZASHOP_STATE_DIR": str(state_dir), **tokens(settings), **env},
         )
         try:
-            with following(shop.log, verbose), shop:
+            with following(shop.logs, verbose), shop:
                 _open(shop, opening, register, Entrance.of(settings))
                 _keep_open(shop, opening, register)
                 opening.closing()
@@ -55,19 +55,19 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) 
     began = time.monotonic()
     register.note(shop.processes())
     if server := redis.ask():
-        opening.redis(server, shop.services["valkey"].theirs, shop.log.parents[1] / "valkey")
+        opening.redis(server, shop.services["valkey"].theirs, shop.state_dir / "valkey")
     opening.services(shop.services)
-    shop.crew.start()
+    shop.apps.start()
     register.note(shop.processes())
-    shop.crew.wait()
+    shop.apps.wait()
     register.note(shop.processes())
-    opening.shop(shop.project, shop.log, time.monotonic() - began, entrance)
+    opening.shop(shop.project, shop.state_dir / "logs", time.monotonic() - began, entrance)
 
 
 def _keep_open(shop: Shop, opening: Opening, register: Register) -> None:
     with suppress(Interrupted):
         while True:
             shop.closing.pause(0.5)
-            for process in shop.mend():
+            for process in shop.restart_ended():
                 register.note(shop.processes())
-                opening.mended(process)
+                opening.restarted(process)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -118,10 +119,9 @@ def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
     resources = state_dir / "bare"
     resources.mkdir(parents=True, exist_ok=True)
     (resources / "store.yaml").write_text(STORE)
-    ours = Project(project.run_file, (App(APP_ID, PORTS, ()),), resources, project.config)
-    runtime_path = sidecars.launcher(state_dir, dapr)
-    environment = sidecars.environment(runtime_path)
-    process = Process(APP_ID, sidecars.daprd(runtime_path, ours, APP_ID), state_dir / "logs" / "bare.log", environment)
+    app = App(APP_ID, PORTS, (), {})
+    daprd = sidecars.daprd(dapr, replace(project, resources=resources), app)
+    process = Process(APP_ID, daprd, state_dir / "logs" / "bare.log", sidecars.environment())
     process.start()
     try:
         wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Closing())

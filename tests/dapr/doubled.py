@@ -12,7 +12,7 @@ from pizzashop.local.closing import Closing
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import http_ok, wait_until
 from pizzashop.local.process import Process
-from pizzashop.local.project import App, Project
+from pizzashop.local.project import Project
 from pizzashop.roles import Role
 
 FURTHER = 100
@@ -24,13 +24,11 @@ class Second:
 
     def __init__(self, role: Role, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
         first = project.app(role.app_id)
-        self._app = App(role.app_id, {key: port + FURTHER for key, port in first.ports.items()}, first.command)
-        ours = replace(project, apps=(self._app,))
-        runtime_path = sidecars.launcher(state_dir, dapr)
-        base, logs = sidecars.environment(runtime_path, env), state_dir / "logs"
+        self._app = replace(first, ports={key: port + FURTHER for key, port in first.ports.items()})
+        base, logs = sidecars.environment(env), state_dir / "logs"
         serve = [PIZZASHOP, *first.command[1:], "--port", str(self._app.ports["appPort"])]
-        environment = {**base, **sidecars.app_environment(ours, role.app_id)}
-        daprd = sidecars.daprd(runtime_path, ours, role.app_id)
+        environment = {**base, **first.env, **sidecars.app_environment(self._app)}
+        daprd = sidecars.daprd(dapr, project, self._app)
         self._processes = (
             Process(f"{role.name}-2", serve, logs / f"{role.name}-2.log", environment),
             Process(f"sidecar-{role.name}-2", daprd, logs / f"sidecar-{role.name}-2.log", base),

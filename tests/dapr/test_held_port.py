@@ -14,6 +14,7 @@ from pizzashop.local.shop import Shop
 def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
     client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path
 ) -> None:
+    sidecar = "sidecar-kitchen"
     with (
         socket.socket() as held,
         Shop(tmp_path, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop,
@@ -22,7 +23,7 @@ def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
         held.bind(("127.0.0.1", 50013))
         held.listen()
         opening = pool.submit(shop.open)
-        eventually(shop.crew.process.text, lambda said: "50013 is not available" in said)
+        eventually(shop[sidecar].process.text, lambda said: "address already in use" in said)
         held.close()
         opening.result(timeout=60)
         client.until(client.placed(), "pending_validation")

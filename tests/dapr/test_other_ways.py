@@ -1,6 +1,7 @@
-"""Other ways to run the shop: all roles in one process, and the workshop's five separate `dapr run`."""
+"""Other ways to run the shop: all roles in one process, `dapr run -f .`, and the workshop's five `dapr run`."""
 
-import shutil
+import shlex
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from shop_client import PIZZASHOP, ShopClient, stages
 from pizzashop.domain.order import WAY
 from pizzashop.local import sidecars
 from pizzashop.local.closing import Closing
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr import Dapr, bin_dir
 from pizzashop.local.health import http_ok, wait_until
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
@@ -21,22 +22,32 @@ from pizzashop.roles import ROLES, Role
 
 @pytest.fixture
 def environment(tmp_path: Path, project: Project, dapr: Dapr) -> Iterator[dict[str, str]]:
-    """The services run; what a sidecar and a role need in their environment."""
-    runtime_path = sidecars.launcher(tmp_path, dapr)
+    """The services run; what a sidecar, a role and `dapr run` need in their environment."""
+    runtime_path = tmp_path / "runtime"
+    _write_launcher(runtime_path, dapr)
     # As `dapr init` leaves one.
-    shutil.copy(project.config.with_name("mdns.yaml"), runtime_path / ".dapr" / "config.yaml")
+    (runtime_path / ".dapr" / "config.yaml").write_bytes(project.config.with_name("mdns.yaml").read_bytes())
     with Services(tmp_path, dapr):
-        yield sidecars.environment(runtime_path, {"PIZZASHOP_PACE": "0"})
+        yield sidecars.environment({"PIZZASHOP_PACE": "0", "DAPR_RUNTIME_PATH": str(runtime_path)})
+
+
+def _write_launcher(runtime_path: Path, dapr: Dapr) -> None:
+    """Write a daprd that keeps all its ports on loopback: `dapr run` has no option for two of its addresses."""
+    flags = "--dapr-internal-grpc-listen-address 127.0.0.1 --metrics-listen-address 127.0.0.1"
+    script = bin_dir(runtime_path) / "daprd"
+    script.parent.mkdir(parents=True)
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(dapr.daprd))} {flags} "$@"\n')
+    script.chmod(0o755)
 
 
 def _healthy(role: Role) -> bool:
     return http_ok(role.port, "/healthz") and http_ok(role.dapr_http_port, "/v1.0/healthz")
 
 
-def _goes_all_the_way(client: ShopClient, processes: list[Process]) -> None:
+def _goes_all_the_way(client: ShopClient, processes: list[Process], how: int = signal.SIGTERM) -> None:
     with ExitStack() as stack:
         for process in processes:
-            stack.callback(process.stop)
+            stack.callback(process.stop, 10, how)
             process.start()
         for role in ROLES:
             wait_until(lambda role=role: _healthy(role), role.name, seconds=60, closing=Closing())
@@ -46,19 +57,25 @@ def _goes_all_the_way(client: ShopClient, processes: list[Process]) -> None:
 
 
 def test_one_process_behind_five_sidecars(
-    client: ShopClient, project: Project, tmp_path: Path, environment: dict[str, str]
+    client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    runtime_path = Path(environment["DAPR_RUNTIME_PATH"])
     every = [
-        Process(role.app_id, sidecars.daprd(runtime_path, project, role.app_id), tmp_path / role.name, environment)
-        for role in ROLES
+        Process(app.app_id, sidecars.daprd(dapr, project, app), tmp_path / app.name, environment)
+        for app in project.apps
     ]
     roles = Process("all", [PIZZASHOP, "serve", "--role", "all"], tmp_path / "all", environment)
     _goes_all_the_way(client, [roles, *every])
 
 
+def test_dapr_run_with_the_run_file(
+    client: ShopClient, project: Project, dapr_cli: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    run = Process("dapr run", [str(dapr_cli), "run", "-f", "."], tmp_path / "run", environment, project.run_file.parent)
+    _goes_all_the_way(client, [run], signal.SIGINT)
+
+
 def test_five_separate_dapr_runs(
-    client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path, environment: dict[str, str]
+    client: ShopClient, project: Project, dapr_cli: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     def run(role: Role) -> list[str]:
         options = {
@@ -69,6 +86,6 @@ def test_five_separate_dapr_runs(
             "--resources-path": project.resources,
         }
         words = [str(word) for pair in options.items() for word in pair]
-        return [str(dapr.cli), "run", *words, "--", PIZZASHOP, "serve", "--role", role.name]
+        return [str(dapr_cli), "run", *words, "--", PIZZASHOP, "serve", "--role", role.name]
 
     _goes_all_the_way(client, [Process(r.app_id, run(r), tmp_path / r.name, environment) for r in ROLES])

@@ -68,8 +68,8 @@ def test_a_second_one_says_that_the_shop_is_open(up: Up, project: Project) -> No
 PARTS = {
     "pizza-kitchen": "serve --role kitchen",
     "pizza-workflow": "serve --role workflow",
-    "the sidecar of pizza-delivery": "--app-id pizza-delivery",
-    "the sidecar of pizza-workflow": "--app-id pizza-workflow",
+    "the sidecar of pizza-delivery": "--app-id=pizza-delivery",
+    "the sidecar of pizza-workflow": "--app-id=pizza-workflow",
     "valkey": "valkey-server",
     "placement": "/placement",
     "scheduler": "/scheduler",
@@ -100,15 +100,6 @@ def test_one_that_dies_again_and_again_closes_the_shop(up: Up, project: Project)
     up.find(PARTS["pizza-kitchen"]).kill()
     assert up.end() == 1
     assert "pizza-kitchen ends again and again" in up.said
-    nothing_remains(up, project)
-
-
-def test_the_end_of_dapr_run_closes_the_shop(up: Up, project: Project) -> None:
-    up.start()
-    up.until(OPEN)
-    up.find("dapr run").kill()
-    assert up.end() == 1
-    assert "`dapr run` has ended" in up.said
     nothing_remains(up, project)
 
 

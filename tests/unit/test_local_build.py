@@ -12,24 +12,29 @@ from rich.console import Console
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import dapr
-from pizzashop.local.amend import AFTER, BEFORE, FILE, amend
+from pizzashop.local.amend import AMENDMENTS, amend
 from pizzashop.local.build import build, remove
 from pizzashop.local.closing import Closing, Interrupted
-from pizzashop.local.gobuild import MODULES
+from pizzashop.local.gobuild import DAPR
 from pizzashop.local.health import wait_until
-from pizzashop.local.provide import present, provide
+from pizzashop.local.provide import present, provide, provide_cli
 
-OUR_MODULE = MODULES[0].amended
-VERSION = 'echo "go version go1.26.5 linux/amd64"'
-SOURCE = f"{OUR_MODULE}/pkg/healthz/server"
-# It downloads the one file that the shop looks into.
-FETCH = f"mkdir -p $GOMODCACHE/{SOURCE}; echo '{BEFORE}' > $GOMODCACHE/{SOURCE}/server.go; "
-LIST = FETCH + 'echo "go: downloading github.com/dapr/dapr v1.18.2"; echo "fmt@"; echo "github.com/dapr/dapr@v1.18.2"'
+VERSION = 'echo "go version go1.26.6 linux/amd64"'
+# It downloads the files that the shop looks into.
+FETCH = "".join(
+    f"mkdir -p $(dirname $GOMODCACHE/{DAPR.amended}/{each.file});"
+    f" echo '{each.before}' > $GOMODCACHE/{DAPR.amended}/{each.file}; "
+    for each in AMENDMENTS
+)
+LIST = FETCH + f'echo "go: downloading github.com/dapr/dapr"; echo "fmt@"; echo "github.com/dapr/dapr@v{dapr.VERSION}"'
 # Go's -o is followed by the place: a directory, or the one binary.
-MAKE = """
+MAKE = f"""
 while [ "$1" != -o ]; do shift; done
-case "$2" in */) names="daprd placement scheduler"; place="$2" ;; *) names=dapr; place="$(dirname "$2")/" ;; esac
-for name in $names; do printf '#!/bin/sh\\necho 1.18.2\\n' > "$place$name"; chmod +x "$place$name"; done
+case "$2" in
+*/) names="daprd placement scheduler"; place="$2"; version={dapr.VERSION} ;;
+*) names=dapr; place="$(dirname "$2")/"; version={dapr.CLI_VERSION} ;;
+esac
+for name in $names; do printf '#!/bin/sh\\necho %s\\n' $version > "$place$name"; chmod +x "$place$name"; done
 echo github.com/dapr/dapr
 """
 
@@ -70,7 +75,7 @@ def test_only_the_binaries_stay(tmp_path: Path, cache: Path, console: Console) -
     assert found == dapr.built(cache) == present(cache)
     assert found.daprd == cache / dapr.home(cache).name / ".dapr" / "bin" / "daprd"
     said = console.export_text()
-    assert "about 8 minutes" in said
+    assert "about 4 minutes" in said
     assert "Compiling: 2 packages" in said
 
 
@@ -82,7 +87,7 @@ def test_a_build_that_fails_leaves_nothing_and_says_what_to_do(tmp_path: Path, c
 
 
 def test_binaries_of_another_version_are_not_taken(tmp_path: Path, cache: Path, console: Console) -> None:
-    go(tmp_path, make=MAKE.replace("1.18.2", "1.17.0"))
+    go(tmp_path, make=MAKE.replace(dapr.VERSION, "1.17.0"))
     with pytest.raises(LocalError, match="not those that were wanted"):
         build(cache, console, Closing())
     assert left(cache) == []
@@ -142,19 +147,34 @@ def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
     remove(tmp_path / "none")
 
 
-def test_health_checks_are_made_to_listen_on_loopback(tmp_path: Path) -> None:
-    file = tmp_path / FILE
-    file.parent.mkdir(parents=True)
-    file.write_text(f"ln, err := {BEFORE}\n")
+def test_the_cli_is_built_when_it_is_asked_for(tmp_path: Path, cache: Path, console: Console) -> None:
+    go(tmp_path)
+    provide(cache, console, Closing())
+    assert dapr.cli(cache) is None
+    assert provide_cli(cache, console, Closing()) == dapr.cli(cache) == dapr.cli_home(cache) / "dapr"
+    assert left(cache) == sorted([dapr.home(cache).name, dapr.cli_home(cache).name])
+    assert dapr.built(cache)
+
+
+def _source(tmp_path: Path, change: dict[str, str] | None = None) -> dict[Path, str]:
+    texts = {tmp_path / each.file: (change or {}).get(each.file, f"before {each.before} after") for each in AMENDMENTS}
+    for file, text in texts.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return texts
+
+
+def test_lines_of_dapr_are_changed_in_the_copy_that_is_built(tmp_path: Path) -> None:
+    _source(tmp_path)
     amend(tmp_path)
-    assert file.read_text() == f"ln, err := {AFTER}\n"
+    assert [(tmp_path / each.file).read_text() for each in AMENDMENTS] == [
+        f"before {each.after} after" for each in AMENDMENTS
+    ]
 
 
-@pytest.mark.parametrize("text", ["", f"{BEFORE} {BEFORE}", AFTER])
+@pytest.mark.parametrize("text", ["", f"{AMENDMENTS[0].before} {AMENDMENTS[0].before}", AMENDMENTS[0].after])
 def test_a_source_that_is_another_is_not_changed(tmp_path: Path, text: str) -> None:
-    file = tmp_path / FILE
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
+    before = _source(tmp_path, {AMENDMENTS[0].file: text})
     with pytest.raises(LocalError, match="not as it should be"):
         amend(tmp_path)
-    assert file.read_text() == text
+    assert {file: file.read_text() for file in before} == before

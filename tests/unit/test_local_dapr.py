@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pizzashop.local import dapr, toolchain
+from pizzashop.local import dapr, sidecars, software, toolchain
 from pizzashop.local.provide import present
 
 
@@ -23,7 +23,7 @@ def script(path: Path, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "version"),
-    [("go version go1.26.5 linux/amd64", (1, 26, 5)), ("go version go1.27 x", (1, 27, 0)), ("nothing", ())],
+    [("go version go1.26.6 linux/amd64", (1, 26, 6)), ("go version go1.27 x", (1, 27, 0)), ("nothing", ())],
 )
 def test_go_says_which_it_is(tmp_path: Path, said: str, version: tuple[int, ...]) -> None:
     script(tmp_path / "bin" / "go", said)
@@ -31,7 +31,7 @@ def test_go_says_which_it_is(tmp_path: Path, said: str, version: tuple[int, ...]
 
 
 def test_a_go_that_is_too_old_is_not_used(tmp_path: Path) -> None:
-    script(tmp_path / "bin" / "go", "go version go1.26.4 linux/amd64")
+    script(tmp_path / "bin" / "go", "go version go1.26.5 linux/amd64")
     assert toolchain.installed() != tmp_path / "bin" / "go"
 
 
@@ -52,3 +52,29 @@ def test_an_installed_dapr_is_used_if_it_fits(tmp_path: Path, version: str, used
     assert (found is not None) == used
     if found:
         assert (found.version, found.origin, found.scheduler) == (version, "installed", where / "scheduler")
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"), [("1.18.0", False), ("1.18.2", False), ("1.18.3", True), ("v1.18.10", True)]
+)
+def test_doctor_warns_of_a_sidecar_that_an_event_can_end(tmp_path: Path, version: str, safe: bool) -> None:
+    for name in dapr.NAMES:
+        script(dapr.bin_dir(tmp_path / "home") / name, version)
+    found = next(each for each in software.runtime(tmp_path / "cache") if each.part == "Dapr runtime")
+    assert (found.state == "ok") == safe
+    assert ("trace fields" in found.found) == (not safe)
+
+
+def test_the_cli_is_not_needed(tmp_path: Path) -> None:
+    for name in dapr.NAMES:
+        script(dapr.bin_dir(tmp_path / "home") / name, "1.18.3")
+    assert present(tmp_path / "cache")
+    cli = next(each for each in software.runtime(tmp_path / "cache") if each.part == "Dapr CLI")
+    assert (cli.state, cli.found) == ("ok", "none: only `dapr run` needs it")
+
+
+def test_doctor_says_what_another_namespace_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(software.environment()) == []
+    monkeypatch.setenv("NAMESPACE", "staging")
+    assert [each.state for each in software.environment()] == ["note"]
+    assert "NAMESPACE" not in sidecars.environment()

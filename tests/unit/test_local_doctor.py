@@ -51,7 +51,7 @@ def test_a_state_directory_needs_a_place(tmp_path: Path) -> None:
 def test_ports_are_free_or_held(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        project = Project(tmp_path, (App("pizza-order", {"appPort": port}, ()),), tmp_path, tmp_path)
+        project = Project(tmp_path, (App("pizza-order", {"appPort": port}, (), {}),), tmp_path, tmp_path)
         found = shop_ports(project, Register(tmp_path))
     assert found.state == "wrong"
     assert str(port) in found.found

@@ -1,0 +1,106 @@
+"""The roles and their sidecars: started, watched, restarted and stopped as one.
+
+apps["kitchen"]             # a role
+apps["sidecar-kitchen"]     # and its sidecar
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from pizzashop.local import family, sidecars
+from pizzashop.local.closing import Closing
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.process import Process
+from pizzashop.local.project import Project
+from pizzashop.local.service import Service
+
+OPEN_SECONDS = 60.0
+ROLE_SECONDS = 10.0
+"""How long a role may take to finish what it is at."""
+_PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
+
+
+class Apps:
+    """Every entry of the project's run file: its role, and its sidecar."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        project: Project,
+        dapr: Dapr,
+        closing: Closing | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._closing = closing or Closing()
+        self._roles: dict[str, Service] = {}
+        self._sidecars: dict[str, Service] = {}
+        base, logs = sidecars.environment(env), state_dir / "logs"
+        for app in project.apps:
+            argv = sidecars.daprd(dapr, project, app)
+            sidecar = Process(f"the sidecar of {app.app_id}", argv, logs / f"sidecar-{app.name}.log", base)
+            self._sidecars[f"sidecar-{app.name}"] = self._service(
+                sidecar, app.sidecar_ports, partial(http_ok, app.ports["daprHTTPPort"], "/v1.0/healthz")
+            )
+            if app.command:
+                own = {**base, **app.env, **sidecars.app_environment(app)}
+                role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, project.run_file.parent)
+                self._roles[app.name] = self._service(
+                    role, (app.ports["appPort"],), partial(http_ok, app.ports["appPort"], "/healthz")
+                )
+
+    def __getitem__(self, name: str) -> Service:
+        return {**self._roles, **self._sidecars}[name]
+
+    def __iter__(self) -> Iterator[Service]:
+        yield from self._roles.values()
+        yield from self._sidecars.values()
+
+    def start(self) -> None:
+        """Start all of them; `wait` says when they are ready."""
+        for each in self:
+            each.launch()
+
+    def wait(self, seconds: float = OPEN_SECONDS) -> None:
+        """Wait until each is healthy; raises LocalError, with the end of its log, where one has ended."""
+        deadline = time.monotonic() + seconds
+        for each in self:
+            what = f"{each.name} (its log: {each.process.log})"
+            check = partial(self._check, deadline)
+            wait_until(each.ready, what, seconds=deadline - time.monotonic(), closing=self._closing, check=check)
+
+    def restart_ended(self) -> Iterator[Process]:
+        """Start again what has ended, one after another; raises LocalError where one ended too often of late."""
+        yield from (each.start_again() for each in self if each.ended)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that they have started and that lives."""
+        return family.with_children(each.process.pid for each in self)
+
+    def stop(self) -> None:
+        """Stop the roles, which finish what they can, then their sidecars."""
+        self._end(self._roles, ROLE_SECONDS)
+        # A sidecar is killed: all that it knows is in the store and with the scheduler.
+        self._end(self._sidecars, 0)
+
+    def _check(self, deadline: float) -> None:
+        for each in self:
+            # The sidecars' gRPC ports lie where outgoing connections begin: one may hold a port for a moment.
+            if each.ended and _PORT_IN_USE.search(each.process.text()) and time.monotonic() < deadline:
+                each.launch()
+            else:
+                each.check()
+
+    def _end(self, services: Mapping[str, Service], seconds: float) -> None:
+        family.end(family.with_children(each.process.pid for each in services.values()), seconds, self._closing)
+        for each in services.values():
+            each.kill()
+
+    def _service(self, process: Process, ports: tuple[int, ...], ready: partial[bool]) -> Service:
+        process.closing = self._closing
+        return Service(process, ports, ready, self._closing)
