@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
+# Settings of pip that say how to install have no place in a virtual environment; those that say from where stay.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_NO_BINARY PIP_ONLY_BINARY PIP_NO_DEPS PYTHONHOME
 .DEFAULT_GOAL := help
 .PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults bench growth unit histories lint format clean
 

@@ -4,6 +4,7 @@ import os
 import re
 from ipaddress import ip_address
 from pathlib import Path
+from pwd import getpwuid
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -14,8 +15,22 @@ from pizzashop.domain.order import STEPS
 STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 
 
-def _xdg(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "pizzashop"
+def home_directory() -> Path | None:
+    """The user's home; None where HOME is not set and the system knows none."""
+    if said := os.environ.get("HOME"):
+        return Path(said)
+    try:
+        return Path(getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
+
+
+def _xdg(name: str, fallback: str, setting: str) -> Path:
+    if said := os.environ.get(name):
+        return Path(said) / "pizzashop"
+    if (home := home_directory()) is None:
+        raise BadSettings(f"This user has no home directory: set {variable(setting)} to a directory of yours, or HOME.")
+    return home / fallback / "pizzashop"
 
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -63,10 +78,12 @@ class Settings(BaseModel):
     log: Literal["text", "json"] = Field("text", description="the form of a log line")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
     state_dir: Path = Field(
-        default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"), description="what must survive"
+        default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state", "state_dir"),
+        description="what must survive",
     )
     cache_dir: Path = Field(
-        default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache"), description="what can be made again"
+        default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache", "cache_dir"),
+        description="what can be made again",
     )
     dapr_http_port: int | None = Field(None, description="set by `dapr run`")
     dapr_grpc_port: int | None = Field(None, description="set by `dapr run`")

@@ -55,6 +55,8 @@ class Up:
     def kill(self) -> None:
         """End all of it, whatever state it is in."""
         if hasattr(self, "child"):
-            family.end([*self.everyone, *family.children(self.child.pid)], 0, Closing())
+            everyone = [*self.everyone, *family.children(self.child.pid)]
+            # It first: it starts again what ends.
             self.child.kill()
+            family.end(everyone, 0, Closing())
             self.child.communicate()

@@ -50,9 +50,7 @@ class Apps:
             if app.command:
                 own = {**base, **app.env, **sidecars.app_environment(app)}
                 role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, project.run_file.parent)
-                self._roles[app.name] = self._service(
-                    role, (app.ports["appPort"],), partial(http_ok, app.ports["appPort"], "/healthz")
-                )
+                self._roles[app.name] = self._service(role, app.app_ports, partial(_answers, app.ports.get("appPort")))
 
     def __getitem__(self, name: str) -> Service:
         return {**self._roles, **self._sidecars}[name]
@@ -104,3 +102,8 @@ class Apps:
     def _service(self, process: Process, ports: tuple[int, ...], ready: partial[bool]) -> Service:
         process.closing = self._closing
         return Service(process, ports, ready, self._closing)
+
+
+def _answers(port: int | None) -> bool:
+    """Whether the role on this port says that it is healthy; an app without a port is not asked."""
+    return port is None or http_ok(port, "/healthz")

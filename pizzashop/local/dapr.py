@@ -5,9 +5,11 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pizzashop.settings import home_directory
 
 VERSION = "1.18.3"
 """The runtime that is built where none is installed."""
@@ -81,9 +83,10 @@ def _machine() -> str:
 
 
 def _which(name: str) -> Path | None:
-    runtime_path = Path(os.environ.get("DAPR_RUNTIME_PATH") or Path.home())
-    places = [str(bin_dir(runtime_path)), os.environ.get("PATH", os.defpath), str(bin_dir(Path.home()))]
-    found = shutil.which(name, path=os.pathsep.join(places))
+    home, told = home_directory(), os.environ.get("DAPR_RUNTIME_PATH")
+    runtime_path = Path(told) if told else home
+    before, after = ([str(bin_dir(each))] if each else [] for each in (runtime_path, home))
+    found = shutil.which(name, path=os.pathsep.join([*before, os.environ.get("PATH", os.defpath), *after]))
     return Path(found) if found else None
 
 
@@ -103,10 +106,10 @@ def numbers_of(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
-def version_of(binary: Path, flags: Iterable[str] = ("--version",)) -> str:
+def version_of(binary: Path, flags: Iterable[str] = ("--version",), env: Mapping[str, str] | None = None) -> str:
     """What `binary` says its version is; empty where it does not answer."""
     try:
-        answer = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=10, check=False)
+        answer = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=10, check=False, env=env)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     match = re.search(r"\d+\.\d+(\.\d+)?\S*", answer.stdout)

@@ -49,6 +49,9 @@ def shop_ports(project: Project, register: Register) -> Finding:
         return Finding("Ports", "ok", f"all {len(needed)} are free")
     if register.left():
         return Finding("Ports", "ok", "held by the shop, which is open")
+    if passing := ports.passing(needed):
+        found = f"{', '.join(map(str, passing))}: held by connections that are closing"
+        return Finding("Ports", "note", found, "`up` waits up to a minute for that")
     return Finding("Ports", "wrong", f"held: {held}", "stop what holds them")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from pizzashop.local import toolchain
 from pizzashop.local.amend import amend
 from pizzashop.local.closing import Closing
 from pizzashop.local.command import run
@@ -76,9 +77,7 @@ class Build:
         run([str(self.go), *words, *module.packages], cwd=source, env=self._env(), line=line, closing=self.closing)
 
     def _env(self) -> dict[str, str]:
-        # GOPROXY and its like stay as they are: they say where this machine gets its modules from.
-        inherited = {key: value for key, value in os.environ.items() if key not in ("GOROOT", "GOOS", "GOARCH")}
         caches = {"GOCACHE": "cache", "GOMODCACHE": "modules", "GOPATH": "path", "GOTMPDIR": "tmp"}
         ours = {key: str(self.directory / name) for key, name in caches.items()}
         (self.directory / "tmp").mkdir(exist_ok=True)
-        return {**inherited, **ours, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+        return {**toolchain.environment(), **ours, "CGO_ENABLED": "0"}

@@ -11,6 +11,15 @@ from pizzashop.local.closing import Closing
 HOST = "127.0.0.1"
 
 
+def this_machine() -> str:
+    """The name under which people reach what listens on loopback: `localhost`, unless that is another address here."""
+    try:
+        found = socket.getaddrinfo("localhost", None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return HOST
+    return "localhost" if HOST in {each[4][0] for each in found} else HOST
+
+
 def listening(port: int) -> bool:
     """Whether anything accepts connections on this port."""
     try:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,17 +13,19 @@ from rich.text import Text
 from pizzashop import __version__
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.entrance import Entrance
+from pizzashop.local.health import this_machine
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
 from pizzashop.local.redis import PORT, Redis
 from pizzashop.local.services import Services
 from pizzashop.roles import STOREFRONT
+from pizzashop.settings import home_directory
 
 ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
     ' "customer": {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}}'
 )
-CURL = f"curl http://localhost:8005/start-order -H 'Content-Type: application/json' -d '{ORDER}'"
+CURL = f"curl http://%s:8005/start-order -H 'Content-Type: application/json' -d '{ORDER}'"
 
 
 class Opening:
@@ -64,13 +67,13 @@ class Opening:
 
     def shop(self, project: Project, logs: Path, seconds: float, entrance: Entrance) -> None:
         """The shop is open: its roles, addresses, and what to try next."""
-        roles = " · ".join(f"{app.app_id} {app.ports['appPort']}" for app in project.apps)
+        roles = " · ".join(" ".join(map(str, (app.app_id, *app.app_ports))) for app in project.apps)
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
-        self.line("Order a pizza", f"http://localhost:{STOREFRONT.port}")
+        self.line("Order a pizza", f"http://{this_machine()}:{STOREFRONT.port}")
         self.line("Run the shop", entrance.address + ("   (signs you in, once)" if entrance.guarded else ""))
         self.line("In a terminal", f"{_command()} order pepperoni --watch")
-        self.line("With curl", CURL)
+        self.line("With curl", CURL % this_machine())
         self.line("Logs", tilde(logs))
         if not entrance.guarded:
             self.console.print()
@@ -80,6 +83,10 @@ class Opening:
     def restarted(self, process: Process) -> None:
         """A part had ended, and runs again."""
         self.warn(f"{datetime.now():%H:%M:%S} {process.name} had ended: started again, its log is {tilde(process.log)}")
+
+    def waits_for(self, ports: Sequence[int]) -> None:
+        """Connections that are closing hold these ports for up to a minute."""
+        self.warn(f"Waiting, up to a minute: connections that are closing still hold {', '.join(map(str, ports))} ...")
 
     def closing(self) -> None:
         """It was told to close."""
@@ -102,8 +109,8 @@ class Opening:
 
 def tilde(path: Path) -> str:
     """A path as people write it."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    home = home_directory()
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
 def _command() -> str:

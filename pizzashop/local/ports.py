@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import psutil
 
@@ -10,6 +10,8 @@ from pizzashop.domain.errors import LocalError
 from pizzashop.local.closing import Closing
 
 PASSING_SECONDS = 65.0
+
+Tell = Callable[[Sequence[int]], None]
 
 
 def taken(ports: Iterable[int]) -> list[int]:
@@ -34,20 +36,30 @@ def held(ports: Iterable[int]) -> str:
     return "; ".join(f"{', '.join(each)} by {who}" for who, each in by_holder.items())
 
 
-def require_free(ports: Iterable[int], closing: Closing) -> None:
+def require_free(ports: Iterable[int], closing: Closing, tell: Tell = lambda _: None) -> None:
     """Raise LocalError, which says who holds what, where one of these ports is not free and will not soon be."""
-    wait_for_passers(ports, closing)
+    wait_for_passers(ports, closing, tell)
     if text := held(ports):
         raise LocalError(f"Ports that the shop needs are held: {text}. Stop these first. Nothing was started.")
 
 
-def wait_for_passers(ports: Iterable[int], closing: Closing) -> None:
-    """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute."""
-    deadline = time.monotonic() + PASSING_SECONDS
-    while (busy := set(taken(ports))) and time.monotonic() < deadline:
-        if busy & listened():
-            return
+def wait_for_passers(ports: Iterable[int], closing: Closing, tell: Tell = lambda _: None) -> None:
+    """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute.
+
+    `tell` hears once which ports are waited for.
+    """
+    deadline, said = time.monotonic() + PASSING_SECONDS, False
+    while (busy := passing(ports)) and time.monotonic() < deadline:
+        if not said:
+            tell(busy)
+            said = True
         closing.pause(0.25)
+
+
+def passing(ports: Iterable[int]) -> list[int]:
+    """Those that outgoing connections alone hold; none where something listens on one of them."""
+    busy = taken(ports)
+    return [] if set(busy) & listened() else busy
 
 
 def listened() -> set[int]:

@@ -11,9 +11,9 @@ from pizzashop.local.services import PORTS
 from pizzashop.local.sidecars import commands_path
 
 
-def require(project: Project, closing: Closing | None = None) -> None:
+def require(project: Project, closing: Closing | None = None, tell: ports.Tell = lambda _: None) -> None:
     """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
-    ports.require_free(wanted(project), closing or Closing())
+    ports.require_free(wanted(project), closing or Closing(), tell)
     if listening(redis.PORT) and not redis.answers():
         held = ports.holder(redis.PORT) or "another process"
         raise LocalError(f"Port {redis.PORT} is held by {held}, which does not speak Redis: stop that first.")

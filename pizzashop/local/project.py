@@ -9,6 +9,7 @@ import yaml
 
 import pizzashop
 from pizzashop.domain.errors import LocalError
+from pizzashop.roles import ROLES
 
 RUN_FILE = "dapr.yaml"
 _PORTS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
@@ -25,12 +26,11 @@ class App:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any], common: Mapping[str, Any]) -> Self:
-        """Read it from the entry, and from what is common to all entries; raises ValueError where a port is missing."""
+        """Read it from the entry, and from what is common to all; raises LocalError where it has no daprHTTPPort."""
         ports = {key: int(entry[key]) for key in _PORTS if key in entry}
-        command, app_id = tuple(map(str, entry.get("command", ()))), str(entry["appID"])
-        needed = ("appPort", "daprHTTPPort") if command else ("daprHTTPPort",)
-        if missing := [key for key in needed if key not in ports]:
-            raise ValueError(f"app {app_id} has no {' and no '.join(missing)}")
+        command, app_id = tuple(map(str, entry.get("command") or ())), str(entry["appID"])
+        if "daprHTTPPort" not in ports:
+            raise LocalError(f"{RUN_FILE}: app {app_id} has no daprHTTPPort, by which its health is seen.")
         env = {**(common.get("env") or {}), **(entry.get("env") or {})}
         return cls(app_id, ports, command, {str(name): str(value) for name, value in env.items()})
 
@@ -38,6 +38,11 @@ class App:
     def name(self) -> str:
         """Its app-id without the shop's prefix: the name of its role."""
         return self.app_id.removeprefix("pizza-")
+
+    @property
+    def app_ports(self) -> tuple[int, ...]:
+        """The port that its role opens, if it opens one."""
+        return tuple(port for key, port in self.ports.items() if key == "appPort")
 
     @property
     def sidecar_ports(self) -> tuple[int, ...]:
@@ -56,13 +61,16 @@ class Project:
 
     @classmethod
     def find(cls) -> Self:
-        """The one in the current directory, else the one that this package was installed from."""
-        places = (Path.cwd(), Path(pizzashop.__file__).parents[1])
+        """The one in the current directory, else the one that this package was installed from.
+
+        A run file that names none of the shop's app-ids belongs to another project, and is passed over.
+        """
+        places = dict.fromkeys((Path.cwd(), Path(pizzashop.__file__).parents[1]))
         for place in places:
-            if (place / RUN_FILE).is_file():
-                return cls.read(place / RUN_FILE)
-        looked = " or ".join(str(place) for place in dict.fromkeys(places))
-        raise LocalError(f"There is no {RUN_FILE} in {looked}: go to the project's directory and try again.")
+            if (place / RUN_FILE).is_file() and _is_ours(found := cls.read(place / RUN_FILE)):
+                return found
+        looked = " or ".join(map(str, places))
+        raise LocalError(f"There is no {RUN_FILE} of the shop in {looked}: go to its directory and try again.")
 
     @classmethod
     def read(cls, run_file: Path) -> Self:
@@ -88,3 +96,7 @@ class Project:
     def app(self, app_id: str) -> App:
         """The entry of this app-id."""
         return next(each for each in self.apps if each.app_id == app_id)
+
+
+def _is_ours(project: Project) -> bool:
+    return any(app.app_id in {role.app_id for role in ROLES} for app in project.apps)

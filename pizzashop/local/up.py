@@ -30,7 +30,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         opening.title()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
-        preflight.require(project, closing)
+        preflight.require(project, closing, opening.waits_for)
         dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(

@@ -22,7 +22,8 @@ def argv(port: int, directory: Path) -> list[str]:
     """The command line: loopback only, every write in the append-only file, on disk within a second."""
     settings = {
         "port": str(port),
-        "bind": "127.0.0.1",
+        # Where `localhost` is ::1, the sidecars look there; the dash lets it be missing.
+        "bind": "127.0.0.1 -::1",
         "dir": str(directory),
         "appendonly": "yes",
         "appendfsync": "everysec",

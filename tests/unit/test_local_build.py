@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import dapr
+from pizzashop.local import dapr, toolchain
 from pizzashop.local.amend import AMENDMENTS, amend
 from pizzashop.local.build import build, remove
 from pizzashop.local.closing import Closing, Interrupted
@@ -178,3 +178,58 @@ def test_a_source_that_is_another_is_not_changed(tmp_path: Path, text: str) -> N
     with pytest.raises(LocalError, match="not as it should be"):
         amend(tmp_path)
     assert {file: file.read_text() for file in before} == before
+
+
+HARMFUL = {
+    "GO111MODULE": "off",
+    "GOFLAGS": "-race -mod=vendor",
+    "GOOS": "plan9",
+    "GOROOT": "/nowhere",
+    "GOTOOLCHAIN": "go1.20",
+    "GOEXPERIMENT": "none",
+    "GOWORK": "/nowhere/go.work",
+    "PIP_USER": "1",
+    "PIP_NO_BINARY": ":all:",
+    "PIP_REQUIRE_HASHES": "1",
+    "PIP_TARGET": "/nowhere",
+}
+NEEDED = {"GOPROXY": "https://proxy.example", "GOPRIVATE": "x.example", "PIP_INDEX_URL": "https://index.example/simple"}
+
+
+def test_the_build_hears_only_where_its_modules_come_from(
+    tmp_path: Path, cache: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (HARMFUL | NEEDED).items():
+        monkeypatch.setenv(name, value)
+    seen = tmp_path / "seen"
+    go(tmp_path, make=f"env > {seen}\n{MAKE}")
+    build(cache, console, Closing())
+    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
+    assert {name: told.get(name) for name in ("GOPROXY", "GOPRIVATE")} == {
+        "GOPROXY": "https://proxy.example",
+        "GOPRIVATE": "x.example",
+    }
+    assert told["GO111MODULE"] == "on"
+    assert told["GOFLAGS"] == "-mod=readonly"
+    assert not {"GOROOT", "GOOS", "GOEXPERIMENT"} & told.keys()
+    assert (told["GOTOOLCHAIN"], told["GOWORK"]) == ("local", "off")
+
+
+def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (HARMFUL | NEEDED).items():
+        monkeypatch.setenv(name, value)
+    seen = tmp_path / "seen"
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nenv > {seen}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
+    toolchain.fetch(tmp_path / "toolchain", Closing())
+    told = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
+    assert "PIP_INDEX_URL" in told
+    assert told & HARMFUL.keys() == set()
+
+
+def test_without_pip_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "find_spec", lambda _: None)
+    with pytest.raises(LocalError, match="ensurepip"):
+        toolchain.fetch(tmp_path, Closing())

@@ -70,6 +70,32 @@ def test_a_run_file_that_makes_no_sense_is_refused(copy: Path, text: str) -> Non
         Project.read(copy / "dapr.yaml")
 
 
+def test_another_projects_run_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "config.yaml").touch()
+    apps = "apps: [{appID: checkout, appPort: 6006, daprHTTPPort: 3506, command: [python3, app.py]}]"
+    common = "common: {resourcesPath: resources, configFilePath: config.yaml}"
+    (tmp_path / "dapr.yaml").write_text(f"version: 1\n{common}\n{apps}\n")
+    monkeypatch.chdir(tmp_path)
+    assert Project.find().run_file == ROOT / "dapr.yaml"
+
+
+def test_an_app_may_have_no_port_of_its_own(copy: Path) -> None:
+    sixth = "  - appID: pizza-printer\n    daprHTTPPort: 3506\n    command: [python3, printer.py]\n"
+    (copy / "dapr.yaml").write_text((copy / "dapr.yaml").read_text() + sixth)
+    app = Project.read(copy / "dapr.yaml").app("pizza-printer")
+    assert (app.name, app.app_ports, app.sidecar_ports) == ("printer", (), (3506,))
+    change(copy / "dapr.yaml", "    daprHTTPPort: 3506\n", "")
+    with pytest.raises(LocalError, match="pizza-printer has no daprHTTPPort"):
+        Project.read(copy / "dapr.yaml")
+
+
+def test_what_the_run_file_tells_a_role_reaches_it(copy: Path) -> None:
+    change(copy / "dapr.yaml", "    appPort: 8003\n", "    appPort: 8003\n    env: {PIZZASHOP_LOG: json, N: 1}\n")
+    app = Project.read(copy / "dapr.yaml").app("pizza-kitchen")
+    assert app.env == {"MALLOC_ARENA_MAX": "2", "PIZZASHOP_LOG": "json", "N": "1"}
+
+
 def test_the_current_directory_is_looked_at_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copy)
     assert Project.find().run_file == copy / "dapr.yaml"

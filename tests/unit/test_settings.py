@@ -122,3 +122,17 @@ def test_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "example.org", "localhost.example.org", "128.0.0.1"])
 def test_not_loopback(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_without_a_home_one_sentence_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pizzashop.settings.getpwuid", nobody)
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "PIZZASHOP_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIZZASHOP_CACHE_DIR", "/var/cache/pizzashop")
+    with pytest.raises(BadSettings, match="no home directory: set PIZZASHOP_STATE_DIR"):
+        Settings.from_env()
+    monkeypatch.setenv("PIZZASHOP_STATE_DIR", "/var/lib/pizzashop")
+    assert str(Settings.from_env().state_dir) == "/var/lib/pizzashop"
