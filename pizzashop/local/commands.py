@@ -30,14 +30,16 @@ def prepare() -> None:
     """
     from rich.console import Console
 
+    from pizzashop.console.streams import ignore_output_errors, require_output
     from pizzashop.local.closing import Closing
     from pizzashop.local.opening import Opening
     from pizzashop.local.provide import provide
     from pizzashop.settings import Settings
 
     console = Console(highlight=False)
-    with Closing().listening() as closing:
+    with Closing().listening() as closing, ignore_output_errors():
         Opening(console).dapr(provide(Settings.from_env().cache_dir, console, closing))
+    require_output()
 
 
 @click.command()
