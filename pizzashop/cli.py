@@ -1,12 +1,16 @@
 """The `pizzashop` command: thin, it hands over to the package that does the work."""
 
+import os
+import sys
+from collections.abc import Sequence
 from pkgutil import resolve_name
 from typing import Any
 
 import click
 
 from pizzashop import __version__, roles
-from pizzashop.domain.errors import ShopError
+from pizzashop.console import streams
+from pizzashop.domain.errors import INTERRUPTED, ShopError
 
 LOCAL = {
     "up": "pizzashop.local.commands:up",
@@ -48,20 +52,51 @@ class _Group(click.Group):
         command: click.Command = resolve_name(_PLACES[cmd_name])
         return command
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        streams.install()
+        try:
+            return super().main(*args, **kwargs)
+        except streams.ReaderGone as error:
+            sys.exit(error.exit_code)
+        except ShopError as error:
+            click.echo(f"pizzashop: {error}", err=True)
+            sys.exit(error.exit_code)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _decoded(ctx, args))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ShopError as error:
-            click.echo(f"pizzashop: {error}", err=True)
-            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(err=True)  # the next prompt does not stand behind `^C`
+            ctx.exit(INTERRUPTED)
 
 
 EPILOG = """
 \b
 Exit codes: 0 done; 1 another error; 2 bad usage or input; 3 no such order or event;
 4 refused, as it contradicts what is already so; 5 the shop cannot be reached;
-6 a watched order failed or was cancelled; 130 left with Ctrl-C.
+6 a watched order failed or was cancelled; 130 left with Ctrl-C; 141 the reader of its output has gone.
 """
+
+
+def _decoded(ctx: click.Context, args: Sequence[str]) -> list[str]:
+    """The arguments as text, also where the locale is not UTF-8; raises UsageError where one is none."""
+    found: list[str] = []
+    for arg in args:
+        try:
+            arg.encode()
+            found.append(arg)
+        except UnicodeEncodeError:  # Python keeps bytes that it cannot decode as surrogates
+            typed = os.fsencode(arg)
+            try:
+                found.append(typed.decode())
+            except UnicodeDecodeError:
+                shown = [each for each in found[-1:] if each.startswith("-")]
+                shown.append(typed.decode(errors="backslashreplace"))
+                raise click.UsageError(f"{' '.join(shown)}: these bytes are not UTF-8.", ctx) from None
+    return found
 
 
 @click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

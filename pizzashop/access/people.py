@@ -1,6 +1,7 @@
 """What a route may be open to, and who comes to it."""
 
 import getpass
+import os
 from typing import NamedTuple
 
 PUBLIC = "public"
@@ -27,8 +28,8 @@ def person(name: str, roles: frozenset[str]) -> Person:
 
 
 def login() -> str:
-    """Who is at this terminal."""
+    """Who is at this terminal; what is not UTF-8 in the name is replaced."""
     try:
-        return getpass.getuser()
+        return os.fsencode(getpass.getuser()).decode(errors="replace")
     except (KeyError, OSError):  # a container may run under a number that has no name
         return "operator"

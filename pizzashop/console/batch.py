@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import click
 
 from pizzashop.console.options import echo_json
+from pizzashop.console.streams import ignore_output_errors, require_output
 from pizzashop.domain.errors import NotFound, ShopError, Unavailable
 
 Answer = dict[str, Any]
@@ -16,8 +17,15 @@ def each(
 ) -> NoReturn:
     """Do `act` to each order (or to what `key` names): it answers a sentence, and JSON.
 
-    Ends the command with the exit code of the first error.
+    Ends the command with the exit code of the first error. None is left out because the output cannot be written.
     """
+    with ignore_output_errors():
+        code = _each(ids, act, as_json=as_json, key=key)
+    require_output()
+    click.get_current_context().exit(code)
+
+
+def _each(ids: Iterable[str], act: Callable[[str], tuple[str, Answer]], *, as_json: bool, key: str) -> int:
     answers: list[Answer] = []
     code = 0
     for one in dict.fromkeys(ids):
@@ -36,7 +44,7 @@ def each(
             if not as_json:
                 click.echo(said)
     _tell(answers, as_json=as_json)
-    click.get_current_context().exit(code)
+    return code
 
 
 def _tell(answers: list[Answer], *, as_json: bool) -> None:

@@ -9,7 +9,6 @@ from pizzashop.domain.words import say_who
 
 LOST = 6
 """The exit code of a watch whose order failed or was cancelled."""
-INTERRUPTED = 130
 
 
 def exit_code(record: Record) -> int:

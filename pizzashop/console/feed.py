@@ -1,11 +1,11 @@
 """The changes of an order one by one, for what is not a terminal: a plain line each, or a JSON line each."""
 
-import json
 from typing import Self
 
 import click
 
 from pizzashop.console.record import Record
+from pizzashop.console.streams import json_text
 from pizzashop.console.text import clean, clock
 from pizzashop.domain.history import Entry
 from pizzashop.domain.order import PENDING_VALIDATION
@@ -45,7 +45,7 @@ class Feed:
 
 
 def _json_line(record: Record, entry: Entry) -> str:
-    return json.dumps({"order_id": record.order_id, **entry.model_dump(exclude_none=True)}, ensure_ascii=False)
+    return json_text({"order_id": record.order_id, **entry.model_dump(exclude_none=True)})
 
 
 def _plain_line(record: Record, entry: Entry) -> str:

@@ -1,6 +1,5 @@
 """The arguments and options that several commands share."""
 
-import json
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
@@ -9,6 +8,7 @@ import click
 from pizzashop.access.people import login
 from pizzashop.console.desk import Desk, pass_desk
 from pizzashop.console.ids import valid_id
+from pizzashop.console.streams import json_text
 
 P = ParamSpec("P")
 
@@ -26,4 +26,4 @@ def on_orders(command: Callable[Concatenate[Desk, P], None]) -> Callable[P, None
 
 def echo_json(document: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    click.echo(json_text(document))

@@ -1,5 +1,6 @@
 """`pizzashop staff`: the accounts with which the staff signs in."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -47,10 +48,25 @@ def _name(_context: click.Context, _argument: click.Parameter, said: str) -> str
     return name
 
 
-def _password(_context: click.Context, _option: click.Parameter, said: str) -> str:
-    if len(said) < LEAST_PASSWORD:
+def _password(_context: click.Context, _option: click.Parameter, said: str | None) -> str:
+    password = _typed_or_piped() if said is None else said
+    if len(password) < LEAST_PASSWORD:
         raise click.BadParameter(f"a password has at least {LEAST_PASSWORD} characters")
-    return said
+    return password
+
+
+def _typed_or_piped() -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return typed
+    # Not with click: it asks the terminal, also where the password is piped in.
+    try:
+        line = sys.stdin.buffer.readline().decode()
+    except UnicodeDecodeError:
+        raise click.BadParameter("these bytes are not UTF-8") from None
+    if not line:
+        raise click.UsageError("Nobody is here to be asked for the password: pipe it in, or say --password.")
+    return line.rstrip("\r\n")
 
 
 @staff.command()
@@ -58,7 +74,7 @@ def _password(_context: click.Context, _option: click.Parameter, said: str) -> s
 @click.option(
     "--role", "roles", multiple=True, required=True, type=click.Choice(STAFF_ROLES), help="May be given twice."
 )
-@click.password_option(callback=_password, help="Asked for where it is not given; in a script, pipe it in twice.")
+@click.option("--password", callback=_password, help="Asked for where it is not given; a script pipes it in.")
 def add(name: str, roles: tuple[str, ...], password: str) -> None:
     """Add an account, or give one other roles and another password: whoever used it signs in anew."""
     accounts = _accounts()

@@ -6,10 +6,10 @@ from typing import Protocol, Self
 import click
 
 from pizzashop.console.desk import Desk
-from pizzashop.console.ending import INTERRUPTED, exit_code
+from pizzashop.console.ending import exit_code
 from pizzashop.console.feed import Feed
 from pizzashop.console.record import Record
-from pizzashop.domain.errors import Unavailable
+from pizzashop.domain.errors import INTERRUPTED, Unavailable
 
 
 class View(Protocol):

@@ -14,6 +14,9 @@ ShopError
 
 from collections.abc import Mapping, Sequence
 
+INTERRUPTED = 130
+"""The exit code of a command that was ended with Ctrl-C."""
+
 
 class ShopError(Exception):
     """The root. Its text is one sentence for a person; `exit_code` is what the command line ends with."""

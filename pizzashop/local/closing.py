@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pizzashop.domain.errors import ShopError
+from pizzashop.domain.errors import INTERRUPTED, ShopError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SLICE = 0.05
@@ -14,7 +14,7 @@ _SLICE = 0.05
 class Interrupted(ShopError):
     """Someone asked to stop while something was awaited."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 class Closing:
@@ -42,8 +42,10 @@ class Closing:
 
     @contextmanager
     def listening(self) -> Iterator["Closing"]:
-        """Note SIGINT, SIGTERM and SIGHUP instead of dying of them."""
-        before = {each: signal.signal(each, self._note) for each in SIGNALS}
+        """Note SIGINT, SIGTERM and SIGHUP instead of dying of them; under `nohup` a hang-up is still ignored."""
+        is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        noted = [each for each in SIGNALS if not (is_nohup and each is signal.SIGHUP)]
+        before = {each: signal.signal(each, self._note) for each in noted}
         try:
             yield self
         finally:

@@ -31,6 +31,7 @@ def prepare(cli: bool) -> None:
     """
     from rich.console import Console
 
+    from pizzashop.console.streams import ignore_output_errors, require_output
     from pizzashop.local.closing import Closing
     from pizzashop.local.opening import Opening
     from pizzashop.local.provide import provide, provide_cli
@@ -38,10 +39,11 @@ def prepare(cli: bool) -> None:
 
     console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir
     opening = Opening(console)
-    with Closing().listening() as closing:
+    with Closing().listening() as closing, ignore_output_errors():
         opening.dapr(provide(cache_dir, console, closing))
         if cli:
             opening.cli(provide_cli(cache_dir, console, closing))
+    require_output()
 
 
 @click.command()

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
+from pizzashop.console.streams import ignore_output_errors, require_output
 from pizzashop.local import preflight, redis
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.entrance import Entrance, tokens
@@ -26,8 +27,10 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with Closing().listening() as closing, register.held():
+    with Closing().listening() as closing, register.held(), ignore_output_errors():
         opening.title()
+        # Later nobody is told: the shop serves on when its reader goes, or the disk of its output is full.
+        require_output()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
         preflight.require(project, closing, opening.waits_for)

@@ -13,8 +13,12 @@ from pizzashop.workflow.engine_call import CALL_SECONDS, STALLED, AlreadyThere, 
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
 
 SETTLE_SECONDS = 5.0
-RECONNECT = ("grpc.max_reconnect_backoff_ms", 2000)
-"""After a long outage gRPC would look only every two minutes whether the sidecar is back."""
+CHANNEL_OPTIONS = {
+    # After a long outage gRPC would look only every two minutes whether the sidecar is back.
+    "grpc.max_reconnect_backoff_ms": 2000,
+    # The sidecar is on this machine: gRPC would call it through the proxy that `http_proxy` names.
+    "grpc.enable_http_proxy": 0,
+}
 
 
 class DaprEngine:
@@ -24,7 +28,7 @@ class DaprEngine:
         # The SDK reads its time-out from here alone; its default is a minute.
         dapr_settings.DAPR_API_TIMEOUT_SECONDS = CALL_SECONDS  # type: ignore[attr-defined]
         # Nor does it take options for its channels, but for those that it gives to all of them.
-        options = dict([*shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS, RECONNECT])
+        options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | CHANNEL_OPTIONS
         shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
 
