@@ -78,4 +78,5 @@ class Running:
         from pizzashop.workflow.at_work import AtWork
 
         self._at_work = AtWork(sidecar, grpc_port, self._settings)
-        return {"engine": self._at_work.engine, "in_hand": self._at_work.in_hand}
+        at_work = self._at_work
+        return {"engine": at_work.engine, "in_hand": at_work.in_hand, "contents": at_work.contents}

@@ -31,7 +31,10 @@ _ORDER: Grants = {
     (INTERNAL,): (
         "POST /orders-sub",
         "POST /order/<order_id>/accept",
+        "GET /order/<order_id>/start",
         "GET /order/<order_id>/summary",
+        "POST /order/<order_id>/content",
+        "POST /order/<order_id>/alive",
         "POST /order/<order_id>/claim",
         "POST /order/<order_id>/decide",
         "POST /order/<order_id>/steer",

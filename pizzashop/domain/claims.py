@@ -63,7 +63,7 @@ def answer(record: Record, claim: Claim, now: float) -> Answer:
     record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
     if lease is not None and _is_in_other_hands(record, lease, claim, now):
-        return Answer(claim="taken", seconds=lease.until - now)
+        return Answer(claim="taken", seconds=lease.left(now, LEASE_SECONDS))
     if _is_of(lease, claim) or not record.has_done(step, claim.attempt):
         heir_of = _heir_of(record, step, claim)
         until = now + LEASE_SECONDS
@@ -113,7 +113,7 @@ def _heir_of(record: Record, step: Step, claim: Claim) -> str | None:
 
 def _is_in_other_hands(record: Record, lease: Lease, claim: Claim, now: float) -> bool:
     """Whether another run is at it; where it is done, that run may still be telling the topic so."""
-    if lease.run == claim.run or lease.until <= now:
+    if lease.run == claim.run or not lease.left(now, LEASE_SECONDS):
         return False
     nothing_left = _is_over(record, lease) or record.has_done(STEP_BY_NAME[claim.step], claim.attempt)
     return _is_of(lease, claim) or not nothing_left

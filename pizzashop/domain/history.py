@@ -26,6 +26,11 @@ def seconds_since(at: str) -> float:
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
+def is_past(at: str, seconds: float) -> bool:
+    """Whether `at` was more than `seconds` ago. A moment so far ahead counts too: a clock was set back since."""
+    return abs((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()) > seconds
+
+
 def said(moment: datetime) -> str:
     """A moment in UTC as the shop writes it: of one length, so that they sort as words."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -24,6 +24,23 @@ class Lease(BaseModel):
     until: float
     heir_of: str | None = None  # the run that had it before and may have died before it told the topic
 
+    def left(self, now: float, longest: float) -> float:
+        """Answer for how many seconds it still lasts, 0 where it is over; `longest` is the most that it is given for.
+
+        A clock that was set back leaves ends that are further ahead than any lease lasts: such a lease is over. Twice
+        `longest`, since the clocks of two machines differ a little.
+        """
+        left = self.until - now
+        return left if 0 < left <= 2 * longest else 0.0
+
+
+class Terms(BaseModel):
+    """The settings that hold for one order from its start to its end; `reminder` and `deadline` in seconds."""
+
+    max_remakes: int = Field(ge=0)
+    reminder: float | None = Field(None, gt=0, allow_inf_nan=False)
+    deadline: float | None = Field(None, gt=0, allow_inf_nan=False)
+
 
 class Known(BaseModel):
     """What the shop knows of an order. `uid` tells it from another of the same id after a deletion."""
@@ -38,7 +55,9 @@ class Known(BaseModel):
     version: int = 1
     history: list[Entry] = Field(default_factory=list)
     wanted: bool = False  # a workflow is to bring it to its end
+    terms: Terms | None = None  # under which that workflow was started
     begun: bool = False  # and that workflow has asked for its first step
+    alive: str | None = None  # when an activity that takes long last said that it is under way
     cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
     lease: Lease | None = None
     steering: Lease | None = None  # who suspends or resumes its workflow just now

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry, insert
-from pizzashop.domain.known import Content, Known, Lease
+from pizzashop.domain.known import Content, Known, Lease, Terms
 from pizzashop.domain.order import ACCEPTED, CANCELLED, DELIVERED, FAILED, RANK, STEPS
 
 
@@ -13,15 +13,19 @@ class Record(Known):
     """The record of one order: what is known of it, and the moves that it can make."""
 
     @classmethod
-    def accept(cls, uid: str, order: Content, at: str, *, wanted: bool, version: int = 1) -> "Record":
+    def accept(
+        cls, uid: str, order: Content, at: str, *, wanted: bool, terms: Terms | None = None, version: int = 1
+    ) -> "Record":
         """The record of an order that was just accepted."""
-        entry = Entry(status=ACCEPTED, at=at)
-        return cls(uid=uid, secret=token_hex(16), order=order, history=[entry], wanted=wanted, version=version)
+        record = cls(uid=uid, secret=token_hex(16), order=order, history=[Entry(status=ACCEPTED, at=at)])
+        return record.model_copy(update={"wanted": wanted, "terms": terms, "version": version})
 
-    def want(self) -> bool:
+    def want(self, terms: Terms | None = None) -> bool:
         """Mark it as wanted: its workflow is to be scheduled. Answers whether that changed anything."""
-        changed, self.wanted = not self.wanted, True
-        return changed
+        if self.wanted:
+            return False
+        self.wanted, self.terms = True, terms
+        return True
 
     def hear(self, entries: list[Entry]) -> bool:
         """Take in stages that began, in any order and any number of times; answers whether any was new."""

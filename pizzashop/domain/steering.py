@@ -39,8 +39,8 @@ class Turn(Request):
 def steer(record: Record, asked: Steer, now: float) -> Turn:
     """Grant the steering where nobody has it; `now` in seconds since the epoch. Raises Conflict for a closed order."""
     held = record.steering
-    if held is not None and held.run != asked.run and held.until > now:
-        return Turn(granted=False, seconds=held.until - now)
+    if held is not None and held.run != asked.run and (left := held.left(now, STEERING_SECONDS)):
+        return Turn(granted=False, seconds=left)
     if not record.final or held is None:
         record.require_open("paused or resumed")
     record.steering = record.steered_by(asked.run, now + STEERING_SECONDS)
@@ -51,7 +51,7 @@ def release(record: Record, asked: Steer, now: float) -> Turn:
     """Give it back, if nobody else has it; one that is not done leaves a lease that is over, for the sweep to see."""
     held = record.steering
     if held is not None and held.run != asked.run:
-        return Turn(granted=False, seconds=max(0.0, held.until - now))
+        return Turn(granted=False, seconds=held.left(now, STEERING_SECONDS))
     record.steering = None if asked.done or record.deleted else record.steered_by(asked.run, now)
     return Turn(granted=False)
 

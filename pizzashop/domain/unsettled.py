@@ -1,13 +1,15 @@
-"""What a crash can leave half-done: written to the record, and not yet told to the engine."""
+"""What a crash can leave half-done: written to the record and unknown to the engine, or lost by the engine itself."""
 
 from typing import Literal
 
-from pizzashop.domain.history import seconds_since
+from pizzashop.domain.history import is_past
 from pizzashop.domain.order import CANCELLED, PENDING_VALIDATION
 from pizzashop.domain.record import Record
+from pizzashop.domain.steering import STEERING_SECONDS
+from pizzashop.domain.waiting import is_due
 
 SETTLE_SECONDS = 4.0
-"""How long whoever wrote it is given to tell the engine himself."""
+"""How long the process that wrote it has to tell the engine itself."""
 
 Need = Literal["start", "decide", "cancel", "steer"]
 
@@ -22,12 +24,30 @@ def need(record: Record, now: float) -> Need | None:
     if record.deleted or not record.wanted or is_over(record):
         return None
     if record.cancelling is not None:
-        return "cancel" if seconds_since(record.cancelling.at) > SETTLE_SECONDS else None
+        return "cancel" if is_past(record.cancelling.at, SETTLE_SECONDS) else None
     if not (record.begun or record.final):
-        return "start" if seconds_since(record.history[0].at) > SETTLE_SECONDS else None
+        return "start" if is_past(record.history[0].at, SETTLE_SECONDS) else None
     if record.steering is not None:
-        return "steer" if record.steering.until < now else None
+        return None if record.steering.left(now, STEERING_SECONDS) else "steer"
     decision = record.decision_of(record.attempt)
     if decision is None or record.paused or record.status != PENDING_VALIDATION:
         return None
-    return "decide" if seconds_since(max(decision.at, record.history[-1].at)) > SETTLE_SECONDS else None
+    return "decide" if is_past(max(decision.at, record.history[-1].at), SETTLE_SECONDS) else None
+
+
+def awaits_engine(record: Record, at: str) -> bool:
+    """Whether the workflow has to do something at the moment `at`, so that its record must change before long.
+
+    It need not while the order is paused, nor while the manager has it and no reminder or deadline is due.
+    """
+    if record.closed or record.paused or not record.wanted:
+        return False
+    if record.status == PENDING_VALIDATION and record.decision_of(record.attempt) is None:
+        return is_due(record, at)
+    return True
+
+
+def progress(record: Record) -> str:
+    """How far the order has come, and who is at it: another text whenever anything of that changes."""
+    lease = (record.lease.run, record.lease.until) if record.lease is not None else None
+    return f"{record.status} {record.attempt} {len(record.history)} {lease} {record.alive}"

@@ -71,6 +71,15 @@ def stand(record: Record, asked: Patience, at: str) -> Standing:
     return _wait(asked, waited, waited, SOON_SECONDS)
 
 
+def is_due(record: Record, at: str) -> bool:
+    """Whether a reminder or the deadline of the present attempt has passed by the moment `at`, and was not noted."""
+    if record.terms is None:
+        return False  # it was accepted before its record said so
+    asked = Patience(attempt=record.attempt, reminder=record.terms.reminder, deadline=record.terms.deadline)
+    waited, told = waited_by(record, record.attempt, at), _told_after(record, record.attempt)
+    return any(told < moment <= waited for moment in asked.moments)
+
+
 def waited_by(record: Record, attempt: int, at: str) -> float:
     """For how many seconds, up to `at`, this attempt has waited for its decision while it was not paused."""
     began = record.stages_of(attempt, (PENDING_VALIDATION,))

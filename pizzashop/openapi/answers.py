@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, RootModel
 
 from pizzashop.domain.history import Entry
+from pizzashop.domain.known import Terms
 from pizzashop.order.expired import Ended
 
 Took = Literal["SUCCESS", "RETRY", "DROP"]
@@ -129,10 +130,27 @@ class Summary(BaseModel):
     cancelling: bool
 
 
+class Start(Summary):
+    """What an order's workflow is started with."""
+
+    secret: str
+    terms: Terms | None
+    start: bool
+
+
+class Content(BaseModel):
+    """The order as the client sent it."""
+
+    order_id: str
+    pizza_type: str
+    size: str
+
+
 class Unsettled(BaseModel):
-    """The open orders that role `workflow` has to see to."""
+    """The open orders that role `workflow` has to see to, and how far each has come that the engine has to move on."""
 
     orders: list["UnsettledOrder"]
+    moving: dict[str, str]
 
 
 class UnsettledOrder(BaseModel):

@@ -1,11 +1,11 @@
 """Every operation of every role. A test holds it against the routes."""
 
-from pizzashop.domain import board, changes, claims, requests
+from pizzashop.domain import board, changes, claims, known, requests
 from pizzashop.domain.steering import Steer, Steered, Turn
 from pizzashop.domain.waiting import Patience, Standing
 from pizzashop.openapi import answers, of_events, of_workflow
 from pizzashop.openapi.operation import Operation
-from pizzashop.order import commands, dead_letters, events, expired, listing
+from pizzashop.order import commands, content, dead_letters, events, expired, listing
 from pizzashop.order import search as searching
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 
@@ -43,7 +43,6 @@ _BOARDS = (
 _COMMANDS = tuple(
     Operation("POST", f"/order/{{order_id}}/{word}", answer, body, refuses=(MISSING, CONTRADICTS), internal=True)
     for word, body, answer in (
-        ("accept", requests.NewOrder, answers.Summary),
         ("claim", claims.Claim, claims.Answer),
         ("decide", commands.Decided, answers.Summary),
         ("steer", Steer, Turn),
@@ -56,7 +55,19 @@ _COMMANDS = tuple(
 )
 
 _FOR_THE_WORKFLOW = (
+    Operation(
+        "POST",
+        "/order/{order_id}/accept",
+        answers.Start,
+        requests.NewOrder,
+        query=known.Terms,
+        refuses=(CONTRADICTS,),
+        internal=True,
+    ),
+    Operation("GET", "/order/{order_id}/start", answers.Start, refuses=(MISSING,), internal=True),
     Operation("GET", "/order/{order_id}/summary", answers.Summary, refuses=(MISSING,), internal=True),
+    Operation("POST", "/order/{order_id}/content", answers.Content, content.Which, refuses=(MISSING,), internal=True),
+    Operation("POST", "/order/{order_id}/alive", answers.Done, content.Which, refuses=(MISSING,), internal=True),
     Operation("GET", "/unsettled", answers.Unsettled, internal=True),
     Operation("POST", "/expired", answers.Due, expired.After, internal=True),
     Operation("POST", "/purged", answers.Done, expired.Purged, internal=True),

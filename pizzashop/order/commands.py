@@ -3,18 +3,19 @@
 import time
 from typing import Any, Literal
 
-from flask import Blueprint, current_app, jsonify
+from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pizzashop.body import read_json_inside
 from pizzashop.domain.claims import Answer, Claim, answer, release
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.domain.history import MAX_HISTORY, Entry, now
+from pizzashop.domain.known import Terms
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import Decision, NewOrder, Request
+from pizzashop.domain.requests import Decision, NewOrder, Request, invalid
 from pizzashop.domain.seal import seal
-from pizzashop.domain.steering import Steered, require_held
+from pizzashop.domain.steering import STEERING_SECONDS, Steered, require_held
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
 from pizzashop.parts import Clock
@@ -39,14 +40,24 @@ class End(Request):
 
 @blueprint.post("/accept")
 def accept(order_id: str) -> ResponseReturnValue:
-    """Accept an order whose workflow is to run; `start` says whether it is still to be scheduled."""
+    """Accept an order whose workflow is to run under the terms that the query says; `start` says whether it is still
+    to be scheduled."""
     content = read_json_inside()
     if NewOrder.parse(content).order_id != order_id:
         raise Conflict("The order's id is not the one in the address")
     inbox: Inbox = current_app.extensions["inbox"]
     inbox.lag.check()
-    record = records().accept(content, wanted=True)
-    return jsonify(**_summary(record), secret=record.secret, start=not (record.begun or record.closed))
+    try:
+        terms = Terms.model_validate(request.args.to_dict()) if request.args else None
+    except ValidationError as error:
+        raise invalid(error) from None
+    return jsonify(_start(records().accept(content, wanted=True, terms=terms)))
+
+
+@blueprint.get("/start")
+def start(order_id: str) -> ResponseReturnValue:
+    """What the workflow of an accepted order is started with, the first time and again."""
+    return jsonify(_start(records().get(order_id)))
 
 
 @blueprint.get("/summary")
@@ -117,6 +128,11 @@ def end(order_id: str) -> ResponseReturnValue:
     return jsonify(ended)
 
 
+def _start(record: Record) -> dict[str, Any]:
+    terms = record.terms.model_dump() if record.terms is not None else None
+    return {**_summary(record), "secret": record.secret, "terms": terms, "start": not (record.begun or record.closed)}
+
+
 def _summary(record: Record) -> dict[str, Any]:
     return {
         "order_id": record.order.get("order_id"),
@@ -127,7 +143,7 @@ def _summary(record: Record) -> dict[str, Any]:
         "error": record.error,
         "wanted": record.wanted,
         "begun": record.begun,
-        "steered": max(0.0, record.steering.until - time.time()) if record.steering else 0.0,
+        "steered": record.steering.left(time.time(), STEERING_SECONDS) if record.steering else 0.0,
         "cancelling": record.cancelling is not None,
     }
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from pizzashop.domain.errors import Broken, Conflict, ShopError, Unavailable
 from pizzashop.domain.history import now
+from pizzashop.domain.known import Terms
 from pizzashop.domain.record import Record
 from pizzashop.order.copies import SECONDS, Copies
 from pizzashop.order.index import Pages
@@ -48,7 +49,7 @@ class Records:
         """The record; raises NotFound where there is none (any more)."""
         return there(self.find(order_id))
 
-    def accept(self, order: dict[str, Any], *, wanted: bool) -> Record:
+    def accept(self, order: dict[str, Any], *, wanted: bool, terms: Terms | None = None) -> Record:
         """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
         order_id: str = order["order_id"]
         with self._shelf.locked([order_id]):
@@ -56,10 +57,10 @@ class Records:
                 seen = self._shelf.look(order_id)
                 record = seen.record()
                 if record is None or record.deleted:
-                    accepted = self._new(order, wanted, record.version + 1 if record else 1)
+                    accepted = self._new(order, wanted, terms, record.version + 1 if record else 1)
                 elif not record.same_content(order):
                     raise Conflict(f"Order {order_id} is there already, with other content")
-                elif not wanted or record.final or not record.want():
+                elif not wanted or record.final or not record.want(terms):
                     return record
                 else:
                     accepted = record
@@ -110,8 +111,8 @@ class Records:
                 return record is None
             return self._shelf.clear(seen)
 
-    def _new(self, order: dict[str, Any], wanted: bool, version: int) -> Record:
-        record = Record.accept(uuid4().hex, order, now(), wanted=wanted, version=version)
+    def _new(self, order: dict[str, Any], wanted: bool, terms: Terms | None, version: int) -> Record:
+        record = Record.accept(uuid4().hex, order, now(), wanted=wanted, terms=terms, version=version)
         record.page, record.place = self.pages.append(order["order_id"])
         self.open.add(order["order_id"])
         return record

@@ -1,4 +1,5 @@
-"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says."""
+"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says, and those that it
+has to move on, each with how far it has come."""
 
 import time
 from typing import Any
@@ -6,8 +7,9 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
-from pizzashop.domain.unsettled import Need, is_over, need
+from pizzashop.domain.unsettled import Need, awaits_engine, is_over, need, progress
 from pizzashop.order.views import records
 
 blueprint = Blueprint("unsettled", __name__)
@@ -19,7 +21,9 @@ def unsettled() -> ResponseReturnValue:
     found = records().find_many(records().open.ids())
     records().close(record.order["order_id"] for record in found if is_over(record))
     rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
-    return jsonify(orders=rows)
+    at = now()
+    moving = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
+    return jsonify(orders=rows, moving=moving)
 
 
 def _row(record: Record, needed: Need) -> dict[str, Any]:

@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from pizzashop.order import changes, commands, events, expired, search, steering, today, unsettled, views, waiting
+from pizzashop.order import (
+    changes,
+    commands,
+    content,
+    events,
+    expired,
+    search,
+    steering,
+    today,
+    unsettled,
+    views,
+    waiting,
+)
 from pizzashop.order.dead_letters import DeadLetters
 from pizzashop.order.housekeeping import Housekeeping
 from pizzashop.order.inbox import Inbox
@@ -15,7 +27,7 @@ from pizzashop.settings import Settings
 
 def wire(app: Flask, settings: Settings, parts: Parts) -> None:
     """Give the application its routes, and what they work with."""
-    for each in (views, commands, unsettled, steering, waiting, expired, events, today, changes, search):
+    for each in (views, commands, content, unsettled, steering, waiting, expired, events, today, changes, search):
         app.register_blueprint(each.blueprint)
     records = Records(parts.sidecar)
     dead_letters = DeadLetters(parts.sidecar, records)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from dapr.ext.workflow import WorkflowActivityContext
@@ -14,29 +15,38 @@ from pizzashop.domain.order import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_
 from pizzashop.domain.requests import said_text
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
 from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.contents import Contents
+from pizzashop.workflow.heartbeat import heartbeat
 
 MARGIN_SECONDS = 30.0
 """How much longer than its stages a step may take before it is asked again."""
 PATIENCE_SECONDS = 5.0
 """The longest pause between two tries, while something is away."""
+OWN = frozenset({"status", "error", "attempt", "uid", "history", "run"})
+"""What the shop itself says of an order, beside what the order says."""
 
 Order = dict[str, Any]
 Activity = Callable[[WorkflowActivityContext, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Activities:
-    """The activities, with what they need handed in. Each may run more than once, and does no harm then."""
+    """The activities, with what they need handed in. Each may run more than once, and does no harm then.
 
-    def __init__(self, sidecar: Sidecar, pace: float) -> None:
+    Each is told which order it is about, and answers what has become of it: what the order says is read from
+    `contents`. In a workflow that began as version v1 the whole order travels, and the answer is as whole.
+    """
+
+    def __init__(self, sidecar: Sidecar, pace: float, contents: Contents | None = None) -> None:
         self._sidecar, self._pace = sidecar, pace
+        self._contents = contents or Contents(sidecar)
 
     async def order_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the storefront take the order in."""
-        return await self._do(ORDER_STEP, STOREFRONT, "/order", order)
+        return _brief(order, *await self._do(ORDER_STEP, STOREFRONT, "/order", order))
 
     async def cook_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the kitchen cook this attempt."""
-        return await self._do(COOK_STEP, KITCHEN, "/cook", order)
+        return _brief(order, *await self._do(COOK_STEP, KITCHEN, "/cook", order))
 
     async def validate_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Put the pizza before the manager: from now on the order reads `pending_validation`."""
@@ -45,10 +55,15 @@ class Activities:
             f"validation_{order['order_id']}",
             {"order_id": order["order_id"], "status": PENDING_VALIDATION},
         )
+        try:
+            whole = await self._whole(order)
+        except NotFound:
+            whole = order  # deleted meanwhile: nobody needs the rest of it
         await _patiently(self._sidecar.aput, key, json.dumps(value))
-        await _patiently(self._sidecar.apublish, stage_event(order, entry, f"validate-{order['attempt']}"))
+        await _patiently(self._sidecar.apublish, stage_event(whole, entry, f"validate-{order['attempt']}"))
         history = [*order.get("history", []), entry.model_dump(exclude_defaults=True)]
-        return {**order, "status": PENDING_VALIDATION, "history": history}
+        became = {"status": PENDING_VALIDATION, "history": history}
+        return {**order, **became} if _is_whole(order) else became
 
     async def record_decision(self, _: WorkflowActivityContext, said: dict[str, Any]) -> dict[str, Any]:
         """Record a decision that was raised in the engine; answers the one that stands."""
@@ -86,9 +101,9 @@ class Activities:
 
     async def deliver_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the pizza delivered, and write so to the record before the workflow ends."""
-        delivered = await self._do(DELIVER_STEP, DELIVERY, "/deliver", order)
+        sent, delivered = await self._do(DELIVER_STEP, DELIVERY, "/deliver", order)
         if delivered["status"] != "delivered":
-            return delivered
+            return _brief(order, sent, delivered)
         end = {"status": "delivered", "uid": order.get("uid"), "history": delivered.get("history", [])}
         record = await self._end(order, end)
         if record["status"] != "delivered":
@@ -110,6 +125,10 @@ class Activities:
             return {"order_id": order_id, "status": "completed", "final_status": "delivered"}
         return {"order_id": order_id, "status": "failed", "error": record.get("error") or record["status"]}
 
+    def heartbeat(self, order: Order) -> AbstractAsyncContextManager[None]:
+        """While it is open the record of the order hears that an activity is under way."""
+        return heartbeat(self._sidecar, order["order_id"], order.get("uid"))
+
     def all(self) -> list[Activity]:
         """Every activity, under the name that the workflow calls it by."""
         return [
@@ -122,13 +141,24 @@ class Activities:
             self.end_order,
         ]
 
-    async def _do(self, step: Step, role: Role, path: str, order: Order) -> Order:
+    async def _do(self, step: Step, role: Role, path: str, order: Order) -> tuple[Order, Order]:
+        """Have `role` do a step; answers the order as it was sent, and as it came back."""
         seconds = sum(stage.seconds for stage in step.stages) * self._pace + MARGIN_SECONDS
+        sent = order
         try:
-            answer: Order = await _patiently(self._sidecar.ainvoke, role, path, order, seconds)
+            sent = await self._whole(order)
+            answer: Order = await _patiently(self._sidecar.ainvoke, role, path, sent, seconds)
         except Refused as error:
-            return {"status": "refused", "error": str(error)}
-        return answer
+            return sent, {"status": "refused", "error": str(error)}
+        return sent, answer
+
+    async def _whole(self, order: Order) -> Order:
+        """The order with all that it says; raises NotFound where it was deleted."""
+        if _is_whole(order):
+            return order
+        content = await _patiently(self._contents.of, order["order_id"], order["uid"])
+        known = {name: value for name, value in order.items() if name != "more"}
+        return {**content, **order.get("more", {}), **known}
 
     async def _end(self, order: Order, end: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -140,6 +170,21 @@ class Activities:
         path = f"/order/{order['order_id']}/{what}"
         answer: dict[str, Any] = await _patiently(self._sidecar.ainvoke, ORDER, path, content, 10.0)
         return answer
+
+
+def _is_whole(order: Order) -> bool:
+    """Whether it travels with all that it says, as in version v1: no order is without a type of pizza."""
+    return "pizza_type" in order
+
+
+def _brief(order: Order, sent: Order, answer: Order) -> Order:
+    """What became of a step: its status, its error, and the fields that the role has added to the order or changed."""
+    if _is_whole(order):
+        return answer
+    brief: Order = {name: answer[name] for name in ("status", "error") if name in answer}
+    added = {name: value for name, value in answer.items() if name not in OWN and (name, value) not in sent.items()}
+    more = {**order.get("more", {}), **added}
+    return {**brief, "more": more} if more else brief
 
 
 async def _patiently(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

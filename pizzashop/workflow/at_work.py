@@ -6,6 +6,7 @@ import time
 from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.contents import Contents
 from pizzashop.workflow.dapr_engine import DaprEngine
 from pizzashop.workflow.housekeeping import Housekeeping
 from pizzashop.workflow.in_hand import InHand
@@ -22,8 +23,9 @@ class AtWork:
 
     def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings) -> None:
         self.engine, self.in_hand = DaprEngine(grpc_port), InHand(settings.threads)
-        self._worker = Worker(grpc_port, Activities(sidecar, settings.pace), self.in_hand)
-        self._sweep = Sweep(sidecar, Office(sidecar, self.engine, settings))
+        self.contents = Contents(sidecar)
+        self._worker = Worker(grpc_port, Activities(sidecar, settings.pace, self.contents), self.in_hand)
+        self._sweep = Sweep(sidecar, Office(sidecar, self.engine, settings), self.in_hand)
         self._housekeeping = Housekeeping(sidecar, self.engine, settings.retention)
         self._stopping = threading.Thread(target=self._worker.stop, name="stopping")
         for each in (self._worker, self._sweep, self._housekeeping):

@@ -1,6 +1,7 @@
 """The workflow engine behind a sidecar's gRPC port; each call is told twice without harm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from dapr.conf import settings as dapr_settings
@@ -9,7 +10,8 @@ from dapr.ext.workflow._durabletask.internal import shared
 from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
 
 from pizzashop.domain.errors import NotFound, Unavailable
-from pizzashop.workflow.engine_call import CALL_SECONDS, STALLED, AlreadyThere, call
+from pizzashop.workflow.engine_call import CALL_SECONDS, AlreadyThere, Stalled, call
+from pizzashop.workflow.engine_stub import EngineStub
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
 
 SETTLE_SECONDS = 5.0
@@ -18,6 +20,14 @@ CHANNEL_OPTIONS = {
     "grpc.max_reconnect_backoff_ms": 2000,
     # The sidecar is on this machine: gRPC would call it through the proxy that `http_proxy` names.
     "grpc.enable_http_proxy": 0,
+}
+WOKEN = "Woken"
+"""An event that no workflow waits for: it takes a turn for it all the same."""
+REASONS = {
+    "version": "The order waits for a version of the workflow that no process runs just now: "
+    "start the release that has it",
+    "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): it is begun again",
+    None: "The workflow engine holds this order's workflow still: ask again in a moment",
 }
 
 
@@ -31,22 +41,24 @@ class DaprEngine:
         options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | CHANNEL_OPTIONS
         shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
+        self._stub = EngineStub(grpc_port)
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
         """Start the order's workflow."""
-        try:
-            call(lambda: self._client.schedule_new_workflow(NAME, input=plan, instance_id=_id(order_id)))
-        except AlreadyThere:
-            return
+        with self._why_stalled(order_id):
+            try:
+                call(lambda: self._client.schedule_new_workflow(NAME, input=plan, instance_id=_id(order_id)))
+            except AlreadyThere:
+                return
 
     def status(self, order_id: str) -> str | None:
         """The runtime status, in capitals."""
-        state = call(lambda: self._client.get_workflow_state(_id(order_id), fetch_payloads=False))
-        return state.runtime_status.name if state else None
+        return self._state(order_id)[0]
 
     def decide(self, order_id: str, decision: dict[str, Any]) -> None:
         """Tell the workflow the manager's decision."""
-        call(lambda: self._client.raise_workflow_event(_id(order_id), DECIDED, data=decision))
+        with self._why_stalled(order_id):
+            call(lambda: self._client.raise_workflow_event(_id(order_id), DECIDED, data=decision))
 
     def pause(self, order_id: str) -> None:
         """Suspend the workflow."""
@@ -61,42 +73,84 @@ class DaprEngine:
             call(lambda: self._client.resume_workflow(_id(order_id)))
             self._settle(order_id, lambda status: status != "SUSPENDED")
 
+    def wake(self, order_id: str) -> None:
+        """Have the workflow take a turn."""
+        before = self._state(order_id)
+        with self._why_stalled(order_id):
+            call(lambda: self._client.raise_workflow_event(_id(order_id), WOKEN))
+        _wait_for(lambda: self._state(order_id) != before)
+
     def terminate(self, order_id: str) -> None:
         """End the workflow."""
         try:
             call(lambda: self._client.terminate_workflow(_id(order_id)))
+            self._settle(order_id, lambda status: status not in ("RUNNING", "SUSPENDED", "PENDING"))
+            is_stalled = self.status(order_id) == "STALLED"
         except NotFound:
             return
-        self._settle(order_id, lambda status: status not in ("RUNNING", "SUSPENDED", "PENDING"))
+        except Stalled:
+            is_stalled = True
+        if is_stalled:
+            self.forget(order_id)
+
+    def forget(self, order_id: str) -> None:
+        """Have the engine forget a workflow, whatever state it is in."""
+        self._stub.forget(_id(order_id))
+
+    def is_too_large(self, order_id: str) -> bool:
+        """Whether the workflow is stalled for its size."""
+        return self._stub.stall(_id(order_id)) == "size"
 
     def purge(self, order_id: str) -> None:
         """Forget a workflow that has ended."""
-        try:
-            call(lambda: self._client.purge_workflow(_id(order_id)))
-        except NotFound:
-            return
+        with self._why_stalled(order_id):
+            try:
+                call(lambda: self._client.purge_workflow(_id(order_id)))
+            except NotFound:
+                return
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connections back."""
         self._client.close()
+        self._stub.close()
+
+    def _state(self, order_id: str) -> tuple[str | None, object]:
+        """The runtime status, and when the workflow last took a turn."""
+        state = call(lambda: self._client.get_workflow_state(_id(order_id), fetch_payloads=False))
+        return (state.runtime_status.name, state.last_updated_at) if state else (None, None)
 
     def _required_status(self, order_id: str) -> str:
         status = self.status(order_id)
         if status is None:
             raise Unavailable("The order's workflow has not begun yet: ask again in a moment")
         if status == "STALLED":
-            raise Unavailable(STALLED)
+            raise Unavailable(REASONS[self._stub.stall(_id(order_id))])
         return status
+
+    @contextmanager
+    def _why_stalled(self, order_id: str) -> Iterator[None]:
+        """Say why the engine holds a workflow still, where it does."""
+        try:
+            yield
+        except Stalled:
+            try:
+                reason = REASONS[self._stub.stall(_id(order_id))]
+            except NotFound:
+                reason = REASONS[None]
+            raise Unavailable(reason) from None
 
     def _settle(self, order_id: str, settled: Callable[[str | None], bool]) -> None:
         """The engine answers before it has acted: wait until its state says so too."""
-        retrying = Retrying(
-            retry=lambda call: not settled(call.outcome.result() if call.outcome else None),
-            wait=wait_random_exponential(multiplier=0.005, max=0.2),
-            stop=stop_after_delay(SETTLE_SECONDS),
-            retry_error_callback=_not_settled,
-        )
-        retrying(self.status, order_id)
+        _wait_for(lambda: settled(self.status(order_id)))
+
+
+def _wait_for(is_so: Callable[[], bool]) -> None:
+    Retrying(
+        retry=lambda call: not (call.outcome and call.outcome.result()),
+        wait=wait_random_exponential(multiplier=0.005, max=0.2),
+        stop=stop_after_delay(SETTLE_SECONDS),
+        retry_error_callback=_not_settled,
+    )(is_so)
 
 
 def _not_settled(_: RetryCallState) -> NoReturn:

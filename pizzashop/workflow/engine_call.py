@@ -10,7 +10,6 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 
 CALL_SECONDS = 5
-STALLED = "The order waits for a version of the workflow that no process runs just now: start the release that has it"
 
 T = TypeVar("T")
 
@@ -21,8 +20,12 @@ class AlreadyThere(Exception):
     """A workflow of this id runs already."""
 
 
+class Stalled(Unavailable):
+    """The engine holds the workflow still: it will not run it as it stands."""
+
+
 def call(what: Callable[[], T]) -> T:
-    """Answer what the engine answers; raises NotFound, Conflict, AlreadyThere or Unavailable."""
+    """Answer what the engine answers; raises NotFound, Conflict, AlreadyThere, Stalled or Unavailable."""
     retrying = Retrying(
         retry=retry_if_exception(_passes),
         wait=wait_random_exponential(multiplier=0.02, max=0.5),
@@ -50,7 +53,7 @@ def _said(error: grpc.RpcError) -> Exception:
     if "not yet completed" in details:
         return Conflict("The order's workflow has not ended")
     if "actor is stalled" in details:
-        return Unavailable(STALLED)
+        return Stalled("The workflow engine holds this order's workflow still")
     log.warning("the workflow engine: %s %s", code.name if code else "", details)
     return Unavailable("The workflow engine does not answer just now")
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +32,7 @@ class InHand:
         self._most, self._begin_seconds, self._turn_seconds = most, begin_seconds, turn_seconds
         self._starts = threading.Semaphore(starts_at_once)
         self._lock = threading.Lock()
-        self._busy = 0
+        self._busy: Counter[str] = Counter()
         self._expected: dict[str, float] = {}
 
     @contextmanager
@@ -49,21 +50,27 @@ class InHand:
             self._starts.release()
 
     @contextmanager
-    def under_way(self, order_id: str | None) -> Iterator[None]:
+    def under_way(self, order_id: str) -> Iterator[None]:
         """An activity of the order is under way."""
         with self._lock:
-            self._busy += 1
-            self._expected.pop(order_id or "", None)
+            self._busy[order_id] += 1
+            self._expected.pop(order_id, None)
         try:
             yield
         finally:
             with self._lock:
-                self._busy -= 1
+                self._busy[order_id] -= 1
+                if not self._busy[order_id]:
+                    del self._busy[order_id]
+
+    def is_under_way(self, order_id: str) -> bool:
+        """Whether an activity of the order is under way in this process."""
+        return order_id in self._busy
 
     def _admit(self, order_id: str) -> None:
         with self._lock:
             past = time.monotonic() - self._begin_seconds
             self._expected = {each: since for each, since in self._expected.items() if since > past}
-            if self._busy + len(self._expected) >= self._most:
+            if self._busy.total() + len(self._expected) >= self._most:
                 raise Unavailable(TOO_MANY)
             self._expected[order_id] = time.monotonic()

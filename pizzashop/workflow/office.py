@@ -1,15 +1,18 @@
 """What may be done to an order from outside: first the record decides, then the engine is told."""
 
+import logging
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
 
-from pizzashop.domain.errors import NotFound
+from pizzashop.domain.errors import NotFound, Unavailable
 from pizzashop.domain.order import CANCELLED, FINAL
 from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
 from pizzashop.domain.seal import prints
 from pizzashop.roles import ORDER
 from pizzashop.settings import Settings
 from pizzashop.sidecar import Sidecar
+from pizzashop.workflow.contents import Contents
 from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
 from pizzashop.workflow.summary import Summary, summary
@@ -17,19 +20,53 @@ from pizzashop.workflow.summary import Summary, summary
 AT_WORK = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
 """While the engine says this of a workflow, its order has not been deleted."""
 
+log = logging.getLogger(__name__)
+
 
 class Office:
     """Every command is written to the record first; told to the engine again, it does no harm."""
 
-    def __init__(self, sidecar: Sidecar, engine: Engine, settings: Settings) -> None:
-        self._sidecar, self._engine, self._settings = sidecar, engine, settings
+    def __init__(self, sidecar: Sidecar, engine: Engine, settings: Settings, contents: Contents | None = None) -> None:
+        self._sidecar, self._engine = sidecar, engine
+        self._contents = contents or Contents(sidecar)
+        self._terms: dict[str, Any] = {
+            "max_remakes": settings.max_remakes,
+            "reminder": settings.validation_reminder,
+            "deadline": settings.validation_deadline,
+        }
 
     def start(self, order_id: str, order: dict[str, Any]) -> None:
         """Accept the order and schedule its workflow, unless that has begun already."""
-        record = self._ask(order_id, "accept", order)
+        terms = urlencode({name: value for name, value in self._terms.items() if value is not None})
+        record = self._ask(order_id, f"accept?{terms}", order)
         if record["start"]:
-            plan = self._plan({**order, "attempt": 1, "uid": record["uid"]}, record["secret"])
-            self._engine.schedule(order_id, plan)
+            self._contents.keep(order_id, record["uid"], order)
+            self._engine.schedule(order_id, self._plan(record, again=False))
+
+    def bring_on(self, order_id: str, *, is_woken: bool) -> bool:
+        """Have the engine go on with an order that stands still; answers whether its workflow was begun again.
+
+        It is woken first: so what it was told reaches it, and the engine shows that it works. Where that `is_woken` was
+        in vain, the engine has lost what the workflow waits for. The record knows how far the order has come, and each
+        step begins once whatever asks for it: so the workflow may be told again from its start.
+        """
+        status = self._engine.status(order_id)
+        if status in ("RUNNING", "PENDING") and not is_woken:
+            self._engine.wake(order_id)
+            return False
+        if status == "STALLED" and not self._engine.is_too_large(order_id):
+            raise Unavailable("its version of the workflow runs nowhere just now")
+        with steering(self._sidecar, order_id):
+            record = self._record(order_id)
+            if record["paused"]:
+                return False
+            if status == "SUSPENDED":
+                self._engine.resume(order_id)
+                return False
+            if status in AT_WORK:
+                self._engine.terminate(order_id)
+            self._engine.schedule(order_id, self._plan(record, again=True))
+        return True
 
     def decide(self, decision: Decision) -> None:
         """Record the manager's decision, then wake the workflow with it."""
@@ -37,7 +74,9 @@ class Office:
         record = self._ask(decision.order_id, "decide", asked)
         if record["status"] not in FINAL:
             attempt = record["decision"]["attempt"]
-            event = {**asked, "attempt": attempt, "uid": record["uid"], "seal": record["seal"]}
+            # Who said so, and why, stands in the record: the engine would keep it each time that it is told.
+            said = {name: value for name, value in asked.items() if name not in ("by", "note")}
+            event = {**said, "attempt": attempt, "uid": record["uid"], "seal": record["seal"]}
             # Between accept and schedule the engine does not know it yet: the sweep tells it again.
             with suppress(NotFound):
                 self._engine.decide(decision.order_id, event)
@@ -69,24 +108,33 @@ class Office:
             else:
                 self._engine.resume(order_id)
 
-    def cancel(self, asked: OrderRef) -> None:
-        """Cancel: from the first write on the order can end only so, whatever dies meanwhile."""
+    def cancel(self, asked: OrderRef, *, in_any_case: bool = False) -> None:
+        """Cancel: from the first write on the order can end only so, whatever dies meanwhile.
+
+        `in_any_case`: also where the engine has not ended the workflow. No step of it begins any more.
+        """
         record = self._command("cancel", asked)
         if record["status"] != CANCELLED:
             if wait_for_turn(self._sidecar, asked.order_id)["uid"] != record["uid"]:
                 return  # it was cancelled by another, and deleted: what has its id now is not to end
-            self._engine.terminate(asked.order_id)
+            try:
+                self._engine.terminate(asked.order_id)
+            except Unavailable as error:
+                if not in_any_case:
+                    raise
+                log.warning("cancelled, though the engine has not ended it: %s", error, extra={"order": asked.order_id})
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 
-    def _plan(self, order: dict[str, Any], secret: str) -> dict[str, Any]:
-        # What is set holds for an order from its start to its end: the story is told again and again by it.
-        return {
-            "order": order,
-            "max_remakes": self._settings.max_remakes,
-            "reminder": self._settings.validation_reminder,
-            "deadline": self._settings.validation_deadline,
-            "seals": prints(secret, self._settings.max_remakes + 1),
-        }
+    def _plan(self, record: Summary, *, again: bool) -> dict[str, Any]:
+        # What is set holds for an order from its start to its end: the story is told again and again by it. An order
+        # that was accepted before its record said so is begun again with what is set now.
+        terms = record["terms"] or self._terms
+        order = {name: record[name] for name in ("order_id", "uid", "attempt")}
+        return {"order": order, **terms, "seals": prints(record["secret"], terms["max_remakes"] + 1), "again": again}
+
+    def _record(self, order_id: str) -> Summary:
+        record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")
+        return record
 
     def _command(self, word: str, asked: OrderRef, **more: str) -> Summary:
         return self._ask(asked.order_id, word, {**asked.model_dump(exclude_none=True), **more})

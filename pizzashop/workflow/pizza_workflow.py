@@ -2,6 +2,9 @@
 
 The engine runs this from the top at every turn and feeds it what happened so far, so it must decide the same every
 time: no clock, no chance, no settings but those in its input.
+
+What the customer sent does not travel with it: the engine keeps and sends all that passes through here again and again,
+and stalls a workflow that grows too large. Each activity reads it from the order's record.
 """
 
 from collections.abc import Generator
@@ -14,10 +17,13 @@ from dapr.ext.workflow._durabletask.task import TaskFailedError
 from pizzashop.domain.seal import fits
 
 Order = dict[str, Any]
+"""Which order: `order_id`, `uid` and `attempt`; and what its record may not have heard of yet, `history`."""
 Story = Generator[Any, Any, Any]
 
 NAME = "pizza_workflow"
 DECIDED = "ValidationComplete"
+SAID = ("approved", "remake", "by", "note")
+"""What counts of a decision that somebody raised in the engine."""
 
 
 class OrderFailed(Exception):
@@ -30,49 +36,63 @@ def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
     try:
         order = yield from _step(ctx, "order_pizza", order, "confirmed", "Order failed")
         order = yield from _good_pizza(ctx, order, plan)
-        result = yield from _step(ctx, "deliver_pizza", order, "delivered", "Delivery failed")
+        delivered = yield ctx.call_activity("deliver_pizza", input=order)
+        _require(delivered, "delivered", "Delivery failed")
     except (OrderFailed, TaskFailedError) as error:
         return (yield ctx.call_activity("end_order", input={"order": order, "error": str(error)}))
     return {
         "order_id": order["order_id"],
         "status": "completed",
         "final_status": "delivered",
-        "delivery_result": result,
+        "delivery_result": delivered,
     }
 
 
 def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Story:
     """Cook until the manager approves; answers the order with the attempt that was good."""
-    # An order that was started before there were reminders waits without any.
-    patience, seals = {"reminder": plan.get("reminder"), "deadline": plan.get("deadline")}, plan.get("seals", [])
+    # Begun again, an order may have its decision already.
+    is_known = bool(plan["again"])
     while True:
         order = yield from _step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
-        order = yield ctx.call_activity("validate_pizza", input=order)
-        decision = yield from _decision(ctx, order, patience, seals)
+        order = {**order, **(yield ctx.call_activity("validate_pizza", input=order))}
+        decision = yield from _decision(ctx, order, plan, is_known)
         if decision["approved"]:
             return order
         if not decision.get("remake"):
             raise OrderFailed("Pizza validation failed - need to remake")
         if order["attempt"] > plan["max_remakes"]:
             raise OrderFailed("Pizza validation failed - remade too often")
-        order = {**order, "attempt": order["attempt"] + 1}
+        order, is_known = {**order, "attempt": order["attempt"] + 1}, False
 
 
 def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> Story:
+    """Have one step done; answers the order as it is then."""
     result = yield ctx.call_activity(activity, input=order)
+    _require(result, expected, failure)
+    # The step has told the record of the history that the order brought along.
+    return {**order, "history": [], **result}
+
+
+def _require(result: dict[str, Any], expected: str, failure: str) -> None:
     if result.get("status") != expected:
-        raise OrderFailed(f"{failure}: {result.get('error', 'Unknown error')}")
-    return result
+        raise OrderFailed(f"{failure}: {result.get('error') or 'Unknown error'}")
 
 
-def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], seals: list[str]) -> Story:
-    """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over."""
+def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_known: bool) -> Story:
+    """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over.
+
+    `is_known`: the record may have one, so that it is asked first.
+    """
+    patience = {"reminder": plan["reminder"], "deadline": plan["deadline"]}
     until = _after(ctx, min(filter(None, patience.values()), default=None))
     while True:
         try:
+            if is_known:
+                raise TimeoutError
             event = yield ctx.wait_for_external_event(DECIDED, timeout=until)
         except TimeoutError:
             # The engine's time runs on while the order is paused or decided on: the record knows what it is worth.
+            is_known = False
             standing = yield ctx.call_activity("remind_manager", input={"order": order, **patience})
             if standing.get("failed"):
                 raise OrderFailed(standing["failed"]) from None
@@ -84,12 +104,13 @@ def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], 
             continue
         if event.get("attempt", order["attempt"]) != order["attempt"]:
             continue
-        if event.get("uid", order.get("uid")) != order.get("uid"):
+        if event.get("uid", order["uid"]) != order["uid"]:
             continue  # it was said of an earlier order that had this id
-        if fits(seals, order["attempt"], event.get("seal")):
+        if fits(plan["seals"], order["attempt"], event.get("seal")):
             return event
         # Somebody raised it in the engine, past the shop: the record has the last word on it too.
-        return (yield ctx.call_activity("record_decision", input={"order": order, "event": event}))
+        said = {name: event[name] for name in SAID if name in event}
+        return (yield ctx.call_activity("record_decision", input={"order": order, "event": said}))
 
 
 def _after(ctx: DaprWorkflowContext, seconds: float | None) -> datetime | None:

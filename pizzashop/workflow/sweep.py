@@ -1,4 +1,5 @@
-"""The sweep: finishes what a crash left half-done, between an order's record and the engine."""
+"""The sweep: finishes what a crash left half-done between an order's record and the engine, and has the engine go on
+with orders that stand still."""
 
 import logging
 import time
@@ -9,49 +10,94 @@ from pizzashop.domain.requests import Decision, OrderRef
 from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.beat import Beat
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
+from pizzashop.workflow.stillness import Stillness
 
 EVERY_SECONDS = 3.0
 LONGEST_SECONDS = 120.0
 """Told again and again, the engine would keep every word of it: the pauses double up to this."""
 
+CANCEL_SECONDS = 30.0
+"""How long the engine has to end the workflow of an order that is cancelled: then the order ends without it."""
+ROUND_SECONDS = 5.0
+"""How long one round is at most at the orders that stand still: the others must not wait for them."""
+
 log = logging.getLogger(__name__)
+
+
+class _Tries:
+    """When something was first to be told to the engine, and when to try it the next time."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+        self._next, self._pause = self.since, EVERY_SECONDS
+
+    def are_due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next, self._pause = now + self._pause, min(2 * self._pause, LONGEST_SECONDS)
+        return True
 
 
 class Sweep(Beat):
     """Asks `order` every few seconds what is unsettled, and sees to it."""
 
-    def __init__(self, sidecar: Sidecar, office: Office) -> None:
-        self._sidecar, self._office = sidecar, office
+    def __init__(self, sidecar: Sidecar, office: Office, in_hand: InHand, stillness: Stillness | None = None) -> None:
+        self._sidecar, self._office, self._in_hand = sidecar, office, in_hand
+        self._stillness = stillness or Stillness()
         super().__init__("sweep", EVERY_SECONDS)
-        self._next: dict[tuple[str, str], tuple[float, float]] = {}
+        self._tries: dict[tuple[str, str], _Tries] = {}
 
     def once(self) -> None:
-        """See to all that is unsettled just now."""
-        rows: list[dict[str, Any]] = self._sidecar.invoke(ORDER, "GET", "/unsettled")["orders"]
+        """See to all that is unsettled just now, and to all that stands still."""
+        try:
+            found = self._sidecar.invoke(ORDER, "GET", "/unsettled")
+        except Unavailable:
+            self._stillness.forget()
+            raise
+        rows: list[dict[str, Any]] = found["orders"]
         present = {(row["order_id"], row["need"]) for row in rows}
-        self._next = {key: due for key, due in self._next.items() if key in present}
+        self._tries = {key: tries for key, tries in self._tries.items() if key in present}
         for row in rows:
             if self.stopping.is_set():
                 return
-            if self._is_due((row["order_id"], row["need"])):
-                self._settle(row)
+            tries = self._tries.setdefault((row["order_id"], row["need"]), _Tries())
+            if tries.are_due():
+                self._settle(row, tries)
+        self._bring_on(self._stillness.see(found["moving"]))
 
-    def _is_due(self, key: tuple[str, str]) -> bool:
-        at, pause = self._next.get(key, (0.0, EVERY_SECONDS))
-        if time.monotonic() < at:
-            return False
-        self._next[key] = time.monotonic() + pause, min(2 * pause, LONGEST_SECONDS)
-        return True
+    def _bring_on(self, still: list[str]) -> None:
+        end = time.monotonic() + ROUND_SECONDS
+        for order_id in still:
+            if self.stopping.is_set() or time.monotonic() >= end:
+                return
+            if self._in_hand.is_under_way(order_id):
+                self._stillness.put_off(order_id)
+                continue
+            try:
+                begun_again = self._office.bring_on(order_id, is_woken=self._stillness.is_woken(order_id))
+            except (Unavailable, Refused) as error:
+                log.warning("it stands still: %s", error, extra={"order": order_id})
+                self._stillness.put_off(order_id)
+                continue
+            if begun_again:
+                log.warning("it stood still: its workflow was begun again", extra={"order": order_id})
+                self._stillness.begun_again(order_id)
+            else:
+                log.warning("it stood still: its workflow was woken", extra={"order": order_id})
+                self._stillness.woken(order_id)
 
-    def _settle(self, row: dict[str, Any]) -> None:
+    def _settle(self, row: dict[str, Any], tries: "_Tries") -> None:
         order_id, need = row["order_id"], row["need"]
         log.warning("told the engine again: %s", need, extra={"order": order_id, "attempt": row["attempt"]})
         try:
             if need == "start":
                 self._office.start(order_id, row["order"])
             elif need == "cancel":
-                self._office.cancel(OrderRef(order_id=order_id))
+                in_any_case = time.monotonic() - tries.since >= CANCEL_SECONDS
+                self._office.cancel(OrderRef(order_id=order_id), in_any_case=in_any_case)
             elif need == "steer":
                 self._office.steer_as_recorded(order_id)
             else:

@@ -10,11 +10,16 @@ from dapr.ext.workflow import DaprWorkflowClient
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 from google.protobuf.json_format import MessageToDict
-from shop_client import ORDERS, OpenShop, ShopClient, eventually, new_order
+from shop_client import OpenShop, ShopClient, eventually
 
+from pizzashop.dapr_sidecar import DaprSidecar
+from pizzashop.http import HttpClient
 from pizzashop.local.shop import Shop
 from pizzashop.roles import WORKFLOW
-from pizzashop.workflow.pizza_workflow import DECIDED, NAME
+from pizzashop.settings import Settings
+from pizzashop.workflow.dapr_engine import DaprEngine
+from pizzashop.workflow.office import Office
+from pizzashop.workflow.pizza_workflow import DECIDED
 from pizzashop.workflow.worker import LATEST
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -105,15 +110,29 @@ def decided_in_the_engine(client: ShopClient) -> str:
     return order_id
 
 
-def from_before_there_were_reminders(client: ShopClient) -> str:
-    order = new_order()
-    order_id: str = order["order_id"]
-    _, accepted = client.call("POST", f"{ORDERS}/order/{order_id}/accept", order)
-    plan = {"order": {**order, "attempt": 1, "uid": accepted["uid"]}, "max_remakes": 2}
-    DaprWorkflowClient(**ADDRESS).schedule_new_workflow(NAME, input=plan, instance_id=instance(order_id))
-    client.until(order_id, "pending_validation")
+def begun_again_while_it_waits(client: ShopClient) -> str:
+    order_id = waiting(client)
+    begin_again(order_id)
     client.decide(order_id, approved=True)
     return order_id
+
+
+def begun_again_after_the_decision(client: ShopClient) -> str:
+    order_id = waiting(client)
+    engine = DaprEngine(WORKFLOW.dapr_grpc_port)
+    engine.terminate(order_id)
+    engine.close()
+    client.decide(order_id, approved=True)
+    begin_again(order_id)
+    return order_id
+
+
+def begin_again(order_id: str) -> None:
+    """As the sweep does with an order that stands still."""
+    engine = DaprEngine(WORKFLOW.dapr_grpc_port)
+    with HttpClient() as http:
+        Office(DaprSidecar(http, WORKFLOW.dapr_http_port), engine, Settings()).bring_on(order_id, is_woken=True)
+    engine.close()
 
 
 def waiting(client: ShopClient) -> str:
@@ -156,7 +175,8 @@ def instance(order_id: str) -> str:
         paused_and_resumed,
         paused_beyond_a_reminder,
         decided_in_the_engine,
-        from_before_there_were_reminders,
+        begun_again_while_it_waits,
+        begun_again_after_the_decision,
     ],
     ids=lambda way: way.__name__,
 )

@@ -64,6 +64,9 @@ class FakeEngine:
         self.scheduled: list[str] = []
         self.away = self.answers_lost = self.deaf = False
         self.stuck: set[str] = set()
+        self.lost: set[str] = set()  # orders whose workflow waits for something that the engine has lost
+        self.woken: list[str] = []
+        self.too_large: set[str] = set()
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
         self._must_be_there()
@@ -71,6 +74,7 @@ class FakeEngine:
             return
         # As the real one: a workflow that has ended runs again if it is scheduled again.
         self.scheduled.append(order_id)
+        self.lost.discard(order_id)
         self.instances[order_id] = Instance(pizza_workflow(FakeContext(), copied(plan)))  # type: ignore[arg-type]
 
     def status(self, order_id: str) -> str | None:
@@ -87,10 +91,25 @@ class FakeEngine:
     def resume(self, order_id: str) -> None:
         self._steer(order_id, "RUNNING")
 
+    def wake(self, order_id: str) -> None:
+        self._known(order_id)
+        self.woken.append(order_id)
+
     def terminate(self, order_id: str) -> None:
         self._must_be_there()
-        if order_id in self.instances:
+        if self.deaf:
+            raise Unavailable("the engine has not acted on it yet")
+        if self.status(order_id) == "STALLED":
+            self.forget(order_id)
+        elif order_id in self.instances:
             self.instances[order_id].status = "TERMINATED"
+
+    def forget(self, order_id: str) -> None:
+        self._must_be_there()
+        self.instances.pop(order_id, None)
+
+    def is_too_large(self, order_id: str) -> bool:
+        return order_id in self.too_large
 
     def close(self) -> None:
         pass
@@ -112,6 +131,8 @@ class FakeEngine:
     def work(self, order_id: str = "123") -> None:
         """Run the order's workflow as far as it goes."""
         instance = self.instances[order_id]
+        if order_id in self.lost:
+            return
         if instance.status == "PENDING":
             instance.status, instance.waits_for = "RUNNING", next(instance.story)
         while instance.status == "RUNNING" and not (isinstance(instance.waits_for, Wait) and not instance.events):

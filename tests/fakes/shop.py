@@ -18,9 +18,11 @@ from pizzashop.parts import Parts, utc_now
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.contents import Contents
 from pizzashop.workflow.housekeeping import Housekeeping
 from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
+from pizzashop.workflow.stillness import Stillness
 from pizzashop.workflow.sweep import Sweep
 
 Post = Callable[..., TestResponse]
@@ -52,14 +54,16 @@ class FakeShop:
         self.settings = Settings(**{"pace": 0, **settings})
         self.door = door or Door()
         self.sidecar = FakeSidecar(self.door.app_token)
-        self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace))
+        self.contents, self.in_hand = Contents(self.sidecar), InHand(self.settings.threads)
+        self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace, self.contents))
         self.gate = Gate(8)
         self.ahead = timedelta()
         self.sidecar.apps = _Apps(self._app)
 
     def _app(self, role: Role) -> Flask:
         parts = Parts(self.sidecar, self.gate, lambda: utc_now() + self.ahead, self.door)
-        own = {"engine": self.engine, "in_hand": InHand(self.settings.threads)} if role is WORKFLOW else {}
+        whole = {"engine": self.engine, "in_hand": self.in_hand, "contents": self.contents}
+        own = whole if role is WORKFLOW else {}
         return create_app(role, self.settings, parts, **own)
 
     def keep_house(self, *, days: float = 0) -> None:
@@ -69,7 +73,11 @@ class FakeShop:
 
     def sweep(self) -> None:
         """One round of the sweep."""
-        Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings)).once()
+        self.sweeper().once()
+
+    def sweeper(self, stillness: Stillness | None = None) -> Sweep:
+        """A sweep that can make several rounds."""
+        return Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings), self.in_hand, stillness)
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()

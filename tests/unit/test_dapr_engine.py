@@ -1,13 +1,14 @@
 """The engine answers before it has acted: what it has not come to do is not said to be done."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from pizzashop.domain.errors import Unavailable
 from pizzashop.workflow import dapr_engine
-from pizzashop.workflow.dapr_engine import DaprEngine
-from pizzashop.workflow.engine_call import STALLED
+from pizzashop.workflow.dapr_engine import REASONS, DaprEngine
+from pizzashop.workflow.engine_call import Stalled
 
 CALLS = ("pause_workflow", "resume_workflow", "terminate_workflow")
 
@@ -29,9 +30,39 @@ def test_it_is_not_said_to_be_done(engine: DaprEngine, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("word", ["pause", "resume"])
-def test_an_order_whose_version_nobody_runs_cannot_be_steered(
-    engine: DaprEngine, monkeypatch: pytest.MonkeyPatch, word: str
+@pytest.mark.parametrize("stall", ["version", "size", None])
+def test_a_stalled_order_cannot_be_steered_and_the_reason_is_the_true_one(
+    engine: DaprEngine, monkeypatch: pytest.MonkeyPatch, word: str, stall: str | None
 ) -> None:
     monkeypatch.setattr(engine, "status", lambda _: "STALLED")
-    with pytest.raises(Unavailable, match=STALLED):
+    monkeypatch.setattr(engine, "_stub", SimpleNamespace(stall=lambda _: stall))
+    with pytest.raises(Unavailable, match=re.escape(REASONS[stall])):
         getattr(engine, word)("123")
+
+
+@pytest.mark.parametrize("stall", ["version", "size"])
+def test_a_decision_that_a_stalled_order_cannot_hear_is_refused_with_the_true_reason(
+    engine: DaprEngine, monkeypatch: pytest.MonkeyPatch, stall: str
+) -> None:
+    monkeypatch.setattr(engine, "_client", SimpleNamespace(raise_workflow_event=_stalled))
+    monkeypatch.setattr(engine, "_stub", SimpleNamespace(stall=lambda _: stall))
+    with pytest.raises(Unavailable, match=re.escape(REASONS[stall])):
+        engine.decide("123", {"approved": True})
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_stalled_order_that_is_to_end_is_forgotten(
+    engine: DaprEngine, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    """Whether the engine has taken in that it is to end, or would not even do that."""
+    forgotten: list[str] = []
+    monkeypatch.setattr(engine, "status", lambda _: "STALLED")
+    monkeypatch.setattr(engine, "_stub", SimpleNamespace(forget=forgotten.append))
+    if not heard:
+        monkeypatch.setattr(engine, "_client", SimpleNamespace(terminate_workflow=_stalled))
+    engine.terminate("123")
+    assert forgotten == ["pizza-order-123"]
+
+
+def _stalled(*_: object, **__: object) -> None:
+    raise Stalled("the engine holds it still")

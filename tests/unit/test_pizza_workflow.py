@@ -1,5 +1,6 @@
 """The story of an order, told with a context that is no engine."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from pizzashop.domain.seal import prints, seal
 from pizzashop.workflow.pizza_workflow import pizza_workflow
 
 ORDER = {"order_id": "123", "attempt": 1, "uid": "uid-1"}
+PENDING = {"status": "pending_validation", "history": [{"status": "pending_validation"}]}
+WAITS = {**ORDER, **PENDING}
 SECRET = "known to the record alone"
 FIRST = {"seal": seal(SECRET, 1)}
 SECOND = {"attempt": 2, "seal": seal(SECRET, 2)}
@@ -30,7 +33,8 @@ class Told:
         self.calls: list[Call] = []
         self.waits: list[Wait] = []
         self._events, self._answers = list(events), {**GOOD_ANSWERS, **answers}
-        all_of_it = {"order": ORDER, "max_remakes": 2, "seals": prints(SECRET, 3), **(plan or {})}
+        terms = {"max_remakes": 2, "reminder": None, "deadline": None}
+        all_of_it = {"order": ORDER, **terms, "seals": prints(SECRET, 3), "again": False, **(plan or {})}
         story = pizza_workflow(FakeContext(), all_of_it)  # type: ignore[arg-type]
         asked = next(story)
         try:
@@ -66,10 +70,10 @@ class Told:
 
 
 GOOD_ANSWERS: Answers = {
-    "order_pizza": lambda order: {**order, "status": "confirmed"},
-    "cook_pizza": lambda order: {**order, "status": "cooked"},
-    "validate_pizza": lambda order: {**order, "status": "pending_validation"},
-    "deliver_pizza": lambda order: {**order, "status": "delivered"},
+    "order_pizza": lambda _: {"status": "confirmed"},
+    "cook_pizza": lambda _: {"status": "cooked"},
+    "validate_pizza": lambda _: PENDING,
+    "deliver_pizza": lambda order: {"order_id": "123", "attempt": order["attempt"], "status": "delivered"},
     "record_decision": lambda said: said["event"],
     "end_order": lambda failure: {"order_id": "123", "status": "failed", "error": failure["error"]},
 }
@@ -90,13 +94,26 @@ def test_a_good_order_takes_four_activities() -> None:
         "order_id": "123",
         "status": "completed",
         "final_status": "delivered",
-        "delivery_result": {**ORDER, "status": "delivered"},
+        "delivery_result": {"order_id": "123", "attempt": 1, "status": "delivered"},
     }
 
 
-def test_each_step_gets_what_the_one_before_answered() -> None:
-    told = Told(APPROVED, order_pizza=lambda order: {**order, "status": "confirmed", "oven": 3})
-    assert all(call.content["oven"] == 3 for call in told.calls[1:])
+def test_each_step_gets_what_the_one_before_added() -> None:
+    told = Told(APPROVED, order_pizza=lambda _: {"status": "confirmed", "more": {"oven": 3}})
+    assert all(call.content["more"] == {"oven": 3} for call in told.calls[1:])
+
+
+def test_what_the_record_may_not_have_heard_of_goes_along_until_it_has() -> None:
+    told = Told({**REMAKE, "attempt": 1}, {**APPROVED, **SECOND})
+    brought = [(call.activity, bool(call.content.get("history"))) for call in told.calls]
+    assert brought == [
+        ("order_pizza", False),
+        ("cook_pizza", False),
+        ("validate_pizza", False),
+        ("cook_pizza", True),
+        ("validate_pizza", False),
+        ("deliver_pizza", True),
+    ]
 
 
 def test_it_waits_for_the_manager() -> None:
@@ -165,8 +182,14 @@ def test_nonsense_is_passed_over(event: Any) -> None:
 def test_a_decision_raised_in_the_engine_is_recorded() -> None:
     told = Told({"approved": True})
     (call,) = [call for call in told.calls if call.activity == "record_decision"]
-    assert call.content == {"order": {**ORDER, "status": "pending_validation"}, "event": {"approved": True}}
+    assert call.content == {"order": WAITS, "event": {"approved": True}}
     assert told.result["status"] == "completed"
+
+
+def test_what_else_it_says_does_not_go_along() -> None:
+    told = Told({"approved": True, "by": "ana", "seal": "none", "more": "x" * 100_000})
+    (call,) = [call for call in told.calls if call.activity == "record_decision"]
+    assert call.content["event"] == {"approved": True, "by": "ana"}
 
 
 @pytest.mark.parametrize(
@@ -186,10 +209,6 @@ def test_an_event_is_not_believed_that_only_says_it_was_recorded(claimed: Answer
     assert told.activities[-2:] == ["record_decision", "end_order"]
 
 
-def test_an_order_in_flight_from_before_there_were_seals_believes_nothing() -> None:
-    assert "record_decision" in Told(APPROVED, plan={"seals": []}).activities
-
-
 def test_the_record_has_the_last_word_on_it() -> None:
     told = Told({"approved": True}, record_decision=lambda _: {"approved": False, "remake": False})
     assert told.result["error"] == "Pizza validation failed - need to remake"
@@ -204,9 +223,6 @@ def answering(*said: Answer) -> Callable[[Any], Any]:
 
 
 class TestLate:
-    def test_an_order_in_flight_from_before_there_were_reminders_waits_without_end(self) -> None:
-        assert Told().seconds == [None]
-
     @pytest.mark.parametrize(
         ("reminder", "deadline", "first"),
         [(None, None, None), (300.0, None, 300), (None, 60.0, 60), (300.0, 60.0, 60), (60.0, 300.0, 60)],
@@ -219,7 +235,7 @@ class TestLate:
         told = Told(LATE, LATE, plan=PATIENCE, remind_manager=remind)
         assert told.seconds == [300, 12.5, None]
         assert [call.content for call in told.calls if call.activity == "remind_manager"] == [
-            {"order": {**ORDER, "status": "pending_validation"}, **PATIENCE}
+            {"order": WAITS, **PATIENCE}
         ] * 2
 
     def test_a_decision_after_it_was_overdue_counts(self) -> None:
@@ -245,3 +261,39 @@ class TestLate:
     def test_a_good_order_that_is_decided_in_time_takes_four_activities(self) -> None:
         told = Told(APPROVED, plan={"reminder": 300.0, "deadline": 600.0})
         assert told.activities == ["order_pizza", "cook_pizza", "validate_pizza", "deliver_pizza"]
+
+
+class TestBegunAgain:
+    """The engine has lost it, and its workflow is told again from the start: the record knows how far it has come."""
+
+    def test_it_takes_the_decision_that_stands(self) -> None:
+        stands = {"decision": {"approved": True, "remake": False}, "failed": None, "seconds": None}
+        told = Told(plan={"again": True}, remind_manager=answering(stands))
+        assert told.activities[-2:] == ["remind_manager", "deliver_pizza"]
+        assert told.waits == []
+
+    def test_it_waits_for_as_long_as_is_left(self) -> None:
+        told = Told(plan={"again": True, **PATIENCE}, remind_manager=answering({"seconds": 12.5}))
+        assert told.seconds == [12.5]
+
+    def test_it_ends_as_the_record_did(self) -> None:
+        told = Told(plan={"again": True}, remind_manager=answering({"failed": "the order was deleted"}))
+        assert told.activities[-1] == "end_order"
+
+    def test_it_begins_with_the_attempt_that_it_is_on_and_looks_once(self) -> None:
+        stands = {"decision": {"approved": False, "remake": True}, "failed": None, "seconds": None}
+        plan = {"again": True, "order": {**ORDER, "attempt": 2}}
+        told = Told({**APPROVED, "attempt": 3, "seal": seal(SECRET, 3)}, plan=plan, remind_manager=answering(stands))
+        assert [call.content["attempt"] for call in told.calls if call.activity == "cook_pizza"] == [2, 3]
+        assert told.activities.count("remind_manager") == 1
+        assert told.result["status"] == "completed"
+
+
+def test_however_often_it_is_remade_what_the_engine_keeps_stays_small() -> None:
+    """The largest order, 20 remakes, each decided with the longest texts: far below the engine's 4 MiB."""
+    longest = "\U0001f355" * 500
+    events = [{**REMAKE, "attempt": n, "seal": seal(SECRET, n), "by": longest, "note": longest} for n in range(1, 22)]
+    told = Told(*events, plan={"max_remakes": 20, "seals": prints(SECRET, 21)})
+    assert told.result["error"] == "Pizza validation failed - remade too often"
+    kept = [json.dumps(call.content) for call in told.calls] + [json.dumps(event) for event in events]
+    assert sum(map(len, kept)) < 400_000

@@ -7,6 +7,7 @@ import pytest
 
 from pizzashop.domain.errors import Unavailable
 from pizzashop.domain.requests import OrderRef
+from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.sweep import EVERY_SECONDS, Sweep
 
 
@@ -17,12 +18,14 @@ class Unsettled:
         self.seconds = 0.0
         self.needs = ["cancel"]
         self.told: list[float] = []
+        self.in_any_case: list[bool] = []
 
     def invoke(self, *_: Any) -> dict[str, Any]:
-        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs]}
+        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs], "moving": {}}
 
-    def cancel(self, _: OrderRef) -> None:
+    def cancel(self, _: OrderRef, *, in_any_case: bool) -> None:
         self.told.append(self.seconds)
+        self.in_any_case.append(in_any_case)
         raise Unavailable("the engine is away")
 
 
@@ -33,6 +36,10 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
     return unsettled
 
 
+def sweep_of(unsettled: Unsettled) -> Sweep:
+    return Sweep(unsettled, unsettled, InHand(8))  # type: ignore[arg-type]
+
+
 def rounds(sweep: Sweep, unsettled: Unsettled, until: float) -> None:
     while unsettled.seconds < until:
         sweep.once()
@@ -40,12 +47,14 @@ def rounds(sweep: Sweep, unsettled: Unsettled, until: float) -> None:
 
 
 def test_it_is_told_again_after_pauses_that_double_up_to_two_minutes(unsettled: Unsettled) -> None:
-    rounds(Sweep(unsettled, unsettled), unsettled, 440)  # type: ignore[arg-type]
+    rounds(sweep_of(unsettled), unsettled, 440)
     assert unsettled.told == [0, 3, 9, 21, 45, 93, 189, 309, 429]
+    # After half a minute an order that is cancelled ends without the engine.
+    assert unsettled.in_any_case == [False] * 4 + [True] * 5
 
 
 def test_what_comes_anew_is_told_at_once(unsettled: Unsettled) -> None:
-    sweep = Sweep(unsettled, unsettled)  # type: ignore[arg-type]
+    sweep = sweep_of(unsettled)
     rounds(sweep, unsettled, 12)
     unsettled.needs = []
     rounds(sweep, unsettled, 15)
