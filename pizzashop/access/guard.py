@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 
 from pizzashop.access.door import Door
 from pizzashop.access.origin import READING
 from pizzashop.access.people import CUSTOMER, EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES, Person
 from pizzashop.access.routes import routes
 from pizzashop.access.table import ACCESS, Who
-from pizzashop.domain.ids import is_own
+from pizzashop.domain.ids import is_own, own_id
 from pizzashop.problems import problem
 from pizzashop.roles import STOREFRONT, Role
 
@@ -33,7 +34,7 @@ def register(app: Flask, role: Role, door: Door, clock: Callable[[], float] = ti
     granted = _granted(app, role)
 
     @app.before_request
-    def check() -> Response | None:
+    def check() -> ResponseReturnValue | None:
         if request.url_rule is None or request.method == "OPTIONS":
             g.person = _in_session(door, clock)
             return None
@@ -52,15 +53,20 @@ def signed_by(content: Any) -> Any:
     return {**content, "by": who.name} if who and who.name and isinstance(content, dict) else content
 
 
-def _check_person(door: Door, open_to: Who, clock: Callable[[], float]) -> Response | None:
+def _check_person(door: Door, open_to: Who, clock: Callable[[], float]) -> ResponseReturnValue | None:
     shown = request.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = shown.partition(" ")
     by_token = scheme.lower() == "bearer"
     g.person = door.by_token(token.strip()) if by_token else _in_session(door, clock)
-    if PUBLIC in open_to or (CUSTOMER in open_to and is_own((request.view_args or {}).get("order_id", ""))):
+    order_id = (request.view_args or {}).get("order_id", "")
+    if PUBLIC in open_to or (CUSTOMER in open_to and is_own(order_id)):
         return None
     if not open_to & set(STAFF_ROLES):
         return _not_for_you(open_to)
+    meant = own_id(order_id)
+    if CUSTOMER in open_to and meant and not (g.person and open_to & g.person.roles):
+        # Whether an order has the id as it is written is nothing for a customer to know.
+        return redirect(url_for(request.endpoint or "", order_id=meant))
     if g.person is None:
         return _sign_in("invalid_token" if by_token else "")
     if not open_to & g.person.roles:

@@ -7,7 +7,8 @@ from rich.text import Text
 
 from pizzashop.console.frame import frame
 from pizzashop.console.record import Record
-from pizzashop.console.text import clean, clock
+from pizzashop.console.text import clean
+from pizzashop.domain.times import clock
 from pizzashop.domain.words import say_who
 
 

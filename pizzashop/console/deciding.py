@@ -23,8 +23,8 @@ def approve(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, a
     """Approve pizzas: they go to the customer.
 
     \b
-    pizzashop approve 7Q4K-M2XD
-    pizzashop approve 7Q4K-M2XD 9XKD-2MPQ --note "well done"
+    pizzashop approve 7Q4K-M2XD-9ZRT
+    pizzashop approve 7Q4K-M2XD-9ZRT 9XKD-2MPQ-3TTB --note "well done"
     """
     each(order_ids, lambda order_id: _decide(desk, order_id, "Approved", by, note), as_json=as_json)
 
@@ -35,7 +35,7 @@ def reject(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as
     """Reject pizzas: their orders fail. To have one made again use remake.
 
     \b
-    pizzashop reject 7Q4K-M2XD --note "out of mozzarella"
+    pizzashop reject 7Q4K-M2XD-9ZRT --note "out of mozzarella"
     """
     each(order_ids, lambda order_id: _decide(desk, order_id, "Rejected", by, note), as_json=as_json)
 
@@ -46,12 +46,13 @@ def remake(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as
     """Send pizzas back: the kitchen makes new ones.
 
     \b
-    pizzashop remake 7Q4K-M2XD --note "too dark"
+    pizzashop remake 7Q4K-M2XD-9ZRT --note "too dark"
     """
     each(order_ids, lambda order_id: _decide(desk, order_id, "Sent back", by, note), as_json=as_json)
 
 
 def _decide(desk: Desk, order_id: str, verdict: str, by: str, note: str | None) -> tuple[str, dict[str, Any]]:
+    order_id = desk.shop.id_of(order_id)
     record = desk.shop.record(order_id)
     # Naming the attempt keeps a decision from landing on the next pizza, which nobody has looked at.
     decision = {"order_id": order_id, "attempt": record.attempt, "by": by, **_VERDICTS[verdict]}

@@ -13,8 +13,9 @@ from pizzashop.console.options import as_json, echo_json
 from pizzashop.console.record import Record
 from pizzashop.domain.errors import Conflict, NotFound
 from pizzashop.domain.history import seconds_since
+from pizzashop.domain.ids import DEMO_PREFIX
 from pizzashop.domain.order import PENDING_VALIDATION
-from pizzashop.domain.people import PREFIX, invented_order
+from pizzashop.domain.people import invented_order
 
 LOOKS_AFTER_SECONDS = 12.0
 """How long an invented manager lets a pizza wait."""
@@ -95,7 +96,7 @@ class Demonstration:
                 yield from self._say_what_it_is(record)
 
     def _is_due(self, record: Record) -> bool:
-        ours = record.order_id.startswith(PREFIX) and record.decision_of(record.attempt) is None
+        ours = record.order_id.startswith(DEMO_PREFIX) and record.decision_of(record.attempt) is None
         return ours and not record.paused and seconds_since(record.history[-1].at) >= LOOKS_AFTER_SECONDS
 
     def _say_what_it_is(self, record: Record) -> Iterator[str]:

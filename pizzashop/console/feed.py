@@ -6,9 +6,10 @@ import click
 
 from pizzashop.console.record import Record
 from pizzashop.console.streams import json_text
-from pizzashop.console.text import clean, clock
+from pizzashop.console.text import clean
 from pizzashop.domain.history import Entry
 from pizzashop.domain.order import PENDING_VALIDATION
+from pizzashop.domain.times import clock
 from pizzashop.domain.words import say_again, say_who
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 from pizzashop.console.record import Record
 from pizzashop.domain.history import seconds_since
 from pizzashop.domain.times import counting
@@ -19,15 +21,15 @@ def listing(records: Sequence[Record]) -> str:
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:
-    """Rows of as many cells each, in columns."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    """Rows of as many cells each, in columns; their width is what a terminal gives the text, not its length."""
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(set_cell_size, line, widths)).rstrip() for line in lines)
 
 
 def _line(record: Record) -> tuple[str, str, str, str]:
     pizza = record.pizza
-    if len(pizza) > _PIZZA_WIDTH:
-        pizza = f"{pizza[: _PIZZA_WIDTH - 1]}…"
+    if cell_len(pizza) > _PIZZA_WIDTH:
+        pizza = f"{set_cell_size(pizza, _PIZZA_WIDTH - 1).rstrip()}…"
     standing = f"paused: {say(record.status)}" if record.paused else say(record.status)
     if record.attempt > 1:
         standing += f" (pizza {record.attempt})"

@@ -22,13 +22,13 @@ def watch(desk: Desk, order_id: str, as_json: bool) -> None:
     """Follow an order live, to its end.
 
     \b
-    pizzashop watch 7Q4K-M2XD
-    pizzashop watch 7Q4K-M2XD --json | jq .status
+    pizzashop watch 7Q4K-M2XD-9ZRT
+    pizzashop watch 7Q4K-M2XD-9ZRT --json | jq .status
 
     Ends with 0 when the pizza is delivered, with 6 when the order failed or was cancelled. Ctrl-C leaves the
     watch; the order goes on. With --json: one line for each change.
     """
-    click.get_current_context().exit(follow_to_the_end(desk, order_id, as_json=as_json))
+    click.get_current_context().exit(follow_to_the_end(desk, desk.shop.id_of(order_id), as_json=as_json))
 
 
 @click.command()
@@ -39,9 +39,10 @@ def status(desk: Desk, order_id: str, as_json: bool) -> None:
     """Show all that the shop knows of an order.
 
     \b
-    pizzashop status 7Q4K-M2XD
-    pizzashop status 7Q4K-M2XD --json | jq -r .status
+    pizzashop status 7Q4K-M2XD-9ZRT
+    pizzashop status 7Q4K-M2XD-9ZRT --json | jq -r .status
     """
+    order_id = desk.shop.id_of(order_id)
     record = desk.shop.record(order_id)
     try:
         runtime: str | None = desk.shop.runtime_status(order_id)

@@ -7,13 +7,13 @@ import click
 
 from pizzashop.access.people import login
 from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.ids import valid_id
+from pizzashop.console.ids import spelled_id
 from pizzashop.console.streams import json_text
 
 P = ParamSpec("P")
 
-one_id = click.argument("order_id", metavar="ID", type=valid_id)
-some_ids = click.argument("order_ids", metavar="ID...", type=valid_id, nargs=-1, required=True)
+one_id = click.argument("order_id", metavar="ID", type=spelled_id)
+some_ids = click.argument("order_ids", metavar="ID...", type=spelled_id, nargs=-1, required=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 note = click.option("--note", help="Why; it stays with the order.")
 by = click.option("--by", default=login, show_default="your login name", help="Who says so.")

@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.ids import new_id, valid_id
+from pizzashop.console.ids import valid_id
 from pizzashop.console.options import as_json, echo_json
 from pizzashop.console.problems import Closed
 from pizzashop.console.text import clean
 from pizzashop.console.watch import watch
 from pizzashop.domain.errors import Unavailable
+from pizzashop.domain.ids import new_id
+from pizzashop.domain.text import clean as without_marks
 
 
 @click.command()
@@ -41,8 +43,8 @@ def order(
 
     With --watch it ends with 0 when the pizza is delivered, with 6 when the order failed or was cancelled.
     """
-    known = {field: value for field, value in customer.items() if value is not None}
-    content = {"order_id": order_id or new_id(), "pizza_type": pizza, "size": size}
+    known = {field: without_marks(value) for field, value in customer.items() if value is not None}
+    content = {"order_id": order_id or new_id(), "pizza_type": without_marks(pizza), "size": without_marks(size)}
     answer = _place(desk, content | ({"customer": known} if known else {}))
     if watched:
         click.get_current_context().exit(watch(desk, content["order_id"], as_json=as_json))

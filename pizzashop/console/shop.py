@@ -9,6 +9,7 @@ from pizzashop import roles
 from pizzashop.console.client import Client
 from pizzashop.console.record import Record
 from pizzashop.domain.errors import NotFound, ShopError
+from pizzashop.domain.ids import own_id
 
 
 class Shop:
@@ -33,6 +34,16 @@ class Shop:
         """The order's record, with its history."""
         with _about(order_id):
             return Record.parse(self._client.get(f"{self.order_url}/order/{order_id}"))
+
+    def id_of(self, spelled: str) -> str:
+        """The id of an order from how somebody wrote it: as it stands, or else the shop's own that it spells."""
+        own = own_id(spelled)
+        if own is None or own == spelled:
+            return spelled
+        try:
+            return self.record(spelled).order_id
+        except NotFound:
+            return own
 
     def records(self, query: Mapping[str, str]) -> dict[str, Any]:
         """A page of orders, newest first, and where the next one begins."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pizzashop.access.people import STAFF_ROLES, login
+from pizzashop.console.listing import table
 from pizzashop.console.options import as_json, echo_json
 from pizzashop.domain.errors import BadSettings
+from pizzashop.domain.text import clean, is_readable
 from pizzashop.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,12 +40,14 @@ def staff(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         echo_json(found)
         return
-    click.echo("\n".join(f"{name:<20} {', '.join(roles)}" for name, roles in found.items()) or "There are no accounts.")
+    click.echo(
+        table([(name, ", ".join(roles)) for name, roles in found.items()]) if found else "There are no accounts."
+    )
 
 
 def _name(_context: click.Context, _argument: click.Parameter, said: str) -> str:
-    name = " ".join(said.split())
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+    name = " ".join(clean(said).split())
+    if not 0 < len(name) <= MAX_NAME or not is_readable(name):
         raise click.BadParameter(f"a name has 1 to {MAX_NAME} printable characters")
     return name
 

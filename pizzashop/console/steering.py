@@ -16,7 +16,7 @@ def pause(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as_
     """Pause orders: what is under way is finished, nothing new begins.
 
     \b
-    pizzashop pause 7Q4K-M2XD --note "the customer is called back"
+    pizzashop pause 7Q4K-M2XD-9ZRT --note "the customer is called back"
     """
     each(order_ids, lambda order_id: _steer(desk, "pause", order_id, by, note), as_json=as_json)
 
@@ -27,7 +27,7 @@ def resume(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, as
     """Let paused orders go on.
 
     \b
-    pizzashop resume 7Q4K-M2XD
+    pizzashop resume 7Q4K-M2XD-9ZRT
     """
     each(order_ids, lambda order_id: _steer(desk, "resume", order_id, by, note), as_json=as_json)
 
@@ -39,12 +39,13 @@ def cancel(desk: Desk, order_ids: tuple[str, ...], note: str | None, by: str, ye
     """Cancel orders, for good. Asks first; in a script say --yes.
 
     \b
-    pizzashop cancel 7Q4K-M2XD --note "the customer called"
+    pizzashop cancel 7Q4K-M2XD-9ZRT --note "the customer called"
     """
     if not yes and not desk.asks:
         raise click.UsageError("Nobody is here to be asked: say --yes to cancel.")
 
-    def ask_and_cancel(order_id: str) -> tuple[str, dict[str, Any]]:
+    def ask_and_cancel(spelled: str) -> tuple[str, dict[str, Any]]:
+        order_id = desk.shop.id_of(spelled)
         record = desk.shop.record(order_id)
         if not yes and not record.ended:
             _confirm(f"Cancel order {order_id} ({record.pizza})?")
@@ -59,6 +60,7 @@ def _confirm(question: str) -> None:
 
 
 def _steer(desk: Desk, action: str, order_id: str, by: str, note: str | None) -> tuple[str, dict[str, Any]]:
+    order_id = desk.shop.id_of(order_id)
     command = {"order_id": order_id, "by": by} | ({"note": note} if note is not None else {})
     answer = desk.shop.steer(action, command)
     return f"Order {order_id} is {answer.get('status', f'told to {action}')}.", answer

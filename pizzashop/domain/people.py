@@ -3,11 +3,8 @@
 from random import Random
 from typing import Any
 
-from pizzashop.domain.ids import new_id
+from pizzashop.domain.ids import DEMO_PREFIX, new_id
 from pizzashop.domain.menu import MENU, SIZES
-
-PREFIX = "demo-"
-"""How the id of an invented order begins."""
 
 FIRST = ("Ada", "Bruno", "Chiara", "Dario", "Elena", "Fabio", "Greta", "Hugo", "Irma", "Jonas", "Kaia", "Luca", "Mina")
 LAST = (
@@ -31,7 +28,7 @@ WISHES = ("well done", "no onions, please", "cut in eight", "ring twice", "extra
 def invented_order(chance: Random) -> dict[str, Any]:
     """An order as somebody could place it; its id says that nobody did."""
     content: dict[str, Any] = {
-        "order_id": f"{PREFIX}{new_id()[:9].lower()}",
+        "order_id": f"{DEMO_PREFIX}{new_id()[:9].lower()}",
         "pizza_type": chance.choice(MENU).key,
         "size": chance.choice(SIZES).name,
         "customer": {

@@ -7,20 +7,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pizzashop.domain.errors import Invalid
 from pizzashop.domain.history import MAX_HISTORY, Entry
+from pizzashop.domain.text import is_readable
 
 ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_FORM = re.compile(ORDER_ID)
 RESERVED = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
+def _readable(text: str) -> str:
+    # It is kept as it came: sent again, it has to be the same order. It is cleaned where somebody reads it.
+    if not is_readable(text):
         raise ValueError("only printable characters")
     return text
 
 
 OrderId = Annotated[str, Field(pattern=ORDER_ID)]
-Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_readable)]
 MAX_NOTE = 500
 Digits = BeforeValidator(lambda said: _digits(said))
 """A number as a query has it: its digits, and no other way to write it."""

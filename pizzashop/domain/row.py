@@ -16,6 +16,7 @@ from pizzashop.domain.order import (
     PENDING_VALIDATION,
 )
 from pizzashop.domain.record import Record
+from pizzashop.domain.text import one_line
 
 Phase = Literal["to_make", "cooking", "deciding", "ending", "on_the_way", "ended"]
 """Whose the order is: the kitchen's twice, the manager's, nobody's for a moment, the courier's, nobody's any more."""
@@ -65,8 +66,8 @@ class Row(BaseModel):
         decision, phase = record.decision_of(record.attempt), phase_of(record)
         sent_back = [e for e in record.history if e.kind == "decision" and e.status == "remake"]
         return cls(
-            **{field: str(content.get(field, "")) for field in ("order_id", "pizza_type", "size")},
-            **{field: str(customer.get(field, "")) for field in ("name", "address", "phone")},
+            **{field: one_line(content.get(field, "")) for field in ("order_id", "pizza_type", "size")},
+            **{field: one_line(customer.get(field, "")) for field in ("name", "address", "phone")},
             status=CANCELLED if record.cancelling else record.status,
             phase=phase,
             attempt=record.attempt,

@@ -1,9 +1,12 @@
 """`POST /search`: orders by the beginning of their id, by the customer's name and by how they stand, newest first.
 
-Asked with POST, since a customer's name has no place in an address.
+An id is found however it is written, a name without regard to case, accents and repeated blanks. Asked with POST, since
+a customer's name has no place in an address.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Annotated
 
 from flask import Blueprint, current_app, jsonify
@@ -13,9 +16,11 @@ from pydantic import AfterValidator, Field
 from pizzashop.body import read_json_inside
 from pizzashop.domain.board import Found
 from pizzashop.domain.history import said
+from pizzashop.domain.ids import DEMO_PREFIX, letters, own_id
 from pizzashop.domain.order import FINAL, STATUSES
 from pizzashop.domain.requests import ORDER_ID_FORM, Request
 from pizzashop.domain.row import Row
+from pizzashop.domain.text import fold
 from pizzashop.order.listing import DEFAULT_LIMIT, MAX_LIMIT, place_of
 from pizzashop.order.rows import StillReading
 from pizzashop.order.today import READ_SECONDS, rows
@@ -31,6 +36,7 @@ _STANDING: dict[str, Callable[[Row, str], bool]] = {
     "paused": lambda row, _: row.paused,
 }
 WORDS = frozenset({*_STANDING, *STATUSES})
+_LIKE_AN_ID = re.compile(r"[\s#.,/-]*[A-Za-z0-9][\sA-Za-z0-9_#.,/-]*")
 
 
 def _known(standing: str) -> str:
@@ -51,8 +57,21 @@ class Wanted(Request):
         """Whether the row is one of those that are looked for."""
         if self.standing is not None and not self._stands(row, now):
             return False
-        text = self.text.strip().casefold()
-        return row.order_id.casefold().startswith(text) or text in row.name.casefold()
+        return not self._name or self._begins(row.order_id) or self._name in fold(row.name)
+
+    def _begins(self, order_id: str) -> bool:
+        """Whether what is looked for is the beginning of an id, or of the part that the boards show of it."""
+        if not _LIKE_AN_ID.fullmatch(self.text):
+            return False
+        return any(letters(each).startswith(self._letters) for each in (order_id, order_id.removeprefix(DEMO_PREFIX)))
+
+    @cached_property
+    def _name(self) -> str:
+        return fold(self.text)
+
+    @cached_property
+    def _letters(self) -> str:
+        return letters(self.text)
 
     def _stands(self, row: Row, now: str) -> bool:
         if self.standing in _STANDING:
@@ -92,8 +111,9 @@ def _look(wanted: Wanted, now: str) -> tuple[list[Row], bool]:
     except StillReading:
         complete = False
     # Whoever knows the whole id finds the order, however old it is.
-    exact = rows().some([wanted.text]) if ORDER_ID_FORM.fullmatch(wanted.text) else []
-    found |= {row.order_id: row for row in exact if wanted.fits(row, now)}
+    written = wanted.text.strip()
+    ids = [each for each in (written, own_id(written)) if each and ORDER_ID_FORM.fullmatch(each)]
+    found |= {row.order_id: row for row in rows().some(ids) if wanted.fits(row, now)}
     return sorted(found.values(), key=lambda row: row.position, reverse=True), complete
 
 

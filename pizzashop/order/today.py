@@ -1,7 +1,7 @@
 """`GET /board`: what the boards of the staff show: every open order, the day in numbers, and the day by the hour."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from pizzashop.domain.board import Board, Counts
 from pizzashop.domain.history import said
 from pizzashop.domain.order import FAILED
 from pizzashop.domain.row import Row
+from pizzashop.domain.times import midnight
 from pizzashop.order.rows import Rows, StillReading
 from pizzashop.parts import Clock
 
@@ -35,7 +36,7 @@ def made(opened: list[Row]) -> Board:
     """The board of these open orders."""
     clock: Clock = current_app.extensions["clock"]
     moment = clock()
-    today, complete = _accepted_since(_midnight(moment), opened)
+    today, complete = _accepted_since(said(midnight(moment)), opened)
     counts = count(opened, today, said(moment))
     return Board(at=said(moment), orders=opened, counts=counts, hours=by_hour(today), complete=complete)
 
@@ -67,8 +68,3 @@ def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
     except StillReading:
         return found, False
     return found, True
-
-
-def _midnight(moment: datetime) -> str:
-    """When the day began, by this machine's clock."""
-    return said(moment.astimezone().replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC))

@@ -7,16 +7,19 @@ from pizzashop.domain.arrival import arrival
 from pizzashop.domain.board import Board
 from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
+from pizzashop.domain.text import one_line
 from pizzashop.domain.tracking import line, making, sent_back
 from pizzashop.domain.words import headline, say_failed
 from pizzashop.storefront import asking
 from pizzashop.storefront.scene import scene
+from pizzashop.storefront.spelling import however_spelled
 from pizzashop.storefront.wording import PIZZAS
 
 blueprint = Blueprint("following", __name__)
 
 
 @blueprint.get("/orders/<order_id>")
+@however_spelled
 def show(order_id: str) -> ResponseReturnValue:
     """One order, for its customer."""
     return render_template("following.html", **shown(asking.record(order_id)))
@@ -36,9 +39,9 @@ def shown(record: Record) -> dict[str, object]:
     return {
         "order_id": order["order_id"],
         "pizza": pizza,
-        "size": order["size"],
+        "size": one_line(order["size"]),
         "record": record,
-        "headline": headline(pizza.name.lower() if pizza else order["pizza_type"], status),
+        "headline": headline(pizza.name.lower() if pizza else one_line(order["pizza_type"]), status),
         "sorry": say_failed(record.error) if record.status == "failed" else "",
         "points": points,
         "scene": scene(record.status if record.final else status),

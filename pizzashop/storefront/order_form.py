@@ -6,9 +6,10 @@ from typing import Any, Self
 
 from pizzashop.domain.ids import is_own, new_id
 from pizzashop.domain.menu import MENU, SIZES, Pizza, Size
+from pizzashop.domain.text import clean, count_dialled, is_readable
 
 MAX_LENGTH = 200
-FEWEST_DIGITS = 5
+FEWEST_DIALLED = 5
 MISSING = {
     "name": "Tell us your name, so that the driver knows whom to ask for",
     "address": "Tell us where to bring it",
@@ -32,8 +33,8 @@ class OrderForm:
 
     @classmethod
     def read(cls, sent: Mapping[str, str]) -> Self:
-        """What was sent; blanks around words do not count."""
-        written = {name: " ".join(sent.get(name, "").split()) for name in MISSING}
+        """Read what was sent, without blanks around words and without what nobody meant to write."""
+        written = {name: " ".join(clean(sent.get(name, "")).split()) for name in MISSING}
         choice, order_id = _chosen(sent.get("choice", "")), sent.get("order_id", "")
         wrong = {name: _wrong(name, text) for name, text in written.items()}
         if choice is None:
@@ -66,8 +67,8 @@ def _wrong(name: str, text: str) -> str:
         return MISSING[name]
     if len(text) > MAX_LENGTH:
         return f"That is too long: {MAX_LENGTH} characters at most"
-    if not text.isprintable():
+    if not is_readable(text):
         return "There is a character in it that nobody can read: write it anew"
-    if name == "phone" and sum(each.isdigit() for each in text) < FEWEST_DIGITS:
-        return f"A phone number has {FEWEST_DIGITS} digits at least"
+    if name == "phone" and count_dialled(text) < FEWEST_DIALLED:
+        return f"A phone number has {FEWEST_DIALLED} digits at least"
     return ""

@@ -16,6 +16,7 @@ from pizzashop.domain.record import Record
 from pizzashop.domain.row import phase_of
 from pizzashop.storefront import asking
 from pizzashop.storefront.acting import done_by
+from pizzashop.storefront.spelling import however_spelled
 from pizzashop.storefront.timeline import timeline
 
 blueprint = Blueprint("orders", __name__, url_prefix="/manager/orders")
@@ -57,6 +58,7 @@ def _listed(text: str, standing: str, after: str) -> str:
 
 
 @blueprint.get("/<order_id>")
+@however_spelled
 def show(order_id: str) -> ResponseReturnValue:
     """One order, with its whole way and all that can be done to it now."""
     return page_of(order_id, done=done_by(request.args.get("said", "")))

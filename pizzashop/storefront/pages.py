@@ -14,6 +14,7 @@ from pizzashop.storefront import (
     orders,
     prices,
     signing,
+    spelling,
     staff,
     wording,
 )
@@ -22,7 +23,9 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 for each in (assets, ordering, following, boards, orders, doing, live, signing):
     blueprint.register_blueprint(each.blueprint)
 
+# The last of these comes first.
 blueprint.after_app_request(headers.complete)
+blueprint.after_app_request(spelling.without_trailing_slash)
 blueprint.app_context_processor(staff.for_templates)
 blueprint.add_app_template_filter(prices.money)
 blueprint.add_app_template_filter(drawing.pieces)

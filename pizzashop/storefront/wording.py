@@ -6,10 +6,11 @@ from datetime import datetime
 from math import ceil
 
 from pizzashop.domain.history import now, seconds_since
+from pizzashop.domain.ids import DEMO_PREFIX
 from pizzashop.domain.menu import MENU
-from pizzashop.domain.people import PREFIX
 from pizzashop.domain.row import Row
-from pizzashop.domain.times import counting, lasted
+from pizzashop.domain.text import one_line, phone_url
+from pizzashop.domain.times import clock, counting, hour, lasted, moment, zone
 from pizzashop.domain.words import say, say_again, say_who
 
 PIZZAS = {pizza.key: pizza for pizza in MENU}
@@ -18,7 +19,7 @@ _IN_GROUPS = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4})+")
 
 def short(order_id: str) -> str:
     """The part of an order's number that people call out: the first group, where it has groups."""
-    number = order_id.removeprefix(PREFIX).upper()
+    number = order_id.removeprefix(DEMO_PREFIX).upper()
     return number.partition("-")[0] if _IN_GROUPS.fullmatch(number) else order_id
 
 
@@ -30,7 +31,7 @@ def dish(row: Row) -> str:
 def pizza_name(pizza_type: str) -> str:
     """A pizza's name as the menu has it, or as it was ordered."""
     pizza = PIZZAS.get(pizza_type)
-    return pizza.name if pizza else pizza_type
+    return pizza.name if pizza else one_line(pizza_type)
 
 
 def picture(pizza_type: str) -> str:
@@ -41,16 +42,6 @@ def picture(pizza_type: str) -> str:
 def elapsed(at: str) -> str:
     """How long ago `at` was: `2:10`."""
     return counting(seconds_since(at))
-
-
-def clock(at: str) -> str:
-    """A moment as the shop's clock shows it."""
-    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S")
-
-
-def hour(at: str) -> str:
-    """The same, to the minute."""
-    return datetime.fromisoformat(at).astimezone().strftime("%H:%M")
 
 
 def roughly(seconds: float) -> str:
@@ -70,11 +61,6 @@ def soon(at: str) -> str:
     return f"in about {roughly(seconds)}, at {hour(at)}" if seconds > 600 else f"in about {roughly(seconds)}"
 
 
-def moment(at: str) -> str:
-    """The same with its day: `24 Nov, 18:20`."""
-    return datetime.fromisoformat(at).astimezone().strftime("%-d %b, %H:%M")
-
-
 FILTERS: dict[str, Callable[..., str]] = {
     "short": short,
     "dish": dish,
@@ -84,6 +70,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "clock": clock,
     "moment": moment,
     "hour": hour,
+    "zone": zone,
+    "one_line": one_line,
+    "phone_url": phone_url,
     "roughly": roughly,
     "soon": soon,
     "lasted": lasted,

@@ -82,6 +82,33 @@ def test_search(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> N
     assert found(order, **wanted) == ids
 
 
+@pytest.mark.parametrize(
+    "text", ["7Q4K", "#7Q4K", "7q4k-m2", "7q4k m2xd", "7q4km2xd9zrt", "7Q4K-M2XD-9ZRT", "iO1l-", " 101l "]
+)
+def test_search_finds_an_id_however_it_is_written(order: FlaskClient, shop: FakeShop, text: str) -> None:
+    for order_id in ("7Q4K-M2XD-9ZRT", "1011-M2XD-9ZRT", "demo-7q4k-m2xd", "other"):
+        shop.place(order_id)
+    assert set(found(order, text=text)) <= {"7Q4K-M2XD-9ZRT", "1011-M2XD-9ZRT", "demo-7q4k-m2xd"}
+    assert ("7Q4K-M2XD-9ZRT" if "7" in text else "1011-M2XD-9ZRT") in found(order, text=text)
+
+
+def test_search_finds_what_the_board_shows_of_an_invented_order(order: FlaskClient, shop: FakeShop) -> None:
+    shop.place("demo-7q4k-m2xd")
+    assert found(order, text="#7Q4K") == ["demo-7q4k-m2xd"]
+
+
+@pytest.mark.parametrize("text", ["ipek", "İPEK", "ipek  öz", "IPEK OZ"])
+def test_search_finds_a_name_without_regard_to_case_accents_and_blanks(order: FlaskClient, text: str) -> None:
+    for number, name in enumerate(("İpek Öz", "Irma")):
+        order.post("/order", json={**ORDER_123, "order_id": f"{number}", "customer": {"name": name}})
+    assert found(order, text=text) == ["0"]
+
+
+def test_search_for_what_is_neither_finds_nothing(order: FlaskClient, shop: FakeShop) -> None:
+    shop.place("123")
+    assert [found(order, text=text) for text in ("#", "—", "علی")] == [[], [], []]
+
+
 @pytest.mark.usefixtures("busy")
 def test_search_goes_page_by_page(order: FlaskClient) -> None:
     first = order.post("/search", json={"limit": 3}).json

@@ -1,12 +1,15 @@
 """An order's page for its customer: what it says at each moment, and what it keeps to itself."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
 from flask.testing import FlaskClient
 
+from pizzashop.domain.history import said
 from pizzashop.domain.order import WAY
+from pizzashop.domain.times import hour
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -171,3 +174,23 @@ def test_hostile_text_is_shown_as_text(shop: FakeShop) -> None:
     assert "&lt;script&gt;" in html
     assert "<script>alert" not in html
     assert "<img" not in html
+
+
+def test_a_time_has_its_day_where_that_is_not_todays(shop: FakeShop) -> None:
+    shop.client(ORDER).post("/order", json=ORDER_123)
+    for days, status in ((400, "validating"), (2, "processing"), (0, "confirmed")):
+        at = said(datetime.now(UTC) - timedelta(days=days))
+        shop.client(ORDER).post("/orders-sub", json={"data": stage(status, at=at)})
+    html = shown(shop)
+    day, moment = r"\d{1,2} [A-Z][a-z]{2}", r"\d\d:\d\d:\d\d</time>"
+    assert re.search(rf">{day} 20\d\d, {moment} <span>Checking the order", html)
+    assert re.search(rf">{day}, {moment} <span>Writing the ticket", html)
+    assert re.search(rf">{moment} <span>Confirmed", html)
+
+
+def test_the_browser_counts_down_to_the_time_that_the_page_says(slow: FakeShop) -> None:
+    slow.place()
+    hear(slow, *WAY[1:9])
+    found = re.search(r'data-until="([^"]+)" data-clock="([^"]+)"', shown(slow))
+    assert found
+    assert found[2] == hour(found[1])

@@ -102,6 +102,23 @@ def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
     assert orders(shop) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "sent", "kept"),
+    [
+        ("name", "علی\u200cرضا", "علی\u200cرضا"),
+        ("name", "Ana 👩\u200d🍳", "Ana 👩\u200d🍳"),
+        ("name", "\ufeffAna\u00ad Ros\u00adsi", "Ana Rossi"),
+        ("phone", "\u202a+49 30 12345\u202c", "+49 30 12345"),
+        ("phone", "\u20661-800-PIZZA\u2069", "1-800-PIZZA"),
+    ],
+)
+def test_what_people_type_is_taken_as_they_mean_it(
+    storefront: FlaskClient, shop: FakeShop, field: str, sent: str, kept: str
+) -> None:
+    assert send(storefront, **{field: sent}).status_code == 303
+    assert orders(shop)[0]["customer"][field] == kept
+
+
 def test_nothing_filled_in_at_all(storefront: FlaskClient) -> None:
     answer = storefront.post("/", data={})
     assert (answer.status_code, answer.text.count('class="error"')) == (400, 4)

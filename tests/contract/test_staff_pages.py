@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from fakes.shop import FakeShop
+from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -53,6 +53,69 @@ def test_the_courier_sees_what_was_approved(page: Any, waiting: FakeShop) -> Non
     waiting.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
     assert "123 Main St" in page("/delivery")
     assert 'href="tel:555-0123"' in page("/delivery")
+
+
+@pytest.mark.parametrize(
+    ("phone", "shown", "link"),
+    [
+        ("\u202a+49 (30) 12\u00ad345\u202c", "+49 (30) 12345", "tel:+49(30)12345"),
+        ("1-800-PIZZA", "1-800-PIZZA", "tel:1-800-74992"),
+        ("ring twice", "ring twice", ""),
+    ],
+)
+def test_what_a_program_sent_is_shown_clean_and_kept_as_it_came(
+    page: Any, shop: FakeShop, phone: str, shown: str, link: str
+) -> None:
+    shop.sidecar.delivers_at_once = True
+    content = {**ORDER_123, "customer": {"name": "علی\u200cرضا\u202e\x07", "address": "a\nb", "phone": phone}}
+    assert shop.client(WORKFLOW).post("/start-order", json=content).status_code == 200
+    shop.engine.work("123")
+    shop.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
+    for html in (page("/delivery"), page("/manager/orders/123")):
+        assert all(text in html for text in (f">{shown}<", "علی\u200cرضا", ">a b<"))
+        assert not set(html) & set("\u202a\u202c\u202e\u00ad\x07")
+    assert (f'href="{link}"' in page("/delivery")) == bool(link)
+    assert ("tel:" in page("/delivery")) == bool(link)
+    assert shop.record()["customer"] == content["customer"]
+    again = shop.client(WORKFLOW).post("/start-order", json=content)
+    assert (again.status_code, len(shop.client(ORDER).get("/orders").json["orders"])) == (200, 1)
+
+
+@pytest.mark.parametrize("path", ["/manager/orders/", "/orders/"])
+@pytest.mark.parametrize(
+    "spelled", ["7q4k-m2xd-9zrt", "7Q4KM2XD9ZRT", "7Q4K-M2XD-9ZRT/", "7Q4K-M2XD-9ZRT.", "7q4k m2xd 9zrt"]
+)
+def test_an_id_however_it_is_written_leads_to_its_order(
+    storefront: FlaskClient, shop: FakeShop, path: str, spelled: str
+) -> None:
+    shop.place("7Q4K-M2XD-9ZRT")
+    answer = storefront.get(f"{path}{spelled}")
+    assert (answer.status_code, answer.location) == (302, f"{path}7Q4K-M2XD-9ZRT")
+
+
+def test_an_order_that_has_the_id_as_it_is_written_is_meant(page: Any, shop: FakeShop) -> None:
+    shop.place("order1234567")
+    assert "order1234567" in page("/orders/order1234567")
+
+
+def test_an_id_of_no_order_is_not_found_however_it_is_written(page: Any, storefront: FlaskClient) -> None:
+    answer = storefront.get("/orders/7q4k-m2xd-9zrt", follow_redirects=True)
+    assert (answer.status_code, answer.request.path) == (404, "/orders/7Q4K-M2XD-9ZRT")
+    page("/orders/123", 404)
+    page("/orders/...", 404)
+
+
+@pytest.mark.parametrize("path", ["/kitchen", "/manager", "/delivery", "/sign-in", "/manager/orders"])
+def test_a_slash_at_the_end_of_an_address_does_no_harm(storefront: FlaskClient, path: str) -> None:
+    answer = storefront.get(f"{path}/?standing=open")
+    assert (answer.status_code, answer.location) == (302, f"{path}?standing=open")
+    assert storefront.post(f"{path}/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "//evil.example/kitchen/", "/kitchen//evil.example/"])
+def test_a_slash_leads_nowhere_else(storefront: FlaskClient, path: str) -> None:
+    answer = storefront.get("/", environ_overrides={"PATH_INFO": path})
+    assert (answer.status_code, answer.location) == (404, None)
 
 
 def test_the_kitchen_reads_why_it_is_to_make_it_again(page: Any, waiting: FakeShop) -> None:

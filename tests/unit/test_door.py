@@ -12,7 +12,7 @@ from pizzashop.access.accounts import Accounts
 from pizzashop.access.door import Door, require_guarded, require_safe, signs_in
 from pizzashop.access.keys import new_link, session_key, use_link
 from pizzashop.domain.errors import BadSettings
-from pizzashop.domain.ids import is_own, new_id
+from pizzashop.domain.ids import is_own, new_id, own_id
 from pizzashop.local.entrance import tokens
 from pizzashop.settings import Settings
 
@@ -122,3 +122,16 @@ def test_ids_of_the_shops_own_making() -> None:
         "7Q4K-M2XD-9ZRT\n",
     ]
     assert [each for each in others if is_own(each)] == []
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["7q4k-m2xd-9zrt", "7Q4KM2XD9ZRT", "7q4k m2xd 9zrt.", " #7Q4K–M2XD–9ZRT/", "７Q4K-M2XD-9ZRT", "7Q4K_M2XD_9ZRT"],
+)
+def test_an_id_is_understood_however_it_is_written(spelled: str) -> None:
+    assert own_id(spelled) == "7Q4K-M2XD-9ZRT"
+
+
+def test_letters_that_look_like_digits_are_read_as_these() -> None:
+    assert own_id("oOiI-lL00-abcd") == "0011-1100-ABCD"
+    assert [own_id(each) for each in ("123", "", "7Q4K-M2XD", "demo-7q4k-m2xd", "U234-5678-9ABC", "علی")] == [None] * 6

@@ -33,7 +33,7 @@ def test_bad_ids(request_type: type, order_id: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["pizza_type", "size"])
-@pytest.mark.parametrize("words", ["x", "Quattro formaggi & more", "ピザ", "y" * 64])
+@pytest.mark.parametrize("words", ["x", "Quattro formaggi & more", "ピザ", "y" * 64, "👩\u200d🍳", "fun\u00adghi"])
 def test_good_words(field: str, words: str) -> None:
     NewOrder.parse({**ORDER, field: words})
 

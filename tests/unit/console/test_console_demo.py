@@ -7,8 +7,9 @@ import pytest
 from conftest import Run
 from fake_shop import FakeShop, problem
 
+from pizzashop.domain.ids import DEMO_PREFIX
 from pizzashop.domain.menu import MENU
-from pizzashop.domain.people import PREFIX, invented_order
+from pizzashop.domain.people import invented_order
 from pizzashop.domain.requests import NewOrder
 
 LONG_AGO = "2026-11-23T12:00:00.000000Z"
@@ -37,7 +38,7 @@ def test_it_places_orders_until_the_time_is_over(shop: FakeShop, demo: Callable[
     placed = [body for path, body in shop.sent if path == "/start-order"]
     assert len(placed) > 1
     assert {path for path, _ in shop.sent} == {"/start-order"}
-    assert all(body["order_id"].startswith(PREFIX) and body["order_id"] in said for body in placed)
+    assert all(body["order_id"].startswith(DEMO_PREFIX) and body["order_id"] in said for body in placed)
     assert f"{len(placed)} placed, 0 approved, 0 sent back." in said
 
 

@@ -1,5 +1,9 @@
 """Status and list."""
 
+import re
+
+import pytest
+from rich.cells import cell_len
 from story import acted, at, decided, record, way_to
 
 
@@ -64,3 +68,44 @@ def test_list_as_json_is_the_answer_of_the_shop(run_json, shop) -> None:
 def test_list_with_a_status_that_is_none(run, shop) -> None:
     assert run("list", "--status", "eaten").exit_code == 2
     assert shop.sent == []
+
+
+@pytest.mark.parametrize(
+    "pizza", ["ピザ", "علی\u200cرضا", "👩\u200d🍳 special", "x" * 31 + "ピザ", "jose\u0301", "fun\u00adghi"]
+)
+def test_columns_stay_in_line_whatever_is_written_in_them(run, shop, pizza: str) -> None:
+    orders = [at("pending_validation", pizza_type=each) for each in (pizza, "pepperoni")]
+    shop.answers["/orders"] = {"orders": orders, "next": None}
+    starts = [cell_len(line.partition("waiting for the manager")[0]) for line in run("list").output.splitlines()[1:]]
+    assert starts[0] == starts[1]
+    assert "\u00ad" not in run("list").output
+
+
+OWN = "7Q4K-M2XD-9ZRT"
+
+
+@pytest.mark.parametrize("spelled", ["7q4k-m2xd-9zrt", "7Q4KM2XD9ZRT", "7q4k m2xd 9zrt.", f"#{OWN}", f"{OWN}/"])
+def test_every_command_takes_an_id_however_it_is_written(run, run_json, shop, spelled: str) -> None:
+    shop.films[OWN] = [at("pending_validation", order_id=OWN)]
+    shop.answers[f"/get-status/{OWN}"] = "RUNNING"
+    shop.answers |= {f"/{each}-order": {"status": each} for each in ("pause", "resume", "cancel")}
+    shop.answers["/validate-pizza"] = {"status": "validated"}
+    assert run_json("status", spelled)["order_id"] == OWN
+    for command in ("approve", "reject", "remake", "pause", "resume", "cancel"):
+        result = run(command, spelled, *(["--yes"] if command == "cancel" else []))
+        assert (result.exit_code, OWN in result.output) == (0, True), result.output
+    assert {said["order_id"] for path, said in shop.sent if not path.startswith("/get-status")} == {OWN}
+    shop.films[OWN] = [at("delivered", order_id=OWN)]
+    assert f"Order {OWN}" in run("watch", spelled).output
+
+
+def test_an_order_that_has_the_id_as_it_is_written_is_meant(run_json, shop) -> None:
+    shop.films = {each: [at("cooked", order_id=each)] for each in ("order1234567", "0RDE-R123-4567")}
+    shop.answers["/get-status/order1234567"] = "RUNNING"
+    assert run_json("status", "order1234567")["order_id"] == "order1234567"
+
+
+def test_a_time_has_its_day_where_that_is_not_todays(run, shop) -> None:
+    shop.films["1"] = [record(*way_to("cooked"))]
+    shop.answers["/get-status/1"] = "RUNNING"
+    assert re.search(r"\b[23] Jan( 2026)?, \d\d:\d\d:\d\d +order received", run("status", "1").output)
