@@ -118,9 +118,11 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    # An IPv4 address written as IPv6, such as ::ffff:127.0.0.1, is what it stands for.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pizzashop.access.accounts import Accounts
+from pizzashop.access.hosts import Hosts
 from pizzashop.access.keys import session_key
 from pizzashop.access.people import STAFF_ROLES, Person
 from pizzashop.domain.errors import BadSettings
@@ -99,7 +100,8 @@ def signs_in(settings: Settings) -> bool:
 
 
 def require_safe(settings: Settings) -> None:
-    """Raise BadSettings where other machines would reach a shop in which nobody has to sign in."""
+    """Raise BadSettings where other machines would reach a shop in which nobody has to sign in, or a name is none."""
+    Hosts.of(settings)
     if not is_loopback(settings.host) and not signs_in(settings):
         raise BadSettings(
             f"PIZZASHOP_HOST is {settings.host}, which other machines can reach, and nobody would have to sign in: set"

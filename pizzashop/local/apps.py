@@ -41,8 +41,9 @@ class Apps:
         self._roles: dict[str, Service] = {}
         self._sidecars: dict[str, Service] = {}
         base, logs = sidecars.environment(env), state_dir / "logs"
+        host = sidecars.host_of_roles(base)
         for app in project.apps:
-            argv = sidecars.daprd(dapr, project, app)
+            argv = sidecars.daprd(dapr, project, app, host)
             sidecar = Process(f"the sidecar of {app.app_id}", argv, logs / f"sidecar-{app.name}.log", base)
             self._sidecars[f"sidecar-{app.name}"] = self._service(
                 sidecar, app.sidecar_ports, partial(http_ok, app.ports["daprHTTPPort"], "/v1.0/healthz")
@@ -50,7 +51,8 @@ class Apps:
             if app.command:
                 own = {**base, **app.env, **sidecars.app_environment(app)}
                 role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, project.run_file.parent)
-                self._roles[app.name] = self._service(role, app.app_ports, partial(_answers, app.ports.get("appPort")))
+                ready = partial(_answers, host, app.ports.get("appPort"))
+                self._roles[app.name] = self._service(role, app.app_ports, ready)
 
     def __getitem__(self, name: str) -> Service:
         return {**self._roles, **self._sidecars}[name]
@@ -104,6 +106,6 @@ class Apps:
         return Service(process, ports, ready, self._closing)
 
 
-def _answers(port: int | None) -> bool:
+def _answers(host: str, port: int | None) -> bool:
     """Whether the role on this port says that it is healthy; an app without a port is not asked."""
-    return port is None or http_ok(port, "/healthz")
+    return port is None or http_ok(port, "/healthz", host)

@@ -29,9 +29,9 @@ def listening(port: int) -> bool:
         return False
 
 
-def http_ok(port: int, path: str) -> bool:
+def http_ok(port: int, path: str, host: str = HOST) -> bool:
     """Whether `GET path` on this port answers 2xx, asked directly, past any proxy of the environment."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path)
         return 200 <= connection.getresponse().status < 300

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from pizzashop.local.dapr import Dapr
+from pizzashop.local.health import HOST
 from pizzashop.local.project import App, Project
 
 _FLAGS = {
@@ -30,9 +32,22 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**inherited, "PATH": commands_path(), "DAPR_HOST_IP": "127.0.0.1", **(extra or {})}
 
 
-def daprd(dapr: Dapr, project: Project, app: App) -> list[str]:
-    """The command that runs the sidecar of this app, with all its ports on loopback."""
+def host_of_roles(env: Mapping[str, str]) -> str:
+    """The address under which this machine reaches roles that have this environment."""
+    host = env.get("PIZZASHOP_HOST") or HOST
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return HOST if address.version == 4 else "::1"
+
+
+def daprd(dapr: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
+    """The command that runs the sidecar of this app, which listens on `host`; all ports of its own are on loopback."""
     options = {
+        "app-channel-address": host,
         "app-id": app.app_id,
         "resources-path": project.resources,
         "config": project.config,

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 from running_up import OPEN, PIZZASHOP, Up
-from shop_client import ShopClient, eventually
+from shop_client import ShopClient, eventually, new_order
 
 from pizzashop.local import family, ports, preflight
 from pizzashop.local.dapr import Dapr
@@ -52,6 +53,22 @@ def test_every_port_is_on_loopback(up: Up, project: Project, dapr: Dapr) -> None
     open_to_all = {each.laddr.port for each in found if not is_loopback(each.laddr.ip)}
     assert open_to_all - known == set()
     assert up.end(signal.SIGTERM) == 0
+    nothing_remains(up, project)
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.2"])
+def test_it_opens_on_any_address_of_this_machine(up: Up, project: Project, client: ShopClient, host: str) -> None:
+    up.env |= {"PIZZASHOP_HOST": host}
+    up.start()
+    up.until(OPEN)
+    name = f"[{host}]" if ":" in host else host
+    order = new_order()
+    assert client.call("POST", f"http://{name}:8005/start-order", order)[0] == 200
+    ref = {"order_id": order["order_id"], "approved": True}
+    assert client.call("POST", f"http://{name}:8005/validate-pizza", ref)[0] == 200
+    record = f"http://{name}:8001/order/{order['order_id']}"
+    eventually(lambda: client.call("GET", record)[1]["status"], lambda status: status == "delivered")
+    assert up.end(signal.SIGINT) == 0
     nothing_remains(up, project)
 
 
