@@ -11,10 +11,12 @@ from pizzashop.access.accounts import Accounts
 from pizzashop.access.hosts import Hosts
 from pizzashop.access.keys import session_key
 from pizzashop.access.people import STAFF_ROLES, Person
+from pizzashop.access.signed_out import SignedOut
 from pizzashop.domain.errors import BadSettings
 from pizzashop.settings import Settings, is_loopback
 
 ACCOUNTS_FILE = "staff.json"
+SIGNED_OUT = "signed-out"
 SESSION_SECONDS = 12 * 3600
 """A shift, and somewhat more: then one signs in again."""
 EVERY_ROLE = frozenset(STAFF_ROLES)
@@ -80,8 +82,18 @@ class Door:
         name = kept["name"]
         if not 0 <= now - kept["since"] < SESSION_SECONDS or not _same(kept["mark"], self._mark(name)):
             return None
+        if kept in self._signed_out:
+            return None
         account = self.accounts.all().get(name) if self.accounts else None
         return account.person(name) if account else Person(name, EVERY_ROLE)
+
+    def sign_out(self, kept: Mapping[str, Any]) -> None:
+        """End a session, also where a browser, or a stream, still has it."""
+        self._signed_out.add(kept)
+
+    @property
+    def _signed_out(self) -> SignedOut:
+        return SignedOut(self.state_dir / SIGNED_OUT, SESSION_SECONDS)
 
     def _mark(self, name: str) -> str:
         account = self.accounts.all().get(name) if self.accounts else None

@@ -53,11 +53,27 @@ def signed_by(content: Any) -> Any:
     return {**content, "by": who.name} if who and who.name and isinstance(content, dict) else content
 
 
+def still_may() -> Callable[[], bool]:
+    """Whether whoever sent this request may still do so, for an answer that lasts: to be asked now and then."""
+    asked: Callable[[], bool] = g.get("still_may", _always)
+    return asked
+
+
+def _always() -> bool:
+    return True
+
+
 def _check_person(door: Door, open_to: Who, clock: Callable[[], float]) -> ResponseReturnValue | None:
     shown = request.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = shown.partition(" ")
-    by_token = scheme.lower() == "bearer"
-    g.person = door.by_token(token.strip()) if by_token else _in_session(door, clock)
+    by_token, kept = scheme.lower() == "bearer", session.get(KEPT)
+
+    def person() -> Person | None:
+        if by_token:
+            return door.by_token(token.strip())
+        return door.recall(kept, clock()) if kept else None
+
+    g.person = person()
     order_id = (request.view_args or {}).get("order_id", "")
     if PUBLIC in open_to or (CUSTOMER in open_to and is_own(order_id)):
         return None
@@ -71,6 +87,7 @@ def _check_person(door: Door, open_to: Who, clock: Callable[[], float]) -> Respo
         return _sign_in("invalid_token" if by_token else "")
     if not open_to & g.person.roles:
         return _not_for_you(open_to)
+    g.still_may = lambda: bool((now := person()) and open_to & now.roles)
     return None if by_token or request.method in READING else _must_be_meant()
 
 

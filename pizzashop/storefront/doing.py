@@ -4,6 +4,7 @@ What was done redirects to a page that says so, by the name of the action. What 
 status and the reason, on the page where it was asked: nothing is kept for it anywhere.
 """
 
+import time
 from typing import NamedTuple
 
 from flask import Blueprint, redirect, render_template, request
@@ -20,12 +21,17 @@ blueprint = Blueprint("doing", __name__, url_prefix="/manager")
 MOST_AT_ONCE = 100
 
 
+SEVERAL_SECONDS = 10.0
+"""How long new orders are begun with: one call may take as long again."""
+
+
 class Outcome(NamedTuple):
     """What came of an action on one of several orders."""
 
     order_id: str
     good: bool
     text: str
+    tried: bool = True
 
 
 @blueprint.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>")
@@ -50,7 +56,8 @@ def several() -> ResponseReturnValue:
     if action not in ACTIONS:
         raise Invalid("This can be done to several orders: " + ", ".join(ACTIONS))
     chosen = list(dict.fromkeys(asked.getlist("order")))[:MOST_AT_ONCE]
-    outcomes = [_try(action, each, note) for each in chosen]
+    end = time.monotonic() + SEVERAL_SECONDS
+    outcomes = [_try(action, each, note) if time.monotonic() < end else _not_tried(each) for each in chosen]
     return render_template("several.html", action=action, outcomes=outcomes)
 
 
@@ -72,6 +79,11 @@ def _try(action: str, chosen: str, note: str) -> Outcome:
         return Outcome(order_id, True, act(action, order_id, _number(attempt), staff.by(), note))
     except ShopError as error:
         return Outcome(order_id, False, why_not(error))
+
+
+def _not_tried(chosen: str) -> Outcome:
+    order_id = chosen.partition(":")[0]
+    return Outcome(order_id, False, "Not tried: the others took too long. Choose it again.", tried=False)
 
 
 def _number(text: str) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from flask import Blueprint, Response, copy_current_request_context, current_app, request
 from flask.typing import ResponseReturnValue
 
+from pizzashop.access.guard import still_may
 from pizzashop.domain.board import Board
 from pizzashop.domain.errors import NotFound, Unavailable
 from pizzashop.domain.record import Record
@@ -22,9 +23,10 @@ from pizzashop.storefront.watching import Watch
 
 blueprint = Blueprint("live", __name__, url_prefix="/live")
 
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 10.0
+"""So often a stream says that it is still there, and looks whether its reader may still read it."""
 STREAM_SECONDS = 1800.0
-"""Then a page comes anew: whether it still may is looked at again."""
+"""Then a page comes anew."""
 FIRST_SECONDS = 5.0
 """How long a page that asks waits for the first answer."""
 ASK_AGAIN_SECONDS, ASKED_A_SECOND = 4, 50
@@ -82,7 +84,8 @@ def _live(what: str, render: Render) -> ResponseReturnValue:
     known = request.headers.get("Last-Event-ID", request.args.get("since", ""))
     sending = Sending(request.environ.get("gunicorn.socket"))
     rendering = copy_current_request_context(render)
-    response = Response(_events(watch(), what, known, rendering, sending), content_type="text/event-stream")
+    events = _events(watch(), what, known, rendering, sending, still_may())
+    response = Response(events, content_type="text/event-stream")
     # Also where nobody ever reads the first event.
     response.call_on_close(watch().leave)
     response.call_on_close(sending.end)
@@ -90,7 +93,9 @@ def _live(what: str, render: Render) -> ResponseReturnValue:
     return response
 
 
-def _events(watch: Watch, what: str, known: str, render: Render, sending: Sending) -> Iterator[str]:
+def _events(
+    watch: Watch, what: str, known: str, render: Render, sending: Sending, may: Callable[[], bool]
+) -> Iterator[str]:
     yield BEGIN
     away = False
     while sending.goes_on(STREAM_SECONDS):
@@ -100,6 +105,9 @@ def _events(watch: Watch, what: str, known: str, render: Render, sending: Sendin
             yield event("gone")
             return
         if watch.stopped:
+            return
+        if not may():
+            yield event("gone")  # the page, loaded again, asks to sign in
             return
         if watch.away != away:
             away = not away

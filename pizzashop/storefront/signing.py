@@ -74,7 +74,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """Sign out."""
+    """Sign out: the session is worth nothing any more, and what it watches ends."""
+    if kept := session.get(KEPT):
+        staff.door().sign_out(kept)
     session.clear()
     return redirect("/sign-in", 303)
 

@@ -3,15 +3,20 @@
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.doors import PAGE, PASSWORDS, bearer, csrf, make_door, sign_in
 from fakes.shop import FakeShop, stage
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from pizzashop.access.door import Door
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
+from pizzashop.storefront import live
 from pizzashop.storefront.events import event
 from pizzashop.storefront.sending import Sending
 from pizzashop.storefront.watching import Watch
@@ -64,6 +69,13 @@ class Stream:
         lines = [line.partition(": ") for line in text.rstrip("\n").split("\n")]
         found = {name: value for name, _, value in lines if name != "data"}
         return {**found, "data": "\n".join(value for name, _, value in lines if name == "data")}
+
+    def until(self, event: str) -> None:
+        """Read on to this event, which is the last."""
+        while self.next()["event"] != event:
+            pass
+        with pytest.raises(StopIteration):
+            self.next()
 
 
 @pytest.mark.parametrize("path", ["/live/orders/123", "/live/manager/orders/123", *BOARDS])
@@ -195,3 +207,64 @@ def test_a_slow_page_holds_up_no_order(shop: FakeShop) -> None:
         heard.join(5)
         assert not heard.is_alive()
         assert shop.record()["status"] == "cooking_baking"
+
+
+class TestWhoMayReadOn:
+    """A stream lasts for longer than what its reader may do."""
+
+    @pytest.fixture
+    def door(self, tmp_path: Path) -> Door:
+        return make_door(tmp_path)
+
+    @pytest.fixture
+    def shop(self, door: Door) -> Iterator[FakeShop]:
+        made = FakeShop(pace=1, watchers=9, door=door)
+        yield made
+        watch: Watch = made.sidecar.apps[STOREFRONT].extensions["watch"]
+        watch.stop()
+
+    @pytest.fixture
+    def client(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+        monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+        client = shop.client(STOREFRONT)
+        sign_in(client)
+        return client
+
+    def test_looking_often_enough(self) -> None:
+        assert live.HEARTBEAT_SECONDS <= 15
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda door, _shop, _client: door.accounts.remove("ana"),
+            lambda door, _shop, _client: door.accounts.add("ana", ("manager",), "another password"),
+            lambda door, _shop, _client: door.accounts.add("ana", ("kitchen",), PASSWORDS["ana"]),
+            lambda _door, shop, _client: shop.keep_house(days=1),
+            lambda _door, _shop, client: client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")}),
+        ],
+        ids=["account removed", "password changed", "role taken away", "session over", "signed out"],
+    )
+    def test_it_ends_when_its_reader_may_no_longer_read(
+        self, shop: FakeShop, door: Door, client: FlaskClient, end: Callable[[Door, FakeShop, FlaskClient], object]
+    ) -> None:
+        stream = Stream(client.get("/live/manager", headers=SSE))
+        assert stream.next()["event"] == "shown"
+        end(door, shop, client)
+        stream.until("gone")
+
+    def test_a_program_reads_on_for_as_long_as_its_token_holds(
+        self, shop: FakeShop, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+        stream = Stream(shop.client(STOREFRONT).get("/live/manager", headers={**SSE, **bearer("ana")}))
+        assert stream.next()["event"] == "shown"
+        assert door.accounts
+        door.accounts.give_token("ana")
+        stream.until("gone")
+
+    def test_a_session_that_was_signed_out_is_worth_nothing(self, client: FlaskClient) -> None:
+        cookie = client.get_cookie("pizzashop")
+        assert cookie
+        client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")})
+        client.set_cookie("pizzashop", cookie.value)
+        assert client.get("/manager", headers=PAGE).status_code == 303

@@ -1,6 +1,7 @@
 """The staff's pages: what they show, what is done from them, and what they say where it cannot be done."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
+from pizzashop.domain.errors import Unavailable
+from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW, Role
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -205,6 +207,30 @@ def test_several_at_once_and_what_comes_of_each(storefront: FlaskClient, shop: F
     assert "<h1>2 of 3 done</h1>" in answer.text
     assert "Attempt 1 was rejected already. Nothing was changed." in answer.text
     assert [shop.record(each)["history"][-1]["status"] for each in "ac"] == ["approved", "approved"]
+
+
+def test_several_end_in_time_where_each_takes_long(
+    storefront: FlaskClient, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [f"o{number}" for number in range(10)]
+    for order_id in orders:
+        shop.place_and_work(order_id)
+    passed, invoke = [0.0], shop.sidecar.invoke
+
+    def hangs(role: Role, method: str, path: str, content: Any = None) -> Any:
+        if role is not WORKFLOW:
+            return invoke(role, method, path, content)
+        passed[0] += 10.0
+        raise Unavailable("No answer within 10 s")
+
+    monkeypatch.setattr(shop.sidecar, "invoke", hangs)
+    monkeypatch.setattr("pizzashop.storefront.doing.time", SimpleNamespace(monotonic=lambda: passed[0]))
+    answer = act(storefront, "several", action="approve", order=[f"{each}:1" for each in orders])
+    assert passed[0] <= 20
+    tried = round(passed[0] / 10)
+    assert f"<h1>0 of 10 done, {10 - tried} not tried</h1>" in answer.text
+    assert answer.text.count("Not tried: the others took too long") == 10 - tried
+    assert answer.text.count("No answer within 10 s. Look whether it was done") == tried
 
 
 @pytest.mark.parametrize("form", [{"action": "eat", "order": ["a:1"]}, {}])
