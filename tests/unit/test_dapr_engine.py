@@ -1,9 +1,15 @@
-"""The engine answers before it has acted: what it has not come to do is not said to be done."""
+"""The engine answers before it has acted: what it has not come to do is not said to be done. It is on this machine."""
 
+import os
 import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from shop_client import PIZZASHOP
 
 from pizzashop.domain.errors import Unavailable
 from pizzashop.workflow import dapr_engine
@@ -66,3 +72,51 @@ def test_a_stalled_order_that_is_to_end_is_forgotten(
 
 def _stalled(*_: object, **__: object) -> None:
     raise Stalled("the engine holds it still")
+
+
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy", "all_proxy")
+
+
+@pytest.fixture
+def sidecar(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Listens where a sidecar would; every proxy of the environment is dead."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        listening.settimeout(20)
+        for name in PROXIES:
+            for spelled in (name, name.upper()):
+                monkeypatch.setenv(spelled, f"http://127.0.0.1:{dead.getsockname()[1]}")
+        yield listening
+
+
+def _is_called(sidecar: socket.socket) -> bool:
+    connection, _ = sidecar.accept()
+    with connection:
+        return connection.recv(3) == b"PRI"  # HTTP/2, where a proxy would be told CONNECT
+
+
+def _ask(engine: DaprEngine) -> None:
+    with pytest.raises(Unavailable):
+        engine.status("123")
+
+
+def test_no_proxy_stands_between_the_engine_and_its_sidecar(sidecar: socket.socket) -> None:
+    engine = DaprEngine(sidecar.getsockname()[1])
+    asking = threading.Thread(target=_ask, args=(engine,))
+    asking.start()
+    assert _is_called(sidecar)
+    sidecar.close()
+    asking.join()
+    engine.close()
+
+
+def test_no_proxy_stands_between_the_worker_and_its_sidecar(sidecar: socket.socket) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    env = {**os.environ, "DAPR_HTTP_PORT": "1", "DAPR_GRPC_PORT": str(sidecar.getsockname()[1])}
+    command = [PIZZASHOP, "serve", "--role", "workflow", "--port", port]
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as role:
+        try:
+            assert _is_called(sidecar)
+        finally:
+            role.kill()

@@ -36,6 +36,20 @@ def test_a_signal_while_it_closes_means_hurry(closing: Closing) -> None:
         assert closing.hurry
 
 
+def test_a_hang_up_that_is_ignored_stays_ignored(closing: Closing) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with closing.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            closing.pause(0.01)
+            os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(Interrupted):
+                closing.pause(60)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_waiting_has_an_end(closing: Closing) -> None:
     with pytest.raises(LocalError, match="the oven was not ready after 0 s"):
         wait_until(lambda: False, "the oven", seconds=0.1, closing=closing)
