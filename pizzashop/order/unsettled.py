@@ -4,13 +4,13 @@ has to move on, each with how far it has come."""
 import time
 from typing import Any
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
-from pizzashop.domain.history import now
 from pizzashop.domain.record import Record
 from pizzashop.domain.unsettled import Need, awaits_engine, is_over, need, progress
 from pizzashop.order.views import records
+from pizzashop.parts import Clock
 
 blueprint = Blueprint("unsettled", __name__)
 
@@ -21,7 +21,8 @@ def unsettled() -> ResponseReturnValue:
     found = records().find_many(records().open.ids())
     records().close(record.order["order_id"] for record in found if is_over(record))
     rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
-    at = now()
+    clock: Clock = current_app.extensions["clock"]
+    at = clock().isoformat()
     moving = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
     return jsonify(orders=rows, moving=moving)
 

@@ -19,6 +19,7 @@ from pizzashop.order.records import Records
 blueprint = Blueprint("order", __name__)
 
 MAX_BYTES_IN_BULK = 64 * 1024 * 1024
+"""More than a hundred events, each with an order at the limit of a body: in base64, and a `<` written as six bytes."""
 
 
 def records() -> Records:

@@ -141,7 +141,7 @@ def assert_form(said: Any, status: int) -> None:
 
 
 WITH_BODY = [(role, each) for role, of_role in OPERATIONS.items() for each in of_role if each.body]
-TOO_LARGE = json.dumps({"x": "y" * 16 * 1024 * 1024}).encode()
+TOO_LARGE = json.dumps({"x": "y" * 48 * 1024 * 1024}).encode()
 FROM_A_ROLE = {"Dapr-Caller-App-Id": "pizza-other"}
 
 

@@ -3,8 +3,8 @@
 from pizzashop.cli import main
 from pizzashop.workflow import worker
 
-worker.STORIES["v2"] = worker.STORIES[worker.LATEST]
-worker.LATEST = "v2"
+worker.STORIES["of a later release"] = worker.STORIES[worker.LATEST]
+worker.LATEST = "of a later release"
 
 if __name__ == "__main__":
     main()

@@ -1,12 +1,16 @@
 """A decision that is missing, on real Dapr: overdue, too late, and the time that does not count."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from shop_client import OpenShop, ShopClient, eventually
+from shop_client import WORKFLOW, OpenShop, ShopClient, eventually, new_order
 
+from pizzashop.body import MAX_BYTES
 from pizzashop.domain.order import FINAL
+from pizzashop.http import HttpClient
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -88,3 +92,37 @@ def test_suspended_twice_past_the_shop_it_goes_on_when_it_is_resumed(client: Sho
         answer = client.reply("POST", f"{ENGINE}/pizza-order-{order_id}/{word}")
         assert answer.status == 202, answer
     assert client.until(order_id, "failed")["error"] == TOO_LATE
+
+
+@pytest.mark.parametrize("letter", ["\u00e9", "\U0001f355", "\x7f"], ids=["two bytes", "four bytes", "six in JSON"])
+def test_the_largest_order_is_reminded_of_remade_and_delivered(client: ShopClient, letter: str) -> None:
+    """Of 64 KiB, which JSON in ASCII makes up to six times as long: it must not wear the engine out."""
+    order = largest(letter)
+    order_id = order["order_id"]
+    assert start(order) == 200
+    longest = letter * 500
+    for attempt in (1, 2):
+        eventually(lambda: client.record(order_id), lambda record, at=attempt: is_overdue(record, at))
+        said = {"remake": True, "attempt": attempt, "by": longest, "note": longest}
+        assert client.decide(order_id, approved=False, **said)[0] == 200
+    eventually(lambda: client.record(order_id), lambda record: is_overdue(record, 3))
+    assert client.decide(order_id, approved=True, attempt=3)[0] == 200
+    assert client.until(order_id, "delivered", attempt=3)["note"] == order["note"]
+    eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
+
+
+def is_overdue(record: dict[str, Any], attempt: int) -> bool:
+    return (record.get("attempt"), record.get("overdue")) == (attempt, True)
+
+
+def largest(letter: str) -> dict[str, Any]:
+    order = {**new_order(), "note": ""}
+    left = MAX_BYTES - len(json.dumps(order, ensure_ascii=False).encode())
+    return {**order, "note": letter * (left // len(letter.encode()))}
+
+
+def start(order: dict[str, Any]) -> int:
+    """As a client does that writes UTF-8: escaped, it would be beyond the limit."""
+    body, headers = json.dumps(order, ensure_ascii=False), {"Content-Type": "application/json"}
+    with HttpClient() as http:
+        return http.request("POST", f"{WORKFLOW}/start-order", data=body, headers=headers).status

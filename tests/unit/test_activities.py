@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fakes.shop import ORDER_123, FakeShop
 
-from pizzashop.roles import ORDER
+from pizzashop.roles import ORDER, Role
 from pizzashop.workflow.activities import Activities, Activity
 
 
@@ -69,3 +69,59 @@ def test_a_failure_is_told_by_the_end_that_stands(
     result = do(activities.end_order, {"order": order(approved), "error": "no oven"})
     assert result == {"order_id": "123", "status": "failed", "error": error}
     assert approved.record()["status"] == (stands or "failed")
+
+
+class TestWhatTravels:
+    """Which order it is goes through the engine, and what becomes of it; what the order says comes from its record."""
+
+    @pytest.fixture
+    def placed(self, shop: FakeShop) -> dict[str, Any]:
+        shop.place()
+        return {name: value for name, value in order(shop).items() if name in ("order_id", "uid", "attempt")}
+
+    def test_the_role_gets_the_whole_order(
+        self, shop: FakeShop, activities: Activities, placed: dict[str, Any]
+    ) -> None:
+        assert do(activities.order_pizza, placed) == {"status": "confirmed"}
+        assert all(ORDER_123.items() <= event.items() for event in shop.sidecar.published)
+        assert len(shop.sidecar.published) == 3
+
+    def test_so_does_the_topic(self, shop: FakeShop, activities: Activities, placed: dict[str, Any]) -> None:
+        do(activities.order_pizza, placed)
+        do(activities.cook_pizza, placed)
+        became = do(activities.validate_pizza, placed)
+        assert became.keys() == {"status", "history"}
+        assert ORDER_123.items() <= shop.sidecar.published[-1].items()
+
+    def test_what_a_role_adds_to_the_order_goes_along(self, placed: dict[str, Any]) -> None:
+        """A kitchen of somebody's own may say more than it was told."""
+        sidecar = Answering({**ORDER_123, "status": "cooked", "oven": 3, "attempt": 1, "size": "huge"})
+        answer = do(Activities(sidecar, 0).cook_pizza, {**placed, "more": {"driver": "ana"}})  # type: ignore[arg-type]
+        assert answer == {"status": "cooked", "more": {"driver": "ana", "oven": 3, "size": "huge"}}
+        assert sidecar.sent[-1] == {**ORDER_123, **placed, "driver": "ana"}
+
+    def test_a_deleted_order_is_refused(self, shop: FakeShop, activities: Activities, placed: dict[str, Any]) -> None:
+        end(shop, "failed")
+        assert shop.client(ORDER).delete("/order/123").status_code == 200
+        assert do(activities.cook_pizza, placed) == {"status": "refused", "error": "Order not found"}
+
+    def test_a_workflow_of_version_1_gets_the_whole_order_back(
+        self, shop: FakeShop, activities: Activities, placed: dict[str, Any]
+    ) -> None:
+        answer = do(activities.order_pizza, {**ORDER_123, **placed})
+        assert {**ORDER_123, **placed, "status": "confirmed"}.items() <= answer.items()
+        assert [path for _, path in shop.sidecar.invoked if path.endswith("/content")] == []
+
+
+class Answering:
+    """A sidecar behind which a role answers so, and role `order` knows the sample order."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self._answer = answer
+        self.sent: list[dict[str, Any]] = []
+
+    async def ainvoke(self, role: Role, path: str, content: dict[str, Any], seconds: float) -> dict[str, Any]:
+        assert path
+        assert seconds
+        self.sent.append(content)
+        return ORDER_123 if role is ORDER else self._answer

@@ -59,6 +59,15 @@ def test_a_step_that_another_run_has_is_taken_until_its_lease_ends() -> None:
     assert ask(asked, run="run-1", now=NOW + LEASE_SECONDS + 1).claim == "taken"
 
 
+def test_a_clock_set_back_by_an_hour_holds_up_no_order() -> None:
+    """A lease that ends further ahead than any lease lasts is over; a few seconds between two machines are not that."""
+    asked = record("confirmed")
+    ask(asked, run="run-1", now=NOW + 3600)
+    assert ask(asked, run="run-2", now=NOW).claim == "granted"
+    ask(asked, run="run-1", now=NOW + LEASE_SECONDS + 5)
+    assert ask(asked, run="run-2", now=NOW + LEASE_SECONDS).claim == "taken"
+
+
 def test_the_same_run_may_ask_again_and_keeps_its_lease() -> None:
     asked = record("confirmed")
     ask(asked)

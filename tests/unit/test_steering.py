@@ -3,10 +3,11 @@
 import pytest
 
 from pizzashop.domain.errors import Conflict
-from pizzashop.domain.history import now
+from pizzashop.domain.history import Entry, now
+from pizzashop.domain.known import Terms
 from pizzashop.domain.record import Record
 from pizzashop.domain.steering import STEERING_SECONDS, Steer, release, steer
-from pizzashop.domain.unsettled import need
+from pizzashop.domain.unsettled import awaits_engine, need
 
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
@@ -29,6 +30,13 @@ def test_one_caller_steers_at_a_time(record: Record) -> None:
 def test_a_dead_callers_turn_ends(record: Record) -> None:
     steer(record, Steer(run="a"), now=100)
     assert steer(record, Steer(run="b"), now=100 + STEERING_SECONDS).granted
+
+
+def test_a_clock_set_back_by_an_hour_keeps_nobody_from_steering(record: Record) -> None:
+    steer(record, Steer(run="a"), now=3700)
+    assert need(record, now=100) == "steer"
+    assert release(record, Steer(run="b", release=True), now=100).seconds == 0
+    assert steer(record, Steer(run="b"), now=100).granted
 
 
 def test_only_who_has_it_gives_it_back(record: Record) -> None:
@@ -80,3 +88,54 @@ def test_a_decision_that_nothing_came_of_is_told_again(record: Record) -> None:
 
 def test_a_record_that_no_workflow_is_to_end_needs_nothing() -> None:
     assert need(Record.accept("uid-3", {"order_id": "125"}, LONG_AGO, wanted=False), now=0) is None
+
+
+AHEAD = "2999-01-01T00:00:00.000000Z"
+"""What a clock wrote that was set back since."""
+
+
+class TestAfterAClockWasSetBack:
+    """What was written by the clock of before lies ahead, and is not waited for."""
+
+    def test_an_accepted_order_is_started(self) -> None:
+        assert need(Record.accept("uid-4", {"order_id": "126"}, AHEAD, wanted=True), now=0) == "start"
+
+    def test_a_cancellation_is_finished(self, record: Record) -> None:
+        record.cancel(AHEAD, None, None)
+        assert need(record, now=0) == "cancel"
+
+    def test_a_decision_is_told_again(self, record: Record) -> None:
+        record.status = "pending_validation"
+        record.decide("approved", None, AHEAD, None, None)
+        assert need(record, now=0) == "decide"
+
+
+class TestAwaitsEngine:
+    def test_while_a_step_is_to_be_done(self, record: Record) -> None:
+        assert awaits_engine(record, now())
+
+    def test_not_while_the_manager_has_it(self, record: Record) -> None:
+        record.status = "pending_validation"
+        assert not awaits_engine(record, now())
+
+    def test_but_once_a_reminder_is_overdue(self, record: Record) -> None:
+        record.hear([Entry(status="pending_validation", at=LONG_AGO)])
+        record.terms = Terms(max_remakes=2, reminder=300, deadline=None)
+        assert awaits_engine(record, now())
+        overdue = Entry(kind="action", status="overdue", at=now())
+        record.history.append(overdue)
+        assert not awaits_engine(record, now())
+
+    def test_and_once_it_is_decided(self, record: Record) -> None:
+        record.hear([Entry(status="pending_validation", at=LONG_AGO)])
+        record.decide("approved", None, now(), None, None)
+        assert awaits_engine(record, now())
+
+    @pytest.mark.parametrize("closing", ["pause", "cancel", "end"])
+    def test_not_where_nothing_is_to_happen(self, record: Record, closing: str) -> None:
+        {
+            "pause": lambda: record.pause(now(), None, None),
+            "cancel": lambda: record.cancel(now(), None, None),
+            "end": lambda: record.end("failed", now(), "no oven"),
+        }[closing]()
+        assert not awaits_engine(record, now())

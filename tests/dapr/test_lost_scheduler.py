@@ -1,0 +1,67 @@
+"""The scheduler comes back without what it kept: every order goes on all the same, and each stage begins once."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from separate import PROCESSES, Separate
+from shop_client import ShopClient, eventually, stages
+from told import runs, twice
+
+from pizzashop.domain.order import WAY
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+IMPATIENT = sys.executable, str(Path(__file__).with_name("impatient.py"))
+PACE = 0.5
+REMINDER_SECONDS = 12
+
+
+@pytest.fixture
+def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Separate]:
+    env = {"PIZZASHOP_PACE": str(PACE), "PIZZASHOP_VALIDATION_REMINDER": str(REMINDER_SECONDS)}
+    made = Separate(tmp_path, project, dapr, env)
+    made.change("workflow", *IMPATIENT)
+    with made.running() as running:
+        yield running
+
+
+def test_orders_go_on_though_the_scheduler_has_lost_all_that_it_kept(separate: Separate, client: ShopClient) -> None:
+    waiting, remade = client.placed("wait"), client.placed("remade")
+    for order_id in (waiting, remade):
+        client.until(order_id, "pending_validation")
+    client.decide(remade, approved=False, remake=True, attempt=1)
+    delivering = client.placed("deliver")
+    client.decide(delivering, approved=True)
+    client.until(delivering, "delivery_finding_driver")
+    cooking, paused, cancelled = (client.placed(name) for name in ("cook", "pause", "cancel"))
+    for order_id in (cooking, paused, cancelled):
+        client.until(order_id, "cooking_preparing_ingredients")
+    assert client.command("pause", paused)[0] == 200
+
+    separate.kill(*PROCESSES)
+    killed_at = time.time()
+    shutil.rmtree(separate.services.state_dir / "scheduler")
+    separate.start(*PROCESSES)
+
+    # The first that stand still are brought on one after another; nobody has to say a word.
+    assert eventually(lambda: client.command("cancel", cancelled)[0] == 200)
+    client.until(remade, "pending_validation", attempt=2, seconds=60)
+    assert stages(client.until(delivering, "delivered", seconds=60)) == list(WAY)
+    client.until(cooking, "pending_validation", seconds=60)
+    eventually(lambda: client.record(waiting), lambda record: record.get("overdue"), seconds=60)
+    assert eventually(lambda: client.command("resume", paused)[0] == 200)
+    for order_id in (waiting, cooking, paused):
+        eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200)
+        assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+    client.decide(remade, approved=True, attempt=2)
+    client.until(remade, "delivered", attempt=2, seconds=60)
+    assert client.record(cancelled)["status"] == "cancelled"
+    orders = [waiting, remade, delivering, cooking, paused, cancelled]
+    over_again, in_flight_again = twice(runs(orders), killed_at)
+    assert (over_again, in_flight_again) == ([], [])
+    for order_id in orders[:-1]:
+        eventually(lambda order_id=order_id: client.runtime_status(order_id), "COMPLETED".__eq__)
