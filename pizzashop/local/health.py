@@ -11,10 +11,10 @@ from pizzashop.local.closing import Closing
 HOST = "127.0.0.1"
 
 
-def listening(port: int) -> bool:
+def listening(port: int, host: str = HOST) -> bool:
     """Whether anything accepts connections on this port."""
     try:
-        with socket.create_connection((HOST, port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False

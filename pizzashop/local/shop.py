@@ -7,7 +7,7 @@ with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # th
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ import psutil
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import family, ports, sidecars
 from pizzashop.local.closing import Closing
+from pizzashop.local.connection import EMBEDDED, Connection
 from pizzashop.local.crew import Crew
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.process import Process
@@ -35,10 +36,11 @@ class Shop:
         *,
         closing: Closing | None = None,
         env: Mapping[str, str] | None = None,
+        needed: Sequence[Connection] = (EMBEDDED,),
     ) -> None:
         self.project = project
         self.closing = closing or Closing()
-        self.services = Services(state_dir, dapr, self.closing)
+        self.services = Services(state_dir, dapr, self.closing, needed)
         self.log = state_dir / "logs" / "shop.log"
         environment = sidecars.environment(sidecars.launcher(state_dir, dapr), env)
         command = sidecars.run_all(dapr, project.run_file)
