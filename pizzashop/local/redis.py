@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import valkey
 
@@ -14,8 +14,8 @@ SPARE_CLIENTS = 100
 FULL_SHARE = 0.8
 """The share of `maxmemory` from which on it is said that writes will soon be refused."""
 
-_IMPOSSIBLE_WRITE = ("XADD", TOPIC, "NOMKSTREAM", "0-0", "probe", "1")
-"""Never carried out, since no entry may have this id: a server that takes no writes refuses it with its own reason."""
+_IMPOSSIBLE_ID = "0-0"
+"""No entry of a stream may have it: adding one is refused, by a server that takes no writes with its own reason."""
 _ALLOWED = "must be greater than 0-0"
 
 
@@ -68,7 +68,7 @@ def ready(connection: Connection = EMBEDDED) -> bool:
     return connection.secret or server.fault is None
 
 
-def _client(connection: Connection) -> "valkey.Valkey[str]":
+def _client(connection: Connection) -> valkey.Valkey:
     return valkey.Valkey(
         connection.host,
         connection.port,
@@ -83,9 +83,9 @@ def _client(connection: Connection) -> "valkey.Valkey[str]":
     )
 
 
-def _about(client: "valkey.Valkey[str]", connection: Connection) -> Redis:
+def _about(client: valkey.Valkey, connection: Connection) -> Redis:
     try:
-        info = dict(client.info())
+        info = cast(dict[str, Any], client.info())
     except valkey.ResponseError as error:
         return Redis(fault=_refused(error, connection))
     is_valkey = "valkey_version" in info
@@ -103,13 +103,13 @@ def _about(client: "valkey.Valkey[str]", connection: Connection) -> Redis:
     return Redis(name, version, keeps, notes=(*notes, *_memory(info, connection), *_clients(info, connection)))
 
 
-def _fault(client: "valkey.Valkey[str]", info: dict[str, Any], connection: Connection) -> Note | None:
+def _fault(client: valkey.Valkey, info: dict[str, Any], connection: Connection) -> Note | None:
     if info.get("cluster_enabled"):
         return Note(
             "it is part of a cluster, which the shop does not work with", "start a server with cluster-enabled no"
         )
     try:
-        client.execute_command(*_IMPOSSIBLE_WRITE)
+        client.xadd(TOPIC, {"probe": "1"}, id=_IMPOSSIBLE_ID, nomkstream=True)
     except valkey.ResponseError as error:
         return None if _ALLOWED in str(error) else _refused(error, connection)
     return None
@@ -190,9 +190,9 @@ def _clients(info: dict[str, Any], connection: Connection) -> list[Note]:
     return [Note(text, f"{connection.cli} config set maxclients 10000, then config rewrite")]
 
 
-def _config(client: "valkey.Valkey[str]", key: str) -> str | None:
+def _config(client: valkey.Valkey, key: str) -> str | None:
     try:
-        return dict(client.config_get(key)).get(key)
+        return cast(dict[str, str], client.config_get(key)).get(key)
     except valkey.ResponseError:
         return None  # it hides its configuration
 

@@ -53,7 +53,7 @@ def _is_meta(meta: bytes, size: int) -> bool:
     if len(meta) < _META.size:
         return False
     magic, version, page_size, pages = _META.unpack_from(meta)
-    return magic == _MAGIC and version == 2 and size >= pages * page_size
+    return bool(magic == _MAGIC and version == 2 and size >= pages * page_size)
 
 
 def _is_log(path: Path) -> bool:
