@@ -51,7 +51,7 @@ class DaprState(DaprChannel):
         condition = {"If-Match": etag} if etag else {}
         reply = self._http.request("DELETE", self._url(key), headers={**self._headers, **condition})
         if reply.status == 409 and etag:
-            raise Stale(key)
+            raise replies.store_fault(reply) or Stale(key)
         replies.expect_done(reply)
 
     async def aput(self, key: str, value: str) -> None:
@@ -81,6 +81,8 @@ class DaprState(DaprChannel):
         if reply.status != 409:
             replies.expect_done(reply)
             return [True] * len(writes)
+        if fault := replies.store_fault(reply):
+            raise fault
         if len(writes) == 1:
             return [False]
         # Some were written, and the sidecar does not say which.

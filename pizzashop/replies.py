@@ -1,6 +1,7 @@
 """What a sidecar's reply means: a role's answer, its refusal raised again here, or a fault."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,18 @@ from pizzashop.domain.errors import Conflict, Invalid, NotFound, Refused, Unavai
 from pizzashop.wire import Reply
 
 REFUSALS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
+_REASONS = {
+    "OOM": "it is out of memory",
+    "MISCONF": "it cannot write to its disk",
+    "READONLY": "it is a replica, and takes no writes",
+    "NOREPLICAS": "too few of its replicas are there",
+    "NOPERM": "its user may not do that",
+    "LOADING": "it still reads its data from disk",
+}
+"""What the codes mean with which Redis and Valkey begin an error."""
+_CODE = re.compile(rf"\b({'|'.join(_REASONS)}) ")
+_MISMATCH = re.compile(r"failed to (set key|delete)\b")
+"""What the script in Redis says where an ETag does not hold."""
 STANDARD = frozenset({"type", "title", "status", "detail", "error", "errors"})
 
 
@@ -19,7 +32,20 @@ def expect_done(reply: Reply) -> None:
 
 def fault(reply: Reply) -> Unavailable:
     """What to raise where Dapr itself has not done what it was asked."""
-    return Unavailable(f"Dapr could not do it just now: {reply.status} {_start(reply)}")
+    reason = _reason(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
+    return Unavailable(reason)
+
+
+def store_fault(reply: Reply) -> Unavailable | None:
+    """What to raise where a conditional write failed for another reason than its ETag; None where that did not hold.
+
+    A sidecar answers 409 in both cases.
+    """
+    for line in _message(reply).splitlines():
+        _, told, error = line.rpartition("error from state store: ")
+        if told and not _MISMATCH.search(error):
+            return Unavailable(_reason(error) or f"The store cannot do it just now: {error}")
+    return None
 
 
 def answer(reply: Reply) -> Any:
@@ -56,6 +82,23 @@ def _problem(reply: Reply) -> dict[str, Any] | None:
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def _message(reply: Reply) -> str:
+    try:
+        content = json.loads(reply.body)
+    except ValueError:
+        return ""
+    return str(content.get("message", "")) if isinstance(content, dict) else ""
+
+
+def _reason(error: str) -> str:
+    """Why the store refuses, where this is an error of Redis that has a name; otherwise empty."""
+    found = _CODE.search(error)
+    if found is None:
+        return ""
+    reason = "its disk is full" if "No space left" in error else _REASONS[found[1]]
+    return f"The store cannot do it just now: {reason}"
 
 
 def _start(reply: Reply) -> str:

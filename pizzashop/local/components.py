@@ -23,8 +23,8 @@ def findings(project: Project) -> Iterator[Finding]:
         return
     checks = {
         "Run file": list(run_file(project)),
-        "State store": list(state_store(_one(documents, "Component", roles.STATE_STORE))),
-        "Pub/sub": list(pubsub(_one(documents, "Component", roles.PUBSUB))),
+        "State store": list(state_store(one(documents, "Component", roles.STATE_STORE))),
+        "Pub/sub": list(pubsub(one(documents, "Component", roles.PUBSUB))),
         "Subscription": list(subscription(_of_kind(documents, "Subscription"))),
         "Resiliency": list(resiliency(_of_kind(documents, "Resiliency"))),
     }
@@ -102,6 +102,7 @@ def _of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]
     return [each for each in documents if each.get("kind") == kind]
 
 
-def _one(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any] | None:
+def one(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any] | None:
+    """The document of this kind and name."""
     named = (each for each in _of_kind(documents, kind) if each["metadata"]["name"] == name)
     return next(named, None)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import components, ports, software
+from pizzashop.local import components, ports, software, storage
 from pizzashop.local.finding import Finding
 from pizzashop.local.preflight import wanted
 from pizzashop.local.project import Project
@@ -23,14 +23,16 @@ _LOOKS = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every part, one after another."""
+    state_dir = settings.state_dir.expanduser().absolute()
     yield from software.findings(settings.cache_dir.expanduser().absolute())
-    yield directory(settings.state_dir.expanduser().absolute())
+    yield directory(state_dir)
     try:
         project = Project.find()
     except LocalError as error:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return
-    yield shop_ports(project, Register(settings.state_dir.expanduser().absolute()))
+    yield from storage.findings(project, state_dir)
+    yield shop_ports(project, Register(state_dir))
     yield from components.findings(project)
 
 

@@ -20,10 +20,10 @@ def this_machine() -> str:
     return "localhost" if HOST in {each[4][0] for each in found} else HOST
 
 
-def listening(port: int) -> bool:
+def listening(port: int, host: str = HOST) -> bool:
     """Whether anything accepts connections on this port."""
     try:
-        with socket.create_connection((HOST, port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from pizzashop import __version__
+from pizzashop.local.connection import Connection
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.entrance import Entrance
 from pizzashop.local.health import this_machine
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
-from pizzashop.local.redis import PORT, Redis
+from pizzashop.local.redis import Redis
 from pizzashop.local.services import Services
 from pizzashop.roles import STOREFRONT
 from pizzashop.settings import home_directory
@@ -51,12 +52,18 @@ class Opening:
         """Which CLI `dapr run` is."""
         self.line("Dapr CLI", tilde(cli))
 
-    def redis(self, server: Redis, theirs: bool, directory: Path) -> None:
-        """The server of state and events, and whether it keeps them."""
-        embedded = f"embedded, port {PORT}, every write appended to {tilde(directory)}"
-        self.line(f"{server.name} {server.version}", f"already running, port {PORT}" if theirs else embedded)
-        if not server.persists:
-            self.warn("It keeps nothing on disk: all orders go when it stops. `CONFIG SET appendonly yes` helps.")
+    def redis(self, connection: Connection, server: Redis, theirs: bool, directory: Path) -> None:
+        """The server of state and events, and how it keeps them."""
+        embedded = f"embedded, {connection.address}, every write appended to {tilde(directory)}"
+        already = ", ".join(filter(None, [f"already running, {connection.address}", server.keeps]))
+        self.line(server.title, already if theirs else embedded)
+        for note in server.notes:
+            self.warn(f"Redis: {note.text}. What to do: {note.mend}.")
+
+    def repairs(self, said: list[str]) -> None:
+        """What a crash left damaged, and what was done about it."""
+        for each in said:
+            self.warn(f"{each}.")
 
     def services(self, services: Services) -> None:
         """Placement and scheduler, and whose they are."""

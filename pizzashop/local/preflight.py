@@ -3,7 +3,7 @@
 import shutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import ports, redis
+from pizzashop.local import ports
 from pizzashop.local.closing import Closing
 from pizzashop.local.health import listening
 from pizzashop.local.project import Project
@@ -14,9 +14,6 @@ from pizzashop.local.sidecars import commands_path
 def require(project: Project, closing: Closing | None = None, tell: ports.Tell = lambda _: None) -> None:
     """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
     ports.require_free(wanted(project), closing or Closing(), tell)
-    if listening(redis.PORT) and not redis.answers():
-        held = ports.holder(redis.PORT) or "another process"
-        raise LocalError(f"Port {redis.PORT} is held by {held}, which does not speak Redis: stop that first.")
     for app in project.apps:
         if app.command and not shutil.which(app.command[0], path=commands_path()):
             raise LocalError(f"`{app.command[0]}` is not installed: run `pip install -e .` in the project.")

@@ -8,22 +8,23 @@
 Each keeps what must survive under `state_dir`: the next `Services` of the same directory goes on with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import redis, valkey_server
+from pizzashop.local import append_only, connection, redis, scheduler_data, valkey_server
 from pizzashop.local.closing import Closing
+from pizzashop.local.connection import EMBEDDED, Connection
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import http_ok, listening
 from pizzashop.local.process import Process
 from pizzashop.local.service import Service
 
 PORTS = {
-    "valkey": (redis.PORT,),
+    "valkey": (connection.PORT,),
     "placement": (50005, 3531, 3532),
     "scheduler": (50006, 3541, 3542, 3543),
 }
@@ -42,8 +43,17 @@ ETCD_BOUNDS = {
 class Services:
     """The three services by name, in the order in which they start: `valkey`, `placement`, `scheduler`."""
 
-    def __init__(self, state_dir: Path, dapr: Dapr, closing: Closing | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        dapr: Dapr,
+        closing: Closing | None = None,
+        needed: Sequence[Connection] = (EMBEDDED,),
+    ) -> None:
         self.state_dir = state_dir
+        self.repairs: list[str] = []
+        """What was damaged and has been mended, in words."""
+        self._is_embedded = any(each.embedded for each in needed)
         made = (_valkey(state_dir), _placement(state_dir, dapr), _scheduler(state_dir, dapr))
         for each in made:
             each.closing = closing or Closing()
@@ -62,14 +72,33 @@ class Services:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             for service in self:
-                service.theirs = listening(service.ports[0])
+                service.theirs = listening(service.ports[0]) or not self._is_ours(service)
                 if not service.theirs:
                     stack.callback(service.stop)
-                    service.start()
-                elif not service.ready():
+                    self._start(service)
+                elif self._is_ours(service) and not service.ready():
                     raise LocalError(f"Port {service.ports[0]} is taken, and not by {service.name}.")
             self._started = stack.pop_all()
         return self
+
+    def _is_ours(self, service: Service) -> bool:
+        # The components may name a server elsewhere.
+        return self._is_embedded or service.name != "valkey"
+
+    def _start(self, service: Service) -> None:
+        if service.name == "valkey":
+            self.repairs += append_only.mend(self.state_dir / "valkey")
+        try:
+            service.start()
+        except LocalError:
+            damaged = not service.process.running and scheduler_data.ended_by_damage(service.process.text())
+            if service.name != "scheduler" or not damaged:
+                raise
+            aside = scheduler_data.move_away(self.state_dir / "scheduler")
+            self.repairs.append(
+                f"scheduler: its database was damaged, it begins with a new one; the old one is {aside}"
+            )
+            service.start()
 
     def restart_ended(self) -> Iterator[Process]:
         """Start again what has ended of what was started here, one after another; raises LocalError where it cannot."""
@@ -86,8 +115,8 @@ def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
 def _valkey(state_dir: Path) -> Service:
     directory = state_dir / "valkey"
     directory.mkdir(parents=True, exist_ok=True)
-    process = _process(state_dir, "valkey", valkey_server.argv(redis.PORT, directory))
-    return Service(process, PORTS["valkey"], partial(redis.answers, redis.PORT))
+    process = _process(state_dir, "valkey", valkey_server.argv(connection.PORT, directory))
+    return Service(process, PORTS["valkey"], redis.ready)
 
 
 def _placement(state_dir: Path, dapr: Dapr) -> Service:

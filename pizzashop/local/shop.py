@@ -7,7 +7,7 @@ with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # th
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,7 @@ from pizzashop.domain.errors import LocalError
 from pizzashop.local import family, ports
 from pizzashop.local.apps import Apps
 from pizzashop.local.closing import Closing
+from pizzashop.local.connection import EMBEDDED, Connection
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
@@ -36,10 +37,11 @@ class Shop:
         *,
         closing: Closing | None = None,
         env: Mapping[str, str] | None = None,
+        needed: Sequence[Connection] = (EMBEDDED,),
     ) -> None:
         self.state_dir, self.project = state_dir, project
         self.closing = closing or Closing()
-        self.services = Services(state_dir, dapr, self.closing)
+        self.services = Services(state_dir, dapr, self.closing, needed)
         self.apps = Apps(state_dir, project, dapr, self.closing, env)
         self._opened = ExitStack()
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import dapr, redis, toolchain, valkey_server
+from pizzashop.local import dapr, toolchain
 from pizzashop.local.finding import Finding
 from pizzashop.local.health import listening, this_machine
 from pizzashop.local.provide import present
@@ -18,12 +17,11 @@ _LINE = ".".join(map(str, dapr.LINE))
 
 
 def findings(cache_dir: Path) -> Iterator[Finding]:
-    """Python, the SDK, Dapr or what builds it, and the services beside the roles."""
+    """Python, the SDK, Dapr or what builds it, placement and scheduler."""
     yield python()
     yield sdk()
     yield from environment()
     yield from runtime(cache_dir)
-    yield store()
     for name in ("placement", "scheduler"):
         port = PORTS[name][0]
         yield Finding(name, "ok", f"runs, port {port}" if listening(port) else "starts with the shop")
@@ -76,19 +74,3 @@ def runtime(cache_dir: Path) -> Iterator[Finding]:
     said = f"{dapr.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
     yield Finding("Dapr CLI", "ok", said)
     yield Finding("Go", "ok", "not needed, Dapr is there")
-
-
-def store() -> Finding:
-    """What keeps orders and workflows."""
-    server = redis.ask()
-    if server is None and listening(redis.PORT):
-        return Finding("Redis", "wrong", f"port {redis.PORT} does not speak Redis", "stop what holds it")
-    if server and not server.persists:
-        mend = f"redis-cli -p {redis.PORT} config set appendonly yes"
-        return Finding("Redis", "note", f"{server.name} {server.version} runs, and keeps nothing on disk", mend)
-    if server:
-        return Finding("Redis", "ok", f"{server.name} {server.version} runs, port {redis.PORT}")
-    try:
-        return Finding("Redis", "ok", f"none runs: the embedded Valkey starts with the shop, {valkey_server.binary()}")
-    except LocalError as error:
-        return Finding("Redis", "wrong", str(error), "install Redis or Valkey, and start it")

@@ -1,5 +1,6 @@
 """`pizzashop up`: from nothing to an open shop, and back."""
 
+import itertools
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,8 +10,9 @@ from rich.console import Console
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
 from pizzashop.console.streams import ignore_output_errors, require_output
-from pizzashop.local import preflight, redis
+from pizzashop.local import preflight, redis, storage
 from pizzashop.local.closing import Closing, Interrupted
+from pizzashop.local.connection import Connection
 from pizzashop.local.entrance import Entrance, tokens
 from pizzashop.local.follow import following
 from pizzashop.local.opening import Opening
@@ -19,6 +21,9 @@ from pizzashop.local.provide import provide
 from pizzashop.local.register import Register
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
+
+STORE_TURNS = 6
+"""The store is looked at in every turn of so many, which is every 3 seconds."""
 
 
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
@@ -34,6 +39,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
         preflight.require(project, closing, opening.waits_for)
+        needed = storage.require(project, state_dir, closing)
         dapr = provide(settings.cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(
@@ -41,12 +47,13 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
             project,
             dapr,
             closing=closing,
+            needed=needed,
             env={"PIZZASHOP_STATE_DIR": str(state_dir), **tokens(settings), **env},
         )
         try:
             with following(shop.logs, verbose), shop:
-                _open(shop, opening, register, Entrance.of(settings))
-                _keep_open(shop, opening, register)
+                _open(shop, opening, register, Entrance.of(settings), needed)
+                _keep_open(shop, opening, register, storage.Watch(needed))
                 opening.closing()
         finally:
             keys.forget_link(state_dir)
@@ -54,11 +61,14 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         opening.closed()
 
 
-def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) -> None:
+def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, needed: list[Connection]) -> None:
     began = time.monotonic()
     register.note(shop.processes())
-    if server := redis.ask():
-        opening.redis(server, shop.services["valkey"].theirs, shop.state_dir / "valkey")
+    opening.repairs(shop.services.repairs)
+    for connection in needed:
+        if server := redis.ask(connection):
+            theirs = shop.services["valkey"].theirs or not connection.embedded
+            opening.redis(connection, server, theirs, shop.state_dir / "valkey")
     opening.services(shop.services)
     shop.apps.start()
     register.note(shop.processes())
@@ -67,10 +77,13 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) 
     opening.shop(shop.project, shop.state_dir / "logs", time.monotonic() - began, entrance)
 
 
-def _keep_open(shop: Shop, opening: Opening, register: Register) -> None:
+def _keep_open(shop: Shop, opening: Opening, register: Register, watch: storage.Watch) -> None:
     with suppress(Interrupted):
-        while True:
+        for count in itertools.count(1):
             shop.closing.pause(0.5)
+            if count % STORE_TURNS == 0:
+                for said in watch.look():
+                    opening.warn(said)
             for process in shop.restart_ended():
                 register.note(shop.processes())
                 opening.restarted(process)

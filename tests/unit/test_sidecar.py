@@ -234,6 +234,39 @@ class TestState:
         with pytest.raises(Stale):
             sidecar.save("order_1", "{}", "7")
 
+    @pytest.mark.parametrize(
+        ("told", "reason"),
+        [
+            ("OOM command not allowed when used memory > 'maxmemory'. script: on @user_script:8.", "out of memory"),
+            ("MISCONF Errors writing to the AOF file: No space left on device", "its disk is full"),
+            ("MISCONF Valkey is configured to save RDB snapshots, but", "cannot write to its disk"),
+            ("READONLY You can't write against a read only replica.", "a replica"),
+            ("NOREPLICAS Not enough good replicas to write.", "too few of its replicas"),
+            ("dial tcp 127.0.0.1:6379: connect: connection refused", "connection refused"),
+        ],
+    )
+    def test_what_keeps_the_store_from_writing_is_said_and_is_no_conflict(
+        self, daprd: FakeDaprd, sidecar: DaprSidecar, told: str, reason: str
+    ) -> None:
+        failed = "possible etag mismatch. error from state store: "
+        one = {"message": f"failed saving state in state store pizzastatestore: {failed}{told}"}
+        second = f"{failed}ERR user_script:14: failed to set key b script: on @user_script:14."
+        two = {"message": f"failed saving state in state store pizzastatestore: {failed}{second}\n{failed}{told}"}
+        for said, call in (
+            (one, lambda: sidecar.save("a", "1", "7")),
+            (one, lambda: sidecar.delete("a", "7")),
+            (two, lambda: sidecar.save_many([Write("a", "1", "7"), Write("b", "2", "7")])),
+        ):
+            daprd.will_answer(409, said)
+            with pytest.raises(Unavailable, match=f"The store cannot do it just now: .*{reason}"):
+                call()
+
+    def test_an_etag_that_does_not_hold_is_stale(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+        error = "ERR user_script:14: failed to set key pizza-order||a script: on @user_script:14."
+        daprd.will_answer(409, {"message": f"possible etag mismatch. error from state store: {error}"})
+        with pytest.raises(Stale):
+            sidecar.save("a", "1", "7")
+
     def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
         daprd.will_answer(204)
         assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, True]

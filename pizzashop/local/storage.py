@@ -1,0 +1,124 @@
+"""What keeps orders and workflows: the disk, the Redis that the components name, and the scheduler's database.
+
+`findings` is for `doctor`, `require` for `up`: both say the same of it.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pizzashop.domain.errors import LocalError
+from pizzashop.local import append_only, ports, redis, scheduler_data, valkey_server
+from pizzashop.local.closing import Closing
+from pizzashop.local.connection import Connection, connections
+from pizzashop.local.finding import Finding
+from pizzashop.local.health import wait_until
+from pizzashop.local.project import Project
+
+LOADING_SECONDS = 300.0
+LEAST_BYTES = 200 * 1024**2
+"""What the scheduler takes at its first start (two logs of 64 MB), and some for orders."""
+SCARCE_BYTES = 1024**3
+
+
+def findings(project: Project, state_dir: Path) -> Iterator[Finding]:
+    """One for each part of it."""
+    yield disk(state_dir)
+    try:
+        for connection in connections(project):
+            yield from _redis(connection, state_dir)
+    except LocalError as error:
+        yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
+    if scheduler_data.visibly_damaged(state_dir / "scheduler"):
+        text = "its database is damaged: the shop begins a new one, and keeps a copy of this one"
+        yield Finding("scheduler", "note", text)
+
+
+def require(project: Project, state_dir: Path, closing: Closing) -> list[Connection]:
+    """How the Redis servers are reached; raises LocalError where the shop cannot open with what is there."""
+    if (found := disk(state_dir)).state == "wrong":
+        raise LocalError(f"{found.found}: {found.mend}.")
+    needed = connections(project)
+    for connection in needed:
+        _wait_for_data(connection, closing)
+        for each in _redis(connection, state_dir):
+            if each.state == "wrong":
+                raise LocalError(f"{each.found}: {each.mend}.")
+    return needed
+
+
+def disk(state_dir: Path) -> Finding:
+    """How much room is left where the shop keeps what must survive."""
+    nearest = next(each for each in (state_dir, *state_dir.parents) if each.exists())
+    free = shutil.disk_usage(nearest).free
+    text = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
+    mend = f"make room: the shop begins with {LEAST_BYTES // 1024**2} MiB"
+    if free < LEAST_BYTES and not (state_dir / "scheduler").exists():
+        return Finding("Disk", "wrong", text, mend)
+    if free < LEAST_BYTES:
+        return Finding("Disk", "note", text, "make room")
+    return Finding("Disk", "note" if free < SCARCE_BYTES else "ok", text)
+
+
+def _redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
+    server = redis.ask(connection)
+    if server is None:
+        yield _none(connection, state_dir)
+    elif server.fault and connection.secret:
+        yield Finding("Redis", "note", f"{connection.component} logs in with a secret: not looked at further")
+    elif server.fault:
+        text = f"{server.title} on {connection.address} cannot be used: {server.fault.text}"
+        yield Finding("Redis", "wrong", text, server.fault.mend)
+    else:
+        about = "still reads its data" if server.loading else server.keeps
+        text = ", ".join(filter(None, [f"{server.title} runs, {connection.address}", about]))
+        yield Finding("Redis", "ok", text)
+        yield from (Finding("Redis", "note", note.text, note.mend) for note in server.notes)
+
+
+def _none(connection: Connection, state_dir: Path) -> Finding:
+    if connection.listening():
+        held = ports.holder(connection.port) or "another process"
+        text = f"{connection.address} is held by {held}, which does not speak Redis"
+        return Finding("Redis", "wrong", text, "stop it, or have the components name another port")
+    if not connection.embedded:
+        text = f"nothing listens on {connection.address}, where {connection.component} has its server"
+        mend = "start that, or name none (redisHost localhost:6379, no redisUsername, no redisPassword)"
+        return Finding("Redis", "wrong", text, mend)
+    try:
+        text = f"none runs: the embedded Valkey starts with the shop, {valkey_server.binary()}"
+        damaged = [f"{each.file.name} {each.text}" for each in append_only.damages(state_dir / "valkey")]
+    except LocalError as error:
+        return Finding("Redis", "wrong", str(error).rstrip("."), "or start a Redis or Valkey of your own")
+    if damaged:
+        return Finding("Redis", "note", f"{'; '.join(damaged)}: the shop opens with what is whole, after a copy")
+    return Finding("Redis", "ok", text)
+
+
+def _wait_for_data(connection: Connection, closing: Closing) -> None:
+    def has_loaded() -> bool:
+        server = redis.ask(connection)
+        return server is None or not server.loading
+
+    wait_until(has_loaded, f"Redis on {connection.address}", seconds=LOADING_SECONDS, closing=closing)
+
+
+class Watch:
+    """Looks at the servers while the shop is open, and says what has changed."""
+
+    def __init__(self, needed: Iterable[Connection]) -> None:
+        self._told = dict.fromkeys(needed, "")
+
+    def look(self) -> Iterator[str]:
+        """A sentence for each server that takes no more writes, or takes them again."""
+        for connection, before in self._told.items():
+            server = redis.ask(connection)
+            if server is None:
+                continue  # it ended, which is seen elsewhere
+            now = server.fault.text if server.fault else ""
+            self._told[connection] = now
+            if now and now != before:
+                mend = server.fault.mend if server.fault else ""
+                yield f"{server.title} on {connection.address}: {now}. Orders wait until then: {mend}."
+            elif before and not now:
+                yield f"{server.title} on {connection.address} takes writes again: orders go on."

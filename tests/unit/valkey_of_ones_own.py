@@ -1,0 +1,36 @@
+"""A real Valkey on a free port, set as a test wants it."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import valkey
+
+from pizzashop.local import valkey_server
+from pizzashop.local.closing import Closing
+from pizzashop.local.health import listening, wait_until
+
+
+@contextmanager
+def own_valkey(directory: Path, **settings: str) -> Iterator[int]:
+    """Run it with these settings, by default nothing on disk; hands out its port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    directory.mkdir(parents=True, exist_ok=True)
+    chosen = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory), "save": "", **settings}
+    words = [word for key, value in chosen.items() for word in (f"--{key.replace('_', '-')}", *value.split("|"))]
+    with (directory / "valkey.log").open("wb") as log:
+        child = subprocess.Popen([valkey_server.binary(), *words], stdout=log)
+        try:
+            wait_until(lambda: listening(port), "valkey", seconds=20, closing=Closing())
+            yield port
+        finally:
+            child.kill()
+            child.wait()
+
+
+def client(port: int, **login: str) -> "valkey.Valkey[bytes]":
+    """Speaks to it."""
+    return valkey.Valkey(port=port, **login)  # type: ignore[arg-type]
