@@ -50,8 +50,8 @@ class Redis:
 def ask(connection: Connection = EMBEDDED) -> Redis | None:
     """Ask the server about itself; None where nothing listens, or what listens does not speak the Redis protocol."""
     try:
-        with _client(connection) as client:
-            return _about(client, connection)
+        with client(connection) as asked:
+            return _about(asked, connection)
     except valkey.AuthenticationError as error:
         return Redis(fault=_login(connection, str(error)))
     except valkey.ConnectionError as error:
@@ -68,7 +68,8 @@ def ready(connection: Connection = EMBEDDED) -> bool:
     return connection.secret or server.fault is None
 
 
-def _client(connection: Connection) -> valkey.Valkey:
+def client(connection: Connection, *, texts: bool = True) -> valkey.Valkey:
+    """A client of the server, which connects when it is used; it answers bytes where `texts` is false."""
     return valkey.Valkey(
         connection.host,
         connection.port,
@@ -79,7 +80,7 @@ def _client(connection: Connection) -> valkey.Valkey:
         ssl_cert_reqs="none",
         socket_timeout=2,
         socket_connect_timeout=1,
-        decode_responses=True,
+        decode_responses=texts,
     )
 
 

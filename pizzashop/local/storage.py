@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import valkey
+
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only, ports, redis, scheduler_data, valkey_server
+from pizzashop.local import append_only, ports, redis, scheduler_data, torn, valkey_server
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import Connection, connections
 from pizzashop.local.finding import Finding
@@ -103,6 +105,19 @@ def _wait_for_data(connection: Connection, closing: Closing) -> None:
     wait_until(has_loaded, f"Redis on {connection.address}", seconds=LOADING_SECONDS, closing=closing)
 
 
+def forget_torn(needed: Iterable[Connection]) -> Iterator[str]:
+    """Forget the workflows that a server out of memory has left half-written; says how many."""
+    for connection in needed:
+        try:
+            forgotten = torn.forget(connection)
+        except valkey.ValkeyError as error:
+            yield f"The workflows on {connection.address} could not be looked at: {error}"
+            continue
+        if forgotten:
+            some = ", ".join(forgotten[:3]) + (", …" if len(forgotten) > 3 else "")
+            yield f"{len(forgotten)} workflows had been left half-written, and are begun again: {some}"
+
+
 class Watch:
     """Looks at the servers while the shop is open, and says what has changed."""
 
@@ -122,3 +137,4 @@ class Watch:
                 yield f"{server.title} on {connection.address}: {now}. Orders wait until then: {mend}."
             elif before and not now:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
+                yield from forget_torn([connection])

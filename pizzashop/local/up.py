@@ -64,7 +64,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
 def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, needed: list[Connection]) -> None:
     began = time.monotonic()
     register.note(shop.processes())
-    opening.repairs(shop.services.repairs)
+    opening.repairs([*shop.services.repairs, *storage.forget_torn(needed)])
     for connection in needed:
         if server := redis.ask(connection):
             theirs = shop.services["valkey"].theirs or not connection.embedded
