@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import components, ports, software
+from pizzashop.local import components, in_flight, ports, software
 from pizzashop.local.finding import Finding
 from pizzashop.local.preflight import wanted
 from pizzashop.local.project import Project
@@ -30,8 +30,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     except LocalError as error:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return
-    yield shop_ports(project, Register(settings.state_dir.expanduser().absolute()))
+    register = Register(settings.state_dir.expanduser().absolute())
+    yield shop_ports(project, register)
     yield from components.findings(project)
+    yield from in_flight.findings(settings, is_open=bool(register.left()))
 
 
 def directory(path: Path) -> Finding:

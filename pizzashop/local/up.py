@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
-from pizzashop.local import preflight, redis
+from pizzashop.local import in_flight, preflight, redis
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.entrance import Entrance, tokens
 from pizzashop.local.follow import following
@@ -57,6 +57,8 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) 
     if server := redis.ask():
         opening.redis(server, shop.services["valkey"].theirs, shop.log.parents[1] / "valkey")
     opening.services(shop.services)
+    if in_flight.mark(shop.log.parents[1]):
+        opening.warn(f"Once the shop is open: {in_flight.DIFFER}, and go on by themselves within a minute or two.")
     shop.crew.start()
     register.note(shop.processes())
     shop.crew.wait()

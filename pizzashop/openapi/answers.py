@@ -147,10 +147,12 @@ class Content(BaseModel):
 
 
 class Unsettled(BaseModel):
-    """The open orders that role `workflow` has to see to, and how far each has come that the engine has to move on."""
+    """The open orders that role `workflow` has to see to; how far each has come that the engine has to move on, and which
+    of those stand still."""
 
     orders: list["UnsettledOrder"]
     moving: dict[str, str]
+    still: list[str]
 
 
 class UnsettledOrder(BaseModel):

@@ -9,8 +9,9 @@ from fakes.shop import FakeShop, Post
 
 from pizzashop.domain import unsettled
 from pizzashop.domain.order import WAY
+from pizzashop.domain.unsettled import STILL_SECONDS
 from pizzashop.roles import ORDER
-from pizzashop.workflow.stillness import STILL_SECONDS, WOKEN_SECONDS, Stillness
+from pizzashop.workflow.stillness import WOKEN_SECONDS, Stillness
 from pizzashop.workflow.sweep import CANCEL_SECONDS, Sweep
 
 
