@@ -147,8 +147,8 @@ class Content(BaseModel):
 
 
 class Unsettled(BaseModel):
-    """The open orders that role `workflow` has to see to; how far each has come that the engine has to move on, and which
-    of those stand still."""
+    """The open orders that need something; how far each has come that the engine has to move on; those that stand
+    still."""
 
     orders: list["UnsettledOrder"]
     moving: dict[str, str]
