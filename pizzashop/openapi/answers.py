@@ -135,6 +135,7 @@ class Start(Summary):
 
     secret: str
     terms: Terms | None
+    progress: str
     start: bool
 
 
