@@ -19,6 +19,7 @@ _ORDER: Grants = {
         "GET /orders",
         "GET /board",
         "POST /search",
+        "GET /unsettled",
     ),
     (MANAGER,): (
         "DELETE /order/<order_id>",
@@ -43,7 +44,6 @@ _ORDER: Grants = {
         "POST /order/<order_id>/resume",
         "POST /order/<order_id>/cancel",
         "POST /order/<order_id>/end",
-        "GET /unsettled",
         "POST /expired",
         "POST /purged",
         "POST /changes",

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.history import is_past
 from pizzashop.domain.order import CANCELLED, PENDING_VALIDATION
 from pizzashop.domain.record import Record
@@ -10,6 +11,9 @@ from pizzashop.domain.waiting import is_due
 
 SETTLE_SECONDS = 4.0
 """How long the process that wrote it has to tell the engine itself."""
+
+STILL_SECONDS = 60.0
+"""How long nothing may be heard of an order that the workflow has to move on."""
 
 Need = Literal["start", "decide", "cancel", "steer"]
 
@@ -45,6 +49,16 @@ def awaits_engine(record: Record, at: str) -> bool:
     if record.status == PENDING_VALIDATION and record.decision_of(record.attempt) is None:
         return is_due(record, at)
     return True
+
+
+def stands_still(record: Record, now: float, at: str) -> bool:
+    """Whether the workflow should have done something by the moment `at` (`now` in seconds since the epoch), and
+    nothing has been heard of it for a minute."""
+    if not awaits_engine(record, at):
+        return False
+    if record.lease is not None and record.lease.left(now, LEASE_SECONDS):
+        return False
+    return is_past(max(record.history[-1].at, record.alive or ""), STILL_SECONDS)
 
 
 def progress(record: Record) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import components, ports, software, storage
+from pizzashop.local import components, in_flight, ports, software, storage
 from pizzashop.local.finding import Finding
 from pizzashop.local.preflight import wanted
 from pizzashop.local.project import Project
@@ -31,9 +31,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     except LocalError as error:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return
+    register = Register(state_dir)
     yield from storage.findings(project, state_dir)
-    yield shop_ports(project, Register(state_dir))
+    yield shop_ports(project, register)
     yield from components.findings(project)
+    yield from in_flight.findings(settings, is_open=bool(register.left()))
 
 
 def directory(path: Path) -> Finding:

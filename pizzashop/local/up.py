@@ -10,7 +10,7 @@ from rich.console import Console
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
 from pizzashop.console.streams import ignore_output_errors, require_output
-from pizzashop.local import preflight, redis, storage
+from pizzashop.local import in_flight, preflight, redis, storage
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.connection import Connection
 from pizzashop.local.entrance import Entrance, tokens
@@ -70,6 +70,8 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, 
             theirs = shop.services["valkey"].theirs or not connection.embedded
             opening.redis(connection, server, theirs, shop.state_dir / "valkey")
     opening.services(shop.services)
+    if in_flight.mark(shop.state_dir):
+        opening.warn(f"Once the shop is open: {in_flight.DIFFER}, and go on by themselves within a minute or two.")
     shop.apps.start()
     register.note(shop.processes())
     shop.apps.wait()

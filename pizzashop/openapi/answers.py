@@ -135,6 +135,7 @@ class Start(Summary):
 
     secret: str
     terms: Terms | None
+    progress: str
     start: bool
 
 
@@ -147,10 +148,12 @@ class Content(BaseModel):
 
 
 class Unsettled(BaseModel):
-    """The open orders that role `workflow` has to see to, and how far each has come that the engine has to move on."""
+    """The open orders that need something; how far each has come that the engine has to move on; those that stand
+    still."""
 
     orders: list["UnsettledOrder"]
     moving: dict[str, str]
+    still: list[str]
 
 
 class UnsettledOrder(BaseModel):

@@ -16,6 +16,7 @@ from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Decision, NewOrder, Request, invalid
 from pizzashop.domain.seal import seal
 from pizzashop.domain.steering import STEERING_SECONDS, Steered, require_held
+from pizzashop.domain.unsettled import progress
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.views import records
 from pizzashop.parts import Clock
@@ -130,7 +131,13 @@ def end(order_id: str) -> ResponseReturnValue:
 
 def _start(record: Record) -> dict[str, Any]:
     terms = record.terms.model_dump() if record.terms is not None else None
-    return {**_summary(record), "secret": record.secret, "terms": terms, "start": not (record.begun or record.closed)}
+    return {
+        **_summary(record),
+        "secret": record.secret,
+        "terms": terms,
+        "progress": progress(record),
+        "start": not (record.begun or record.closed),
+    }
 
 
 def _summary(record: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.domain.record import Record
-from pizzashop.domain.unsettled import Need, awaits_engine, is_over, need, progress
+from pizzashop.domain.unsettled import Need, awaits_engine, is_over, need, progress, stands_still
 from pizzashop.order.views import records
 from pizzashop.parts import Clock
 
@@ -24,7 +24,8 @@ def unsettled() -> ResponseReturnValue:
     clock: Clock = current_app.extensions["clock"]
     at = clock().isoformat()
     moving = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
-    return jsonify(orders=rows, moving=moving)
+    still = [record.order["order_id"] for record in found if stands_still(record, time.time(), at)]
+    return jsonify(orders=rows, moving=moving, still=still)
 
 
 def _row(record: Record, needed: Need) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dapr.ext.workflow import DaprWorkflowClient
 from dapr.ext.workflow._durabletask.internal import shared
 from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
 
-from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.engine_call import CALL_SECONDS, AlreadyThere, Stalled, call
 from pizzashop.workflow.engine_stub import EngineStub
 from pizzashop.workflow.pizza_workflow import DECIDED, NAME
@@ -26,7 +26,7 @@ WOKEN = "Woken"
 REASONS = {
     "version": "The order waits for a version of the workflow that no process runs just now: "
     "start the release that has it",
-    "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): it is begun again",
+    "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): it will be begun again",
     None: "The workflow engine holds this order's workflow still: ask again in a moment",
 }
 
@@ -103,11 +103,12 @@ class DaprEngine:
 
     def purge(self, order_id: str) -> None:
         """Forget a workflow that has ended."""
-        with self._why_stalled(order_id):
-            try:
-                call(lambda: self._client.purge_workflow(_id(order_id)))
-            except NotFound:
-                return
+        try:
+            call(lambda: self._client.purge_workflow(_id(order_id)))
+        except NotFound:
+            return
+        except Stalled:
+            raise Conflict("The order's workflow has not ended") from None
 
     def close(self) -> None:
         """Give the connections back."""

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from pizzashop.domain.errors import NotFound, Unavailable
@@ -17,6 +17,7 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
 from pizzashop.workflow.summary import Summary, summary
 
+Brought = Literal["woken", "begun again"]
 AT_WORK = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
 """While the engine says this of a workflow, its order has not been deleted."""
 
@@ -43,30 +44,31 @@ class Office:
             self._contents.keep(order_id, record["uid"], order)
             self._engine.schedule(order_id, self._plan(record, again=False))
 
-    def bring_on(self, order_id: str, *, is_woken: bool) -> bool:
-        """Have the engine go on with an order that stands still; answers whether its workflow was begun again.
+    def bring_on(self, order_id: str, progress: str, *, is_woken: bool) -> Brought | None:
+        """Have the engine go on with an order that stands still, having come so far; answers what was done about it.
 
-        It is woken first: so what it was told reaches it, and the engine shows that it works. Where that `is_woken` was
-        in vain, the engine has lost what the workflow waits for. The record knows how far the order has come, and each
-        step begins once whatever asks for it: so the workflow may be told again from its start.
+        Its workflow is woken first: so what it was told reaches it, and the engine shows that it works. Where that
+        `is_woken` was in vain, the engine has lost what the workflow waits for. The record knows how far the order has
+        come, and each step begins once whatever asks for it: so the workflow may be told again from its start.
         """
         status = self._engine.status(order_id)
         if status in ("RUNNING", "PENDING") and not is_woken:
             self._engine.wake(order_id)
-            return False
+            return "woken"
         if status == "STALLED" and not self._engine.is_too_large(order_id):
             raise Unavailable("its version of the workflow runs nowhere just now")
         with steering(self._sidecar, order_id):
-            record = self._record(order_id)
-            if record["paused"]:
-                return False
+            record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")
+            if record["paused"] or record["progress"] != progress:
+                return None  # another process has seen to it, or it moves after all
             if status == "SUSPENDED":
                 self._engine.resume(order_id)
-                return False
+                return "woken"
             if status in AT_WORK:
                 self._engine.terminate(order_id)
             self._engine.schedule(order_id, self._plan(record, again=True))
-        return True
+            self._ask(order_id, "alive", {"uid": record["uid"]})
+        return "begun again"
 
     def decide(self, decision: Decision) -> None:
         """Record the manager's decision, then wake the workflow with it."""
@@ -131,10 +133,6 @@ class Office:
         terms = record["terms"] or self._terms
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}
         return {"order": order, **terms, "seals": prints(record["secret"], terms["max_remakes"] + 1), "again": again}
-
-    def _record(self, order_id: str) -> Summary:
-        record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")
-        return record
 
     def _command(self, word: str, asked: OrderRef, **more: str) -> Summary:
         return self._ask(asked.order_id, word, {**asked.model_dump(exclude_none=True), **more})

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-STILL_SECONDS = 60.0
-"""How long an order may make no progress: while anything is under way a heartbeat tells so every 15 seconds."""
+from pizzashop.domain.unsettled import STILL_SECONDS
+
 WOKEN_SECONDS = 15.0
 """How long a workflow that was woken has to move before it is begun again;"""
 LONGEST_SECONDS = 600.0

@@ -66,27 +66,28 @@ class Sweep(Beat):
             tries = self._tries.setdefault((row["order_id"], row["need"]), _Tries())
             if tries.are_due():
                 self._settle(row, tries)
-        self._bring_on(self._stillness.see(found["moving"]))
+        self._bring_on(found["moving"])
 
-    def _bring_on(self, still: list[str]) -> None:
+    def _bring_on(self, progress: dict[str, str]) -> None:
         end = time.monotonic() + ROUND_SECONDS
-        for order_id in still:
+        for order_id in self._stillness.see(progress):
             if self.stopping.is_set() or time.monotonic() >= end:
                 return
             if self._in_hand.is_under_way(order_id):
                 self._stillness.put_off(order_id)
                 continue
+            is_woken = self._stillness.is_woken(order_id)
             try:
-                begun_again = self._office.bring_on(order_id, is_woken=self._stillness.is_woken(order_id))
+                brought = self._office.bring_on(order_id, progress[order_id], is_woken=is_woken)
             except (Unavailable, Refused) as error:
                 log.warning("it stands still: %s", error, extra={"order": order_id})
                 self._stillness.put_off(order_id)
                 continue
-            if begun_again:
-                log.warning("it stood still: its workflow was begun again", extra={"order": order_id})
+            if brought is not None:
+                log.warning("it stood still: its workflow was %s", brought, extra={"order": order_id})
+            if brought == "begun again":
                 self._stillness.begun_again(order_id)
             else:
-                log.warning("it stood still: its workflow was woken", extra={"order": order_id})
                 self._stillness.woken(order_id)
 
     def _settle(self, row: dict[str, Any], tries: "_Tries") -> None:

@@ -100,7 +100,7 @@ def test_the_token_of_all_the_staff_opens_everything_that_is_for_the_staff(shop:
     shown = {"Authorization": f"Bearer {OF_ALL}"}
     assert shop.client(ORDER).get("/orders", headers=shown).status_code == 200
     assert shop.client(STOREFRONT).get("/kitchen", headers=shown).status_code == 200
-    assert_problem(shop.client(ORDER).get("/unsettled", headers=shown), 403)
+    assert_problem(shop.client(ORDER).get("/order/123/summary", headers=shown), 403)
 
 
 def test_a_customer_may_order_and_see_no_other(shop: FakeShop) -> None:
@@ -159,8 +159,8 @@ def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
     shop.decide(approved=True)
     assert shop.record()["status"] == "delivered"
     assert shop.client(STOREFRONT).get("/manager", headers=PAGE).status_code == 200
-    assert_problem(shop.client(ORDER).get("/unsettled"), 403)
-    assert shop.client(ORDER).get("/unsettled", headers=SIDECAR).status_code == 200
+    assert_problem(shop.client(ORDER).get("/order/123/summary"), 403)
+    assert shop.client(ORDER).get("/order/123/summary", headers=SIDECAR).status_code == 200
 
 
 def test_with_neither_everything_is_open() -> None:

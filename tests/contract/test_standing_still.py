@@ -9,8 +9,10 @@ from fakes.shop import FakeShop, Post
 
 from pizzashop.domain import unsettled
 from pizzashop.domain.order import WAY
+from pizzashop.domain.unsettled import STILL_SECONDS
 from pizzashop.roles import ORDER
-from pizzashop.workflow.stillness import STILL_SECONDS, WOKEN_SECONDS, Stillness
+from pizzashop.workflow.office import Office
+from pizzashop.workflow.stillness import WOKEN_SECONDS, Stillness
 from pizzashop.workflow.sweep import CANCEL_SECONDS, Sweep
 
 
@@ -97,6 +99,20 @@ def test_the_settings_of_its_start_hold_to_its_end(shop: FakeShop) -> None:
     shop.engine.work()
     shop.decide(approved=False, remake=True)
     assert shop.record()["attempt"] == 2
+
+
+def test_of_two_processes_that_see_it_one_begins_it_again(watched: Watched, shop: FakeShop) -> None:
+    other = Watched(shop)
+    for each in (watched, other):
+        each.until_woken()
+    for each in (watched, other):
+        each.pass_by(WOKEN_SECONDS)
+    assert shop.engine.scheduled == ["123", "123"]
+    asked = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["moving"]["123"]
+    office = Office(shop.sidecar, shop.engine, shop.settings)
+    shop.sidecar.invoke(ORDER, "POST", "/order/123/alive", {"uid": None})
+    assert office.bring_on("123", asked, is_woken=True) is None, "asked at the same moment, and a little later"
+    assert shop.engine.scheduled == ["123", "123"]
 
 
 def test_one_that_moves_once_woken_is_left_alone(watched: Watched, shop: FakeShop) -> None:

@@ -15,7 +15,7 @@ from shop_client import OpenShop, ShopClient, eventually
 from pizzashop.dapr_sidecar import DaprSidecar
 from pizzashop.http import HttpClient
 from pizzashop.local.shop import Shop
-from pizzashop.roles import WORKFLOW
+from pizzashop.roles import ORDER, WORKFLOW
 from pizzashop.settings import Settings
 from pizzashop.workflow.dapr_engine import DaprEngine
 from pizzashop.workflow.office import Office
@@ -131,7 +131,9 @@ def begin_again(order_id: str) -> None:
     """As the sweep does with an order that stands still."""
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     with HttpClient() as http:
-        Office(DaprSidecar(http, WORKFLOW.dapr_http_port), engine, Settings()).bring_on(order_id, is_woken=True)
+        sidecar = DaprSidecar(http, WORKFLOW.dapr_http_port)
+        progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
+        Office(sidecar, engine, Settings()).bring_on(order_id, progress, is_woken=True)
     engine.close()
 
 

@@ -1,8 +1,10 @@
 """Every process of the shop is killed in the midst of orders in all phases: none is lost, nothing is done twice."""
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from separate import PROCESSES, Separate
@@ -14,6 +16,7 @@ from pizzashop.domain.order import FINAL, WAY
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 
+AHEAD = sys.executable, str(Path(__file__).with_name("ahead.py"))
 PACE = 0.15
 ORDERS = 20
 
@@ -82,3 +85,20 @@ def test_nothing_is_lost_and_nothing_done_twice(
     name = "everything" if killed == PROCESSES else killed[0]
     fault_table((name, in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
     assert (lost, over_again, in_flight_again) == ([], [], [])
+
+
+def test_a_clock_set_back_by_an_hour_holds_up_no_order(separate: Separate, client: ShopClient) -> None:
+    """The kitchen dies with a lease that ends in an hour, by the clock that there is then."""
+    separate.kill("order")
+    separate.change("order", *AHEAD)
+    separate.start("order")
+    order_id = client.placed("clock")
+    eventually(lambda: client.record(order_id)["status"], lambda status: status.startswith("cooking"))
+    separate.kill("kitchen", "order")
+    separate.change("order")
+    separate.start("order")
+    assert client.record(order_id)["status"].startswith("cooking")
+    separate.start("kitchen")
+    client.until(order_id, "pending_validation", seconds=40)
+    _approve(client, order_id)
+    assert stages(client.until(order_id, "delivered", seconds=40)) == list(WAY)

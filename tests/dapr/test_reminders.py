@@ -94,7 +94,7 @@ def test_suspended_twice_past_the_shop_it_goes_on_when_it_is_resumed(client: Sho
     assert client.until(order_id, "failed")["error"] == TOO_LATE
 
 
-@pytest.mark.parametrize("letter", ["\u00e9", "\U0001f355", "\x7f"], ids=["two bytes", "four bytes", "six in JSON"])
+@pytest.mark.parametrize("letter", ["\u00e9", "\x7f"], ids=["two bytes", "six in JSON"])
 def test_the_largest_order_is_reminded_of_remade_and_delivered(client: ShopClient, letter: str) -> None:
     """Of 64 KiB, which JSON in ASCII makes up to six times as long: it must not wear the engine out."""
     order = largest(letter)
@@ -102,17 +102,20 @@ def test_the_largest_order_is_reminded_of_remade_and_delivered(client: ShopClien
     assert start(order) == 200
     longest = letter * 500
     for attempt in (1, 2):
-        eventually(lambda: client.record(order_id), lambda record, at=attempt: is_overdue(record, at))
+        eventually(lambda: overdue_attempt(client, order_id), attempt.__eq__)
         said = {"remake": True, "attempt": attempt, "by": longest, "note": longest}
         assert client.decide(order_id, approved=False, **said)[0] == 200
-    eventually(lambda: client.record(order_id), lambda record: is_overdue(record, 3))
+    eventually(lambda: overdue_attempt(client, order_id), (3).__eq__)
     assert client.decide(order_id, approved=True, attempt=3)[0] == 200
-    assert client.until(order_id, "delivered", attempt=3)["note"] == order["note"]
+    eventually(lambda: client.record(order_id)["status"], "delivered".__eq__)
+    assert client.record(order_id)["note"] == order["note"], "and not a letter of it is lost"
     eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
 
 
-def is_overdue(record: dict[str, Any], attempt: int) -> bool:
-    return (record.get("attempt"), record.get("overdue")) == (attempt, True)
+def overdue_attempt(client: ShopClient, order_id: str) -> int | None:
+    """The attempt whose decision is overdue; no test that fails is to show all of the order."""
+    record = client.record(order_id)
+    return record["attempt"] if record.get("overdue") else None
 
 
 def largest(letter: str) -> dict[str, Any]:

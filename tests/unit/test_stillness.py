@@ -2,7 +2,8 @@
 
 import pytest
 
-from pizzashop.workflow.stillness import LONGEST_SECONDS, STILL_SECONDS, WOKEN_SECONDS, Stillness
+from pizzashop.domain.unsettled import STILL_SECONDS
+from pizzashop.workflow.stillness import LONGEST_SECONDS, WOKEN_SECONDS, Stillness
 
 
 class Watch:
