@@ -77,7 +77,7 @@ EPILOG = """
 \b
 Exit codes: 0 done; 1 another error; 2 bad usage or input; 3 no such order or event;
 4 refused, as it contradicts what is already so; 5 the shop cannot be reached;
-6 a watched order failed or was cancelled; 130 left with Ctrl-C; 141 the reader of its output has gone.
+6 a watched order failed or was cancelled; 130 left with Ctrl-C; 141 nobody reads the output any more.
 """
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 from shop_client import PIZZASHOP
@@ -24,12 +25,12 @@ class Up:
         self.said = ""
         self.everyone: list[psutil.Process] = []
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, by: tuple[str, ...] = (), **streams: Any) -> None:
+        """Start it; `by` is a command that runs it, such as `nohup`. Its output comes here, if no stream says else."""
         self.said = ""
-        command = [PIZZASHOP, "up", "--pace", "0", *options]
-        self.child = subprocess.Popen(
-            command, env=self.env, cwd=self.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        command = [*by, PIZZASHOP, "up", "--pace", "0", *options]
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self.child = subprocess.Popen(command, env=self.env, cwd=self.cwd, **piped | streams)
 
     def until(self, text: str) -> None:
         """Read on until it says `text`."""
@@ -45,11 +46,17 @@ class Up:
         """What it has started with these words in its command line."""
         return next(each for each in self.everyone if words in " ".join(each.cmdline()))
 
+    def leave(self) -> None:
+        """Read no more of what it says."""
+        assert self.child.stdout
+        self.child.stdout.close()
+        self.child.stdout = None
+
     def end(self, *signals: int) -> int:
         """Send it these signals and wait for its end; returns its exit code."""
         for each in signals:
             self.child.send_signal(each)
-        self.said += self.child.communicate(timeout=60)[0]
+        self.said += self.child.communicate(timeout=60)[0] or ""
         return self.child.returncode
 
     def kill(self) -> None:

@@ -37,7 +37,7 @@ def load(project: Project) -> list[dict[str, Any]]:
     found = []
     for path in sorted(project.resources.glob("*.yaml")):
         try:
-            found += [each for each in yaml.safe_load_all(path.read_text()) if each]
+            found += [each for each in yaml.safe_load_all(path.read_bytes()) if each]
         except (OSError, yaml.YAMLError) as error:
             raise LocalError(f"{path} cannot be read: {error}") from None
     return found

@@ -76,7 +76,7 @@ class Project:
     def read(cls, run_file: Path) -> Self:
         """Read the run file; raises LocalError where it or what it names is missing or makes no sense."""
         try:
-            content = yaml.safe_load(run_file.read_text())
+            content = yaml.safe_load(run_file.read_bytes())
             common, root = content["common"], run_file.parent
             resources, config = root / common["resourcesPath"], root / common["configFilePath"]
             apps = tuple(App.of(each, common) for each in content["apps"])

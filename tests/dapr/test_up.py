@@ -1,10 +1,14 @@
 """`pizzashop up` as its user meets it: it opens, says so, watches, and leaves nothing when it closes."""
 
+import fcntl
+import os
+import pty
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 
 import psutil
 import pytest
@@ -118,6 +122,50 @@ def test_one_that_dies_again_and_again_closes_the_shop(up: Up, project: Project)
     assert up.end() == 1
     assert "pizza-kitchen ends again and again" in up.said
     nothing_remains(up, project)
+
+
+def test_it_serves_on_when_its_reader_goes(up: Up, project: Project, client: ShopClient) -> None:
+    """Beside that: a hang-up that `nohup` has it ignore, proxies that are dead, and a locale that is not UTF-8."""
+    proxies = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
+    up.env |= {spelled: "http://127.0.0.1:9" for name in proxies for spelled in (name, name.upper())}
+    up.env |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    up.start(by=("nohup",))
+    up.until("pizza-order 8001 | pizza-storefront 8002")
+    up.leave()
+    up.child.send_signal(signal.SIGHUP)
+    up.find(PARTS["the sidecar of pizza-delivery"]).kill()
+    order_id = client.placed()
+    client.until(order_id, "pending_validation")
+    client.decide(order_id, approved=True)
+    client.until(order_id, "delivered")
+    assert up.end(signal.SIGINT) == 0
+    nothing_remains(up, project)
+
+
+def test_a_terminal_that_is_closed_closes_it(up: Up, project: Project) -> None:
+    ours, its = pty.openpty()
+
+    def control() -> None:
+        os.setsid()
+        fcntl.ioctl(its, termios.TIOCSCTTY, 0)
+
+    up.start("--verbose", stdin=its, stdout=its, stderr=its, preexec_fn=control)
+    os.close(its)
+    while OPEN not in up.said:
+        up.said += os.read(ours, 1024).decode(errors="replace")
+    up.everyone = family.children(up.child.pid)
+    os.close(ours)
+    assert up.end() == 0
+    nothing_remains(up, project)
+
+
+def test_a_full_disk_is_said_before_anything_starts(up: Up, project: Project) -> None:
+    with open("/dev/full", "w") as full:
+        up.start(stdout=full, stderr=subprocess.PIPE)
+        _, said = up.child.communicate(timeout=60)
+    assert up.child.returncode == 1
+    assert said == "pizzashop: The output cannot be written: No space left on device.\n"
+    assert ports.taken(preflight.wanted(project)) == []
 
 
 def test_closed_before_it_is_open(up: Up, project: Project) -> None:

@@ -45,7 +45,7 @@ def test_every_command_is_described_with_its_options(name: str) -> None:
 
 def test_every_exit_code_is_described() -> None:
     codes = re.findall(r"(\d+) [a-z]", EPILOG)
-    assert len(codes) == 8
+    assert len(codes) == 9
     found = re.findall(r"^\| (\d+) \|", section(OPERATIONS, "Command line"), re.MULTILINE)
     assert found == codes
 

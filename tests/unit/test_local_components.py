@@ -1,6 +1,9 @@
 """What `pizzashop doctor` says of resources that are not as they must be."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,9 +66,9 @@ def test_a_run_file_that_names_what_is_not_there_is_refused(copy: Path) -> None:
         Project.read(copy / "dapr.yaml")
 
 
-@pytest.mark.parametrize("text", ["", "apps: [", "common: {}", "- 1"])
-def test_a_run_file_that_makes_no_sense_is_refused(copy: Path, text: str) -> None:
-    (copy / "dapr.yaml").write_text(text)
+@pytest.mark.parametrize("text", [b"", b"apps: [", b"common: {}", b"- 1", b"\xff"])
+def test_a_run_file_that_makes_no_sense_is_refused(copy: Path, text: bytes) -> None:
+    (copy / "dapr.yaml").write_bytes(text)
     with pytest.raises(LocalError, match=r"dapr\.yaml cannot be read"):
         Project.read(copy / "dapr.yaml")
 
@@ -94,6 +97,20 @@ def test_what_the_run_file_tells_a_role_reaches_it(copy: Path) -> None:
     change(copy / "dapr.yaml", "    appPort: 8003\n", "    appPort: 8003\n    env: {PIZZASHOP_LOG: json, N: 1}\n")
     app = Project.read(copy / "dapr.yaml").app("pizza-kitchen")
     assert app.env == {"MALLOC_ARENA_MAX": "2", "PIZZASHOP_LOG": "json", "N": "1"}
+
+
+def test_a_component_that_is_no_text_is_named(copy: Path) -> None:
+    (copy / "resources/statestore.yaml").write_bytes(b"# Pizzer\xeda")
+    with pytest.raises(LocalError, match=r"statestore\.yaml cannot be read"):
+        components.load(Project.read(copy / "dapr.yaml"))
+
+
+def test_the_files_are_utf8_whatever_the_locale_is(copy: Path) -> None:
+    for each in (copy / "dapr.yaml", copy / "resources/statestore.yaml"):
+        each.write_text(f"# Pizzería\n{each.read_text()}", encoding="utf-8")
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code = "from pizzashop.local import components, project; components.load(project.Project.find())"
+    subprocess.run([sys.executable, "-c", code], cwd=copy, env=env, check=True, timeout=60)
 
 
 def test_the_current_directory_is_looked_at_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
