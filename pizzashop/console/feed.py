@@ -5,12 +5,12 @@ from typing import Self
 import click
 
 from pizzashop.console.record import Record
-from pizzashop.console.streams import json_text
 from pizzashop.console.text import clean
 from pizzashop.domain.history import Entry
 from pizzashop.domain.order import PENDING_VALIDATION
 from pizzashop.domain.times import clock
 from pizzashop.domain.words import say_again, say_who
+from pizzashop.streams import json_text
 
 
 class Feed:

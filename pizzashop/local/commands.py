@@ -31,11 +31,11 @@ def prepare(cli: bool) -> None:
     """
     from rich.console import Console
 
-    from pizzashop.console.streams import ignore_output_errors, require_output
     from pizzashop.local.closing import Closing
     from pizzashop.local.opening import Opening
     from pizzashop.local.provide import provide, provide_cli
     from pizzashop.settings import Settings
+    from pizzashop.streams import ignore_output_errors, require_output
 
     console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir
     opening = Opening(console)

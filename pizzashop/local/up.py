@@ -9,7 +9,6 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
-from pizzashop.console.streams import ignore_output_errors, require_output
 from pizzashop.local import in_flight, preflight, redis, storage
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.connection import Connection
@@ -21,6 +20,7 @@ from pizzashop.local.provide import provide
 from pizzashop.local.register import Register
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
+from pizzashop.streams import ignore_output_errors, require_output
 
 STORE_TURNS = 6
 """The store is looked at in every turn of so many, which is every 3 seconds."""

@@ -17,7 +17,7 @@ import pytest
 from fake_shop import FakeShop, open_shop
 from story import at, delivered
 
-from pizzashop.console.streams import degrade
+from pizzashop.streams import degrade
 
 START = """
 import sys
