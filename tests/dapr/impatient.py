@@ -3,8 +3,8 @@
 from pizzashop.cli import main
 from pizzashop.workflow import heartbeat, stillness
 
-STILL_SECONDS = 6.0
-heartbeat.EVERY_SECONDS = 2.0
+STILL_SECONDS = 4.0
+heartbeat.EVERY_SECONDS = 1.0
 
 _init = stillness.Stillness.__init__
 _init.__defaults__ = (STILL_SECONDS, *(_init.__defaults__ or ())[1:])

@@ -17,7 +17,7 @@ from pizzashop.local.project import Project
 
 IMPATIENT = sys.executable, str(Path(__file__).with_name("impatient.py"))
 PACE = 0.5
-REMINDER_SECONDS = 12
+REMINDER_SECONDS = 8
 
 
 @pytest.fixture
