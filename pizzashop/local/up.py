@@ -58,7 +58,7 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance) 
         opening.redis(server, shop.services["valkey"].theirs, shop.log.parents[1] / "valkey")
     opening.services(shop.services)
     if in_flight.mark(shop.log.parents[1]):
-        opening.warn(f"Once the shop is open: {in_flight.DIFFER}, and go on by themselves within a minute or two.")
+        opening.warn(f"Note: {in_flight.DIFFER}. {in_flight.GO_ON}")
     shop.crew.start()
     register.note(shop.processes())
     shop.crew.wait()
