@@ -35,7 +35,7 @@ _ORDER: Grants = {
         "GET /order/<order_id>/start",
         "GET /order/<order_id>/summary",
         "POST /order/<order_id>/content",
-        "POST /order/<order_id>/alive",
+        "POST /order/<order_id>/heartbeat",
         "POST /order/<order_id>/claim",
         "POST /order/<order_id>/decide",
         "POST /order/<order_id>/steer",

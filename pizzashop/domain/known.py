@@ -57,7 +57,7 @@ class Known(BaseModel):
     wanted: bool = False  # a workflow is to bring it to its end
     terms: Terms | None = None  # under which that workflow was started
     begun: bool = False  # and that workflow has asked for its first step
-    alive: str | None = None  # when an activity that takes long last said that it is under way
+    heartbeat_at: str | None = None  # when an activity that takes long last said that it is under way
     cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
     lease: Lease | None = None
     steering: Lease | None = None  # who suspends or resumes its workflow just now

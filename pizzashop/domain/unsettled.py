@@ -12,7 +12,7 @@ from pizzashop.domain.waiting import is_due
 SETTLE_SECONDS = 4.0
 """How long the process that wrote it has to tell the engine itself."""
 
-STILL_SECONDS = 60.0
+STUCK_SECONDS = 60.0
 """How long nothing may be heard of an order that the workflow has to move on."""
 
 Need = Literal["start", "decide", "cancel", "steer"]
@@ -51,17 +51,17 @@ def awaits_engine(record: Record, at: str) -> bool:
     return True
 
 
-def stands_still(record: Record, now: float, at: str) -> bool:
+def is_stuck(record: Record, now: float, at: str) -> bool:
     """Whether the workflow should have done something by the moment `at` (`now` in seconds since the epoch), and
     nothing has been heard of it for a minute."""
     if not awaits_engine(record, at):
         return False
     if record.lease is not None and record.lease.left(now, LEASE_SECONDS):
         return False
-    return is_past(max(record.history[-1].at, record.alive or ""), STILL_SECONDS)
+    return is_past(max(record.history[-1].at, record.heartbeat_at or ""), STUCK_SECONDS)
 
 
 def progress(record: Record) -> str:
     """How far the order has come, and who is at it: another text whenever anything of that changes."""
     lease = (record.lease.run, record.lease.until) if record.lease is not None else None
-    return f"{record.status} {record.attempt} {len(record.history)} {lease} {record.alive}"
+    return f"{record.status} {record.attempt} {len(record.history)} {lease} {record.heartbeat_at}"

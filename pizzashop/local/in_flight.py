@@ -1,7 +1,7 @@
-"""Orders in flight that stand still: what `up` and `doctor` say of them.
+"""Orders in flight that are stuck: what `up` and `doctor` say of them.
 
-What an order waits for is in the scheduler's data, and the order itself in the store's. At each opening both are given
-the same mark: where the marks differ, the scheduler's data was lost since, or was put back from an older copy.
+The scheduler's data holds what an order waits for, and the store's the order itself. Each opening writes the same mark
+to both. Where the marks differ, the scheduler's data was lost since, or restored from an older copy.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from pizzashop.roles import ORDER
 from pizzashop.settings import Settings
 
 MARK = "opened-as"
-DIFFER = "the scheduler's data is missing, or older than the orders: those in flight stand still at first"
-GO_ON = "nothing: they go on by themselves, a minute or two after the shop has opened"
+DIFFER = "the scheduler's data is missing, or older than the orders in flight"
+GO_ON = "These are stuck at first, and go on by themselves within two minutes after the opening."
 
 
 def mark(state_dir: Path) -> bool:
-    """Give the data of scheduler and store the same new mark; answers whether they had different ones."""
+    """Write a new mark to the data of scheduler and store; answers whether they had different ones."""
     differed = differ(state_dir)
     word = uuid4().hex
     for path in _marks(state_dir):
@@ -42,15 +42,15 @@ def findings(settings: Settings, *, is_open: bool) -> Iterator[Finding]:
         if differ(settings.state_dir.expanduser().absolute()):
             yield Finding("Orders", "note", DIFFER, GO_ON)
         return
-    # Where the staff signs in and no token is set, nobody answers; and a shop that does not says so elsewhere.
+    # Where the staff signs in and PIZZASHOP_STAFF_TOKEN is not set, the shop refuses to answer.
     with suppress(ShopError), Client(read=5.0, token=settings.staff_token) as client:
-        still = client.get(f"http://127.0.0.1:{ORDER.port}/unsettled")["still"]
-        named = ", ".join(still[:3]) + (" …" if len(still) > 3 else "")
+        stuck = client.get(f"http://127.0.0.1:{ORDER.port}/unsettled")["stuck"]
+        named = ", ".join(stuck[:3]) + (" …" if len(stuck) > 3 else "")
         mend = "the shop goes on with them by itself; if one stays so, see the log of role workflow, or cancel it"
-        if still:
-            yield Finding("Orders", "note", f"{len(still)} stand still for a minute or longer: {named}", mend)
+        if stuck:
+            yield Finding("Orders", "note", f"{len(stuck)} made no progress for a minute or longer: {named}", mend)
         else:
-            yield Finding("Orders", "ok", "none in flight stands still")
+            yield Finding("Orders", "ok", "none in flight is stuck")
 
 
 def _marks(state_dir: Path) -> tuple[Path, Path]:

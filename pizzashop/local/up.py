@@ -71,7 +71,7 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, 
             opening.redis(connection, server, theirs, shop.state_dir / "valkey")
     opening.services(shop.services)
     if in_flight.mark(shop.state_dir):
-        opening.warn(f"Once the shop is open: {in_flight.DIFFER}, and go on by themselves within a minute or two.")
+        opening.warn(f"Note: {in_flight.DIFFER}. {in_flight.GO_ON}")
     shop.apps.start()
     register.note(shop.processes())
     shop.apps.wait()

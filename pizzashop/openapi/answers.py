@@ -148,12 +148,11 @@ class Content(BaseModel):
 
 
 class Unsettled(BaseModel):
-    """The open orders that need something; how far each has come that the engine has to move on; those that stand
-    still."""
+    """The open orders that need something, the progress of those that the engine has to move on, and the stuck ones."""
 
     orders: list["UnsettledOrder"]
-    moving: dict[str, str]
-    still: list[str]
+    progress: dict[str, str]
+    stuck: list[str]
 
 
 class UnsettledOrder(BaseModel):

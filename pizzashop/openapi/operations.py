@@ -67,7 +67,7 @@ _FOR_THE_WORKFLOW = (
     Operation("GET", "/order/{order_id}/start", answers.Start, refuses=(MISSING,), internal=True),
     Operation("GET", "/order/{order_id}/summary", answers.Summary, refuses=(MISSING,), internal=True),
     Operation("POST", "/order/{order_id}/content", answers.Content, content.Which, refuses=(MISSING,), internal=True),
-    Operation("POST", "/order/{order_id}/alive", answers.Done, content.Which, refuses=(MISSING,), internal=True),
+    Operation("POST", "/order/{order_id}/heartbeat", answers.Done, content.Which, refuses=(MISSING,), internal=True),
     Operation("GET", "/unsettled", answers.Unsettled, internal=True),
     Operation("POST", "/expired", answers.Due, expired.After, internal=True),
     Operation("POST", "/purged", answers.Done, expired.Purged, internal=True),

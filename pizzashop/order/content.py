@@ -29,15 +29,15 @@ def content(order_id: str) -> ResponseReturnValue:
     return jsonify(record.order)
 
 
-@blueprint.post("/alive")
-def alive(order_id: str) -> ResponseReturnValue:
+@blueprint.post("/heartbeat")
+def heartbeat(order_id: str) -> ResponseReturnValue:
     """Note that an activity of the order is under way, and waits for something."""
     asked = Which.parse(read_json_inside())
 
     def note(record: Record) -> None:
         _require(record, asked)
         if not record.closed:
-            record.alive = now()
+            record.heartbeat_at = now()
 
     records().change(order_id, note)
     return jsonify(success=True)

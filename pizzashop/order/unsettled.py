@@ -1,5 +1,5 @@
-"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says, and those that it
-has to move on, each with how far it has come."""
+"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says, and the progress of
+those that it has to move on."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.domain.record import Record
-from pizzashop.domain.unsettled import Need, awaits_engine, is_over, need, progress, stands_still
+from pizzashop.domain.unsettled import Need, awaits_engine, is_over, is_stuck, need, progress
 from pizzashop.order.views import records
 from pizzashop.parts import Clock
 
@@ -23,9 +23,9 @@ def unsettled() -> ResponseReturnValue:
     rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
     clock: Clock = current_app.extensions["clock"]
     at = clock().isoformat()
-    moving = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
-    still = [record.order["order_id"] for record in found if stands_still(record, time.time(), at)]
-    return jsonify(orders=rows, moving=moving, still=still)
+    come = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
+    stuck = [record.order["order_id"] for record in found if is_stuck(record, time.time(), at)]
+    return jsonify(orders=rows, progress=come, stuck=stuck)
 
 
 def _row(record: Record, needed: Need) -> dict[str, Any]:

@@ -26,7 +26,7 @@ WOKEN = "Woken"
 REASONS = {
     "version": "The order waits for a version of the workflow that no process runs just now: "
     "start the release that has it",
-    "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): it will be begun again",
+    "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): the shop restarts it",
     None: "The workflow engine holds this order's workflow still: ask again in a moment",
 }
 

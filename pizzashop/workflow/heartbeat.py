@@ -34,7 +34,7 @@ async def _beat(sidecar: Sidecar, order_id: str, uid: str | None) -> None:
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         try:
-            await sidecar.ainvoke(ORDER, f"/order/{order_id}/alive", {"uid": uid}, EVERY_SECONDS)
+            await sidecar.ainvoke(ORDER, f"/order/{order_id}/heartbeat", {"uid": uid}, EVERY_SECONDS)
         except (Refused, Unavailable) as error:
             # While role `order` is away nobody else can look after the order either.
             log.debug("no heartbeat: %s", error, extra={"order": order_id})

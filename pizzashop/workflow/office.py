@@ -17,7 +17,7 @@ from pizzashop.workflow.engine import Engine
 from pizzashop.workflow.steering import steering, wait_for_turn
 from pizzashop.workflow.summary import Summary, summary
 
-Brought = Literal["woken", "begun again"]
+Recovery = Literal["woken", "restarted"]
 AT_WORK = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
 """While the engine says this of a workflow, its order has not been deleted."""
 
@@ -42,14 +42,14 @@ class Office:
         record = self._ask(order_id, f"accept?{terms}", order)
         if record["start"]:
             self._contents.keep(order_id, record["uid"], order)
-            self._engine.schedule(order_id, self._plan(record, again=False))
+            self._engine.schedule(order_id, self._plan(record, restarted=False))
 
-    def bring_on(self, order_id: str, progress: str, *, is_woken: bool) -> Brought | None:
-        """Have the engine go on with an order that stands still, having come so far; answers what was done about it.
+    def recover(self, order_id: str, progress: str, *, is_woken: bool) -> Recovery | None:
+        """Recover an order that is stuck at this `progress`; answers what was done about it.
 
-        Its workflow is woken first: so what it was told reaches it, and the engine shows that it works. Where that
-        `is_woken` was in vain, the engine has lost what the workflow waits for. The record knows how far the order has
-        come, and each step begins once whatever asks for it: so the workflow may be told again from its start.
+        Wake its workflow first: so what it was told reaches it, and the engine shows that it works. Where it `is_woken`
+        in vain, the engine has lost what the workflow waits for. Then restart the workflow: the record knows the
+        order's progress, and each step begins once, whatever asks for it.
         """
         status = self._engine.status(order_id)
         if status in ("RUNNING", "PENDING") and not is_woken:
@@ -60,15 +60,15 @@ class Office:
         with steering(self._sidecar, order_id):
             record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")
             if record["paused"] or record["progress"] != progress:
-                return None  # another process has seen to it, or it moves after all
+                return None  # another process has recovered it, or it was not stuck
             if status == "SUSPENDED":
                 self._engine.resume(order_id)
                 return "woken"
             if status in AT_WORK:
                 self._engine.terminate(order_id)
-            self._engine.schedule(order_id, self._plan(record, again=True))
-            self._ask(order_id, "alive", {"uid": record["uid"]})
-        return "begun again"
+            self._engine.schedule(order_id, self._plan(record, restarted=True))
+            self._ask(order_id, "heartbeat", {"uid": record["uid"]})
+        return "restarted"
 
     def decide(self, decision: Decision) -> None:
         """Record the manager's decision, then wake the workflow with it."""
@@ -127,12 +127,17 @@ class Office:
                 log.warning("cancelled, though the engine has not ended it: %s", error, extra={"order": asked.order_id})
             self._ask(asked.order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 
-    def _plan(self, record: Summary, *, again: bool) -> dict[str, Any]:
+    def _plan(self, record: Summary, *, restarted: bool) -> dict[str, Any]:
         # What is set holds for an order from its start to its end: the story is told again and again by it. An order
-        # that was accepted before its record said so is begun again with what is set now.
+        # that was accepted before its record said so is restarted with what is set now.
         terms = record["terms"] or self._terms
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}
-        return {"order": order, **terms, "seals": prints(record["secret"], terms["max_remakes"] + 1), "again": again}
+        return {
+            "order": order,
+            **terms,
+            "seals": prints(record["secret"], terms["max_remakes"] + 1),
+            "restarted": restarted,
+        }
 
     def _command(self, word: str, asked: OrderRef, **more: str) -> Summary:
         return self._ask(asked.order_id, word, {**asked.model_dump(exclude_none=True), **more})

@@ -51,7 +51,7 @@ def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
 def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Story:
     """Cook until the manager approves; answers the order with the attempt that was good."""
     # Begun again, an order may have its decision already.
-    is_known = bool(plan["again"])
+    is_known = bool(plan["restarted"])
     while True:
         order = yield from _step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
         order = {**order, **(yield ctx.call_activity("validate_pizza", input=order))}

@@ -1,5 +1,5 @@
 """The sweep: finishes what a crash left half-done between an order's record and the engine, and has the engine go on
-with orders that stand still."""
+with orders that are stuck."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from pizzashop.sidecar import Sidecar
 from pizzashop.workflow.beat import Beat
 from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
-from pizzashop.workflow.stillness import Stillness
+from pizzashop.workflow.watchdog import Watchdog
 
 EVERY_SECONDS = 3.0
 LONGEST_SECONDS = 120.0
@@ -21,7 +21,7 @@ LONGEST_SECONDS = 120.0
 CANCEL_SECONDS = 30.0
 """How long the engine has to end the workflow of an order that is cancelled: then the order ends without it."""
 ROUND_SECONDS = 5.0
-"""How long one round is at most at the orders that stand still: the others must not wait for them."""
+"""How long one round may take for stuck orders: the others must not wait for them."""
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +44,18 @@ class _Tries:
 class Sweep(Beat):
     """Asks `order` every few seconds what is unsettled, and sees to it."""
 
-    def __init__(self, sidecar: Sidecar, office: Office, in_hand: InHand, stillness: Stillness | None = None) -> None:
+    def __init__(self, sidecar: Sidecar, office: Office, in_hand: InHand, watchdog: Watchdog | None = None) -> None:
         self._sidecar, self._office, self._in_hand = sidecar, office, in_hand
-        self._stillness = stillness or Stillness()
+        self._watchdog = watchdog or Watchdog()
         super().__init__("sweep", EVERY_SECONDS)
         self._tries: dict[tuple[str, str], _Tries] = {}
 
     def once(self) -> None:
-        """See to all that is unsettled just now, and to all that stands still."""
+        """Settle all that is unsettled just now, and recover the orders that are stuck."""
         try:
             found = self._sidecar.invoke(ORDER, "GET", "/unsettled")
         except Unavailable:
-            self._stillness.forget()
+            self._watchdog.reset()
             raise
         rows: list[dict[str, Any]] = found["orders"]
         present = {(row["order_id"], row["need"]) for row in rows}
@@ -66,29 +66,29 @@ class Sweep(Beat):
             tries = self._tries.setdefault((row["order_id"], row["need"]), _Tries())
             if tries.are_due():
                 self._settle(row, tries)
-        self._bring_on(found["moving"])
+        self._recover(found["progress"])
 
-    def _bring_on(self, progress: dict[str, str]) -> None:
+    def _recover(self, progress: dict[str, str]) -> None:
         end = time.monotonic() + ROUND_SECONDS
-        for order_id in self._stillness.see(progress):
+        for order_id in self._watchdog.observe(progress):
             if self.stopping.is_set() or time.monotonic() >= end:
                 return
             if self._in_hand.is_under_way(order_id):
-                self._stillness.put_off(order_id)
+                self._watchdog.postpone(order_id)
                 continue
-            is_woken = self._stillness.is_woken(order_id)
+            is_woken = self._watchdog.is_woken(order_id)
             try:
-                brought = self._office.bring_on(order_id, progress[order_id], is_woken=is_woken)
+                recovery = self._office.recover(order_id, progress[order_id], is_woken=is_woken)
             except (Unavailable, Refused) as error:
-                log.warning("it stands still: %s", error, extra={"order": order_id})
-                self._stillness.put_off(order_id)
+                log.warning("stuck, and nothing could be done just now: %s", error, extra={"order": order_id})
+                self._watchdog.postpone(order_id)
                 continue
-            if brought is not None:
-                log.warning("it stood still: its workflow was %s", brought, extra={"order": order_id})
-            if brought == "begun again":
-                self._stillness.begun_again(order_id)
+            if recovery is not None:
+                log.warning("stuck: its workflow was %s", recovery, extra={"order": order_id})
+            if recovery == "restarted":
+                self._watchdog.note_restarted(order_id)
             else:
-                self._stillness.woken(order_id)
+                self._watchdog.note_woken(order_id)
 
     def _settle(self, row: dict[str, Any], tries: "_Tries") -> None:
         order_id, need = row["order_id"], row["need"]

@@ -110,30 +110,30 @@ def decided_in_the_engine(client: ShopClient) -> str:
     return order_id
 
 
-def begun_again_while_it_waits(client: ShopClient) -> str:
+def restarted_while_it_waits(client: ShopClient) -> str:
     order_id = waiting(client)
-    begin_again(order_id)
+    restart(order_id)
     client.decide(order_id, approved=True)
     return order_id
 
 
-def begun_again_after_the_decision(client: ShopClient) -> str:
+def restarted_after_the_decision(client: ShopClient) -> str:
     order_id = waiting(client)
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     engine.terminate(order_id)
     engine.close()
     client.decide(order_id, approved=True)
-    begin_again(order_id)
+    restart(order_id)
     return order_id
 
 
-def begin_again(order_id: str) -> None:
-    """As the sweep does with an order that stands still."""
+def restart(order_id: str) -> None:
+    """As the sweep does with a stuck order."""
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     with HttpClient() as http:
         sidecar = DaprSidecar(http, WORKFLOW.dapr_http_port)
         progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
-        Office(sidecar, engine, Settings()).bring_on(order_id, progress, is_woken=True)
+        Office(sidecar, engine, Settings()).recover(order_id, progress, is_woken=True)
     engine.close()
 
 
@@ -177,8 +177,8 @@ def instance(order_id: str) -> str:
         paused_and_resumed,
         paused_beyond_a_reminder,
         decided_in_the_engine,
-        begun_again_while_it_waits,
-        begun_again_after_the_decision,
+        restarted_while_it_waits,
+        restarted_after_the_decision,
     ],
     ids=lambda way: way.__name__,
 )

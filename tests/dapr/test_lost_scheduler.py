@@ -16,8 +16,8 @@ from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 
 IMPATIENT = sys.executable, str(Path(__file__).with_name("impatient.py"))
-PACE = 0.5
-REMINDER_SECONDS = 12
+PACE = 0.3
+REMINDER_SECONDS = 8
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def test_orders_go_on_though_the_scheduler_has_lost_all_that_it_kept(separate: S
     shutil.rmtree(separate.services.state_dir / "scheduler")
     separate.start(*PROCESSES)
 
-    # The first that stand still are brought on one after another; nobody has to say a word.
     assert eventually(lambda: client.command("cancel", cancelled)[0] == 200)
+    assert eventually(lambda: client.command("resume", paused)[0] == 200)
+    # From here on nobody has to say a word.
     client.until(remade, "pending_validation", attempt=2, seconds=60)
     assert stages(client.until(delivering, "delivered", seconds=60)) == list(WAY)
     client.until(cooking, "pending_validation", seconds=60)
     eventually(lambda: client.record(waiting), lambda record: record.get("overdue"), seconds=60)
-    assert eventually(lambda: client.command("resume", paused)[0] == 200)
     for order_id in (waiting, cooking, paused):
         eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200)
         assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)

@@ -138,6 +138,22 @@ def test_a_decision_raised_in_the_engine_counts_and_is_recorded(client: ShopClie
     assert [entry["status"] for entry in record["history"] if entry["kind"] == "decision"] == ["approved"]
 
 
+def test_an_order_that_the_engine_holds_still_says_why_and_can_be_cancelled(client: ShopClient) -> None:
+    """Somebody raises large events in the engine, past the shop, until it sends the workflow to nobody any more."""
+    order_id = client.placed()
+    client.until(order_id, "pending_validation")
+    engine = DaprWorkflowClient(host="127.0.0.1", port="50015")
+    for _ in range(4):
+        engine.raise_workflow_event(f"pizza-order-{order_id}", "Large", data="x" * 1024 * 1024)
+    eventually(lambda: client.runtime_status(order_id), lambda status: status == "STALLED")
+    for status, answer in (client.command("pause", order_id), client.decide(order_id, approved=True)):
+        assert (status, "too large" in answer["detail"]) == (503, True), answer
+    assert client.command("cancel", order_id)[0] == 200
+    assert (client.record(order_id)["status"], client.runtime_status(order_id)) == ("cancelled", "TERMINATED")
+    assert engine.get_workflow_state(f"pizza-order-{order_id}") is None
+    engine.close()
+
+
 def test_the_workflow_notes_what_waits_for_validation(client: ShopClient) -> None:
     order_id = client.placed()
     client.until(order_id, "pending_validation")

@@ -22,8 +22,8 @@ from pizzashop.workflow.contents import Contents
 from pizzashop.workflow.housekeeping import Housekeeping
 from pizzashop.workflow.in_hand import InHand
 from pizzashop.workflow.office import Office
-from pizzashop.workflow.stillness import Stillness
 from pizzashop.workflow.sweep import Sweep
+from pizzashop.workflow.watchdog import Watchdog
 
 Post = Callable[..., TestResponse]
 
@@ -75,9 +75,9 @@ class FakeShop:
         """One round of the sweep."""
         self.sweeper().once()
 
-    def sweeper(self, stillness: Stillness | None = None) -> Sweep:
+    def sweeper(self, watchdog: Watchdog | None = None) -> Sweep:
         """A sweep that can make several rounds."""
-        return Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings), self.in_hand, stillness)
+        return Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings), self.in_hand, watchdog)
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()

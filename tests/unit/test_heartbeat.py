@@ -40,7 +40,7 @@ def test_it_beats_for_as_long_as_it_takes_and_no_longer(monkeypatch: pytest.Monk
         return heard
 
     heard = asyncio.run(work())
-    assert heard.beats[:3] == [("/order/123/alive", {"uid": "uid-1"})] * 3
+    assert heard.beats[:3] == [("/order/123/heartbeat", {"uid": "uid-1"})] * 3
 
 
 def test_what_is_soon_done_costs_none() -> None:

@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pizzashop.domain.errors import NotAllowed
 from pizzashop.local import in_flight
 from pizzashop.settings import Settings
 
@@ -44,3 +46,41 @@ def test_so_is_an_older_copy(state_dir: Path, tmp_path: Path) -> None:
 
 def test_of_a_directory_that_no_shop_was_opened_in_nothing_is_said(tmp_path: Path) -> None:
     assert said(tmp_path) == []
+
+
+class Answering:
+    """In place of the client: the shop answers so, or refuses."""
+
+    def __init__(self, stuck: list[str] | None) -> None:
+        self._stuck = stuck
+
+    def __call__(self, **_: Any) -> "Answering":
+        return self
+
+    def __enter__(self) -> "Answering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get(self, url: str) -> Any:
+        assert url.endswith(":8001/unsettled")
+        if self._stuck is None:
+            raise NotAllowed("Somebody of the staff has to sign in for this")
+        return {"stuck": self._stuck}
+
+
+@pytest.mark.parametrize(
+    ("stuck", "found"),
+    [
+        ([], [("ok", "none in flight is stuck")]),
+        (["a", "b", "c", "d"], [("note", "4 made no progress for a minute or longer: a, b, c …")]),
+        (None, []),
+    ],
+)
+def test_of_an_open_shop_the_orders_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: list[str] | None, found: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setattr(in_flight, "Client", Answering(stuck))
+    findings = in_flight.findings(Settings(state_dir=tmp_path), is_open=True)
+    assert [(each.state, each.found) for each in findings] == found

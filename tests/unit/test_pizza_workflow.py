@@ -34,7 +34,7 @@ class Told:
         self.waits: list[Wait] = []
         self._events, self._answers = list(events), {**GOOD_ANSWERS, **answers}
         terms = {"max_remakes": 2, "reminder": None, "deadline": None}
-        all_of_it = {"order": ORDER, **terms, "seals": prints(SECRET, 3), "again": False, **(plan or {})}
+        all_of_it = {"order": ORDER, **terms, "seals": prints(SECRET, 3), "restarted": False, **(plan or {})}
         story = pizza_workflow(FakeContext(), all_of_it)  # type: ignore[arg-type]
         asked = next(story)
         try:
@@ -263,26 +263,26 @@ class TestLate:
         assert told.activities == ["order_pizza", "cook_pizza", "validate_pizza", "deliver_pizza"]
 
 
-class TestBegunAgain:
+class TestRestarted:
     """The engine has lost it, and its workflow is told again from the start: the record knows how far it has come."""
 
     def test_it_takes_the_decision_that_stands(self) -> None:
         stands = {"decision": {"approved": True, "remake": False}, "failed": None, "seconds": None}
-        told = Told(plan={"again": True}, remind_manager=answering(stands))
+        told = Told(plan={"restarted": True}, remind_manager=answering(stands))
         assert told.activities[-2:] == ["remind_manager", "deliver_pizza"]
         assert told.waits == []
 
     def test_it_waits_for_as_long_as_is_left(self) -> None:
-        told = Told(plan={"again": True, **PATIENCE}, remind_manager=answering({"seconds": 12.5}))
+        told = Told(plan={"restarted": True, **PATIENCE}, remind_manager=answering({"seconds": 12.5}))
         assert told.seconds == [12.5]
 
     def test_it_ends_as_the_record_did(self) -> None:
-        told = Told(plan={"again": True}, remind_manager=answering({"failed": "the order was deleted"}))
+        told = Told(plan={"restarted": True}, remind_manager=answering({"failed": "the order was deleted"}))
         assert told.activities[-1] == "end_order"
 
     def test_it_begins_with_the_attempt_that_it_is_on_and_looks_once(self) -> None:
         stands = {"decision": {"approved": False, "remake": True}, "failed": None, "seconds": None}
-        plan = {"again": True, "order": {**ORDER, "attempt": 2}}
+        plan = {"restarted": True, "order": {**ORDER, "attempt": 2}}
         told = Told({**APPROVED, "attempt": 3, "seal": seal(SECRET, 3)}, plan=plan, remind_manager=answering(stands))
         assert [call.content["attempt"] for call in told.calls if call.activity == "cook_pizza"] == [2, 3]
         assert told.activities.count("remind_manager") == 1

@@ -9,7 +9,7 @@ from pizzashop.domain.history import Entry, now
 from pizzashop.domain.known import Lease, Terms
 from pizzashop.domain.record import Record
 from pizzashop.domain.steering import STEERING_SECONDS, Steer, release, steer
-from pizzashop.domain.unsettled import awaits_engine, need, stands_still
+from pizzashop.domain.unsettled import awaits_engine, is_stuck, need
 
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
@@ -147,18 +147,18 @@ class TestStandsStill:
     """What `doctor` counts."""
 
     def test_when_nothing_was_heard_of_it_for_a_minute(self, record: Record) -> None:
-        assert stands_still(record, time.time(), now())
+        assert is_stuck(record, time.time(), now())
 
     @pytest.mark.parametrize("heard", ["a stage", "a heartbeat", "a lease"])
     def test_not_when_something_was(self, record: Record, heard: str) -> None:
         if heard == "a stage":
             record.hear([Entry(status="validating", at=now())])
         elif heard == "a heartbeat":
-            record.alive = now()
+            record.heartbeat_at = now()
         else:
             record.lease = Lease(step="order", attempt=1, run="a", until=time.time() + 5)
-        assert not stands_still(record, time.time(), now())
+        assert not is_stuck(record, time.time(), now())
 
     def test_not_while_the_manager_has_it(self, record: Record) -> None:
         record.status = "pending_validation"
-        assert not stands_still(record, time.time(), now())
+        assert not is_stuck(record, time.time(), now())

@@ -21,7 +21,7 @@ class Unsettled:
         self.in_any_case: list[bool] = []
 
     def invoke(self, *_: Any) -> dict[str, Any]:
-        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs], "moving": {}}
+        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs], "progress": {}}
 
     def cancel(self, _: OrderRef, *, in_any_case: bool) -> None:
         self.told.append(self.seconds)

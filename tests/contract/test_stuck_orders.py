@@ -1,4 +1,4 @@
-"""An order that the engine has lost stands still: the sweep brings it on, and nothing of it begins twice."""
+"""An order that the engine has lost is stuck: the sweep recovers it, and nothing of it begins twice."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from fakes.shop import FakeShop, Post
 
 from pizzashop.domain import unsettled
 from pizzashop.domain.order import WAY
-from pizzashop.domain.unsettled import STILL_SECONDS
+from pizzashop.domain.unsettled import STUCK_SECONDS
 from pizzashop.roles import ORDER
 from pizzashop.workflow.office import Office
-from pizzashop.workflow.stillness import WOKEN_SECONDS, Stillness
 from pizzashop.workflow.sweep import CANCEL_SECONDS, Sweep
+from pizzashop.workflow.watchdog import WAKE_SECONDS, Watchdog
 
 
 class Watched:
@@ -21,7 +21,7 @@ class Watched:
 
     def __init__(self, shop: FakeShop) -> None:
         self.shop, self.seconds = shop, 0.0
-        self.sweep: Sweep = shop.sweeper(Stillness(clock=lambda: self.seconds))
+        self.sweep: Sweep = shop.sweeper(Watchdog(clock=lambda: self.seconds))
         self.sweep.once()
 
     def pass_by(self, seconds: float) -> None:
@@ -30,11 +30,11 @@ class Watched:
 
     def until_woken(self) -> None:
         self.pass_by(0)
-        self.pass_by(STILL_SECONDS)
+        self.pass_by(STUCK_SECONDS)
 
-    def until_begun_again(self) -> None:
+    def until_restarted(self) -> None:
         self.until_woken()
-        self.pass_by(WOKEN_SECONDS)
+        self.pass_by(WAKE_SECONDS)
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def watched(shop: FakeShop) -> Watched:
     return Watched(shop)
 
 
-def test_it_is_woken_and_then_begun_again(watched: Watched, shop: FakeShop) -> None:
+def test_it_is_woken_and_then_restarted(watched: Watched, shop: FakeShop) -> None:
     watched.until_woken()
     assert (shop.engine.woken, shop.engine.scheduled) == (["123"], ["123"])
-    watched.pass_by(WOKEN_SECONDS)
+    watched.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
     shop.engine.work()
     shop.decide(approved=True)
@@ -77,7 +77,7 @@ def test_wherever_it_stood_each_stage_begins_once(shop: FakeShop, lost: Callable
     attempt, before = shop.record()["attempt"], shop.history()
     shop.engine.lost.add("123")
     shop.ahead = timedelta(minutes=6)  # the manager's reminder is overdue
-    Watched(shop).until_begun_again()
+    Watched(shop).until_restarted()
     shop.engine.work()
     if shop.record()["status"] != "delivered":
         shop.decide(approved=True, attempt=attempt)
@@ -95,7 +95,7 @@ def test_the_settings_of_its_start_hold_to_its_end(shop: FakeShop) -> None:
     shop.settings = shop.settings.model_copy(update={"max_remakes": 0})
     shop.engine.lost.add("123")
     shop.ahead = timedelta(minutes=6)
-    Watched(shop).until_begun_again()
+    Watched(shop).until_restarted()
     shop.engine.work()
     shop.decide(approved=False, remake=True)
     assert shop.record()["attempt"] == 2
@@ -106,12 +106,12 @@ def test_of_two_processes_that_see_it_one_begins_it_again(watched: Watched, shop
     for each in (watched, other):
         each.until_woken()
     for each in (watched, other):
-        each.pass_by(WOKEN_SECONDS)
+        each.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
-    asked = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["moving"]["123"]
+    asked = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["progress"]["123"]
     office = Office(shop.sidecar, shop.engine, shop.settings)
-    shop.sidecar.invoke(ORDER, "POST", "/order/123/alive", {"uid": None})
-    assert office.bring_on("123", asked, is_woken=True) is None, "asked at the same moment, and a little later"
+    shop.sidecar.invoke(ORDER, "POST", "/order/123/heartbeat", {"uid": None})
+    assert office.recover("123", asked, is_woken=True) is None, "asked at the same moment, and a little later"
     assert shop.engine.scheduled == ["123", "123"]
 
 
@@ -120,25 +120,25 @@ def test_one_that_moves_once_woken_is_left_alone(watched: Watched, shop: FakeSho
     shop.engine.lost.clear()
     shop.engine.instances["123"].status = "PENDING"
     shop.engine.work()
-    watched.pass_by(WOKEN_SECONDS)
+    watched.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123"]
 
 
 def test_not_while_an_activity_of_it_is_under_way_here(watched: Watched, shop: FakeShop) -> None:
     with shop.in_hand.under_way("123"):
-        watched.until_begun_again()
+        watched.until_restarted()
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
 
 def test_nor_while_another_process_says_that_one_is(watched: Watched, shop: FakeShop) -> None:
     for _ in range(10):
-        watched.pass_by(STILL_SECONDS - 1)
-        shop.sidecar.invoke(ORDER, "POST", "/order/123/alive", {"uid": None})
+        watched.pass_by(STUCK_SECONDS - 1)
+        shop.sidecar.invoke(ORDER, "POST", "/order/123/heartbeat", {"uid": None})
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
 
 def test_nor_after_role_order_was_away(watched: Watched, shop: FakeShop) -> None:
-    watched.pass_by(STILL_SECONDS - 1)
+    watched.pass_by(STUCK_SECONDS - 1)
     shop.sidecar.away = True
     with pytest.raises(Exception, match="away"):
         watched.pass_by(1)
@@ -150,7 +150,7 @@ def test_nor_after_role_order_was_away(watched: Watched, shop: FakeShop) -> None
 def test_nor_while_the_engine_does_not_act(watched: Watched, shop: FakeShop) -> None:
     shop.engine.away = True
     for _ in range(10):
-        watched.pass_by(STILL_SECONDS)
+        watched.pass_by(STUCK_SECONDS)
     shop.engine.away = False
     assert shop.engine.scheduled == ["123"]
 
@@ -158,10 +158,10 @@ def test_nor_while_the_engine_does_not_act(watched: Watched, shop: FakeShop) -> 
 def test_nor_while_it_is_paused(watched: Watched, shop: FakeShop, post: Post) -> None:
     assert post("/pause-order").status_code == 200
     for _ in range(3):
-        watched.until_begun_again()
+        watched.until_restarted()
     assert (shop.engine.scheduled, shop.engine.status("123")) == (["123"], "SUSPENDED")
     assert post("/resume-order").status_code == 200
-    watched.until_begun_again()
+    watched.until_restarted()
     assert shop.engine.scheduled == ["123", "123"]
 
 
@@ -169,18 +169,18 @@ def test_nor_while_the_manager_has_it(shop: FakeShop) -> None:
     shop.place_and_work()
     watched = Watched(shop)
     for _ in range(3):
-        watched.until_begun_again()
+        watched.until_restarted()
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
 
 @pytest.mark.parametrize("ended", ["FAILED", "COMPLETED", "TERMINATED"])
-def test_a_workflow_that_ended_without_its_order_is_begun_again(watched: Watched, shop: FakeShop, ended: str) -> None:
+def test_a_workflow_that_ended_without_its_order_is_restarted(watched: Watched, shop: FakeShop, ended: str) -> None:
     shop.engine.instances["123"].status = ended
     watched.until_woken()
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123", "123"])
 
 
-def test_one_that_the_engine_does_not_know_is_begun_again(watched: Watched, shop: FakeShop) -> None:
+def test_one_that_the_engine_does_not_know_is_restarted(watched: Watched, shop: FakeShop) -> None:
     del shop.engine.instances["123"]
     shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim(shop))
     watched.until_woken()
@@ -194,13 +194,11 @@ def test_one_that_is_suspended_past_the_shop_goes_on_as_its_record_says(watched:
 
 
 @pytest.mark.parametrize("too_large", [True, False])
-def test_one_that_is_stalled_is_begun_again_for_its_size_alone(
-    watched: Watched, shop: FakeShop, too_large: bool
-) -> None:
+def test_one_that_is_stalled_is_restarted_for_its_size_alone(watched: Watched, shop: FakeShop, too_large: bool) -> None:
     """Where its version of the workflow is missing, the release that has it is to go on with it."""
     shop.engine.instances["123"].status = "STALLED"
     shop.engine.too_large = {"123"} if too_large else set()
-    watched.until_begun_again()
+    watched.until_restarted()
     assert shop.engine.scheduled == (["123", "123"] if too_large else ["123"])
     assert shop.engine.status("123") == ("PENDING" if too_large else "STALLED")
 
