@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from pizzashop.local.closing import Closing
 from pizzashop.local.project import Project
 
 OPEN = "Ctrl-C closes the shop"
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(1, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+IN_TERMINAL = (sys.executable, "-c", TAKE_TERMINAL)
+"""Runs a command, started in a new session, whose controlling terminal is then its standard output."""
 
 
 class Up:

@@ -1,6 +1,5 @@
 """`pizzashop up` as its user meets it: it opens, says so, watches, and leaves nothing when it closes."""
 
-import fcntl
 import os
 import pty
 import re
@@ -8,11 +7,10 @@ import shlex
 import signal
 import subprocess
 import sys
-import termios
 
 import psutil
 import pytest
-from running_up import OPEN, PIZZASHOP, Up
+from running_up import IN_TERMINAL, OPEN, PIZZASHOP, Up
 from shop_client import ShopClient, eventually, new_order
 
 from pizzashop.local import family, ports, preflight
@@ -144,12 +142,7 @@ def test_it_serves_on_when_its_reader_goes(up: Up, project: Project, client: Sho
 
 def test_a_terminal_that_is_closed_closes_it(up: Up, project: Project) -> None:
     ours, its = pty.openpty()
-
-    def control() -> None:
-        os.setsid()
-        fcntl.ioctl(its, termios.TIOCSCTTY, 0)
-
-    up.start("--verbose", stdin=its, stdout=its, stderr=its, preexec_fn=control)
+    up.start("--verbose", by=IN_TERMINAL, stdin=its, stdout=its, stderr=its, start_new_session=True)
     os.close(its)
     while OPEN not in up.said:
         up.said += os.read(ours, 1024).decode(errors="replace")

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from fake_shop import FakeShop, open_shop
+from processes import Command, starting
 
 from pizzashop.cli import main
 from pizzashop.console.client import Client
@@ -41,3 +43,10 @@ def run_json(run: Run) -> Callable[..., object]:
         return json.loads(run(*args, "--json").stdout)
 
     return run_json
+
+
+@pytest.fixture
+def start(shop: FakeShop, tmp_path: Path) -> Iterator[Command]:
+    """Starts a command as a process of its own; its state directory is `tmp_path`."""
+    with starting(shop, str(tmp_path)) as start:
+        yield start
