@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
-from pizzashop.local import preflight, redis, storage
+from pizzashop.local import disk, preflight, redis, storage
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.connection import Connection
 from pizzashop.local.entrance import Entrance, tokens
@@ -31,7 +31,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with Closing().listening() as closing, register.held():
+    with disk.needed(state_dir), Closing().listening() as closing, register.held():
         opening.title()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
@@ -50,7 +50,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         try:
             with following(shop.log, verbose), shop:
                 _open(shop, opening, register, Entrance.of(settings), needed)
-                _keep_open(shop, opening, register, storage.Watch(needed))
+                _keep_open(shop, opening, register, storage.Watch(needed, state_dir))
                 opening.closing()
         finally:
             keys.forget_link(state_dir)
