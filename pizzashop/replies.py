@@ -32,7 +32,7 @@ def expect_done(reply: Reply) -> None:
 
 def fault(reply: Reply) -> Unavailable:
     """What to raise where Dapr itself has not done what it was asked."""
-    reason = _reason(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
+    reason = store_reason(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
     return Unavailable(reason)
 
 
@@ -44,8 +44,17 @@ def store_fault(reply: Reply) -> Unavailable | None:
     for line in _message(reply).splitlines():
         _, told, error = line.rpartition("error from state store: ")
         if told and not _MISMATCH.search(error):
-            return Unavailable(_reason(error) or f"The store cannot do it just now: {error}")
+            return Unavailable(store_reason(error) or f"The store cannot do it just now: {error}")
     return None
+
+
+def store_reason(error: str) -> str:
+    """Say why the store refuses, where this text has an error of Redis in it that has a name; empty otherwise."""
+    found = _CODE.search(error)
+    if found is None:
+        return ""
+    reason = "its disk is full" if "No space left" in error else _REASONS[found[1]]
+    return f"The store cannot do it just now: {reason}"
 
 
 def answer(reply: Reply) -> Any:
@@ -90,15 +99,6 @@ def _message(reply: Reply) -> str:
     except ValueError:
         return ""
     return str(content.get("message", "")) if isinstance(content, dict) else ""
-
-
-def _reason(error: str) -> str:
-    """Why the store refuses, where this is an error of Redis that has a name; otherwise empty."""
-    found = _CODE.search(error)
-    if found is None:
-        return ""
-    reason = "its disk is full" if "No space left" in error else _REASONS[found[1]]
-    return f"The store cannot do it just now: {reason}"
 
 
 def _start(reply: Reply) -> str:

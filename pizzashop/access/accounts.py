@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -12,7 +13,7 @@ from secrets import token_urlsafe
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from pizzashop.access.people import Person, person
-from pizzashop.domain.errors import Broken, NotFound
+from pizzashop.domain.errors import Broken, LocalError, NotFound
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,17 @@ class Accounts:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a file in place, whole or not at all, that this user alone may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Put a file in place, whole or not at all, that this user alone may read; raises LocalError."""
     made = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    made.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        made.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            made.unlink()
+        raise LocalError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 @cache

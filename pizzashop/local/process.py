@@ -1,16 +1,18 @@
 """One child process: its output in a file, stopped politely first."""
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import family
+from pizzashop.local import disk, family
 from pizzashop.local.closing import Closing
 
 
@@ -33,7 +35,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self.log.open("wb") as output:
+        with self._output() as output:
             try:
                 self._child = subprocess.Popen(
                     self.argv,
@@ -48,6 +50,14 @@ class Process:
                 raise LocalError(f"{self.name} cannot be started: {error}.") from None
         # One that has ended by now is still there: nobody has buried it.
         return psutil.Process(self._child.pid)
+
+    def _output(self) -> BinaryIO:
+        try:
+            return self.log.open("wb")
+        except OSError as error:
+            if not disk.is_full(error):
+                raise
+            return open(os.devnull, "wb")  # better without a log than not at all
 
     @property
     def running(self) -> bool:

@@ -1,5 +1,6 @@
 """The Redis-protocol server that the components name: whether the shop can use it, and how it keeps its data."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
@@ -9,8 +10,8 @@ import valkey
 from pizzashop.local.connection import EMBEDDED, Connection
 from pizzashop.roles import TOPIC
 
-SPARE_CLIENTS = 100
-"""What the sidecars of a busy shop may open; below that it is said."""
+SPARE_CLIENTS = 70 * (os.cpu_count() or 1)
+"""What the sidecars of a busy shop open: seven pools (five of pub/sub, two of state) of ten connections a core."""
 FULL_SHARE = 0.8
 """The share of `maxmemory` from which on it is said that writes will soon be refused."""
 

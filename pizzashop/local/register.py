@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import family
+from pizzashop.local import disk, family
 from pizzashop.local.closing import Closing
 
 
@@ -35,9 +35,9 @@ class Register:
             except BlockingIOError:
                 lock.seek(0)
                 raise LocalError(f"The shop is already open (pid {lock.read().strip()}).") from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+            os.ftruncate(lock.fileno(), 0)
+            # Past the buffer, which would try to write once more at the end.
+            os.write(lock.fileno(), str(os.getpid()).encode())
             yield
 
     def note(self, processes: Iterable[psutil.Process]) -> None:
@@ -46,7 +46,15 @@ class Register:
         for each in processes:
             with suppress(psutil.NoSuchProcess):
                 noted.append([each.pid, each.create_time()])
-        self.path.write_text(json.dumps(noted))
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            new.write_text(json.dumps(noted))
+            new.replace(self.path)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            # An open shop goes on with what was written down before.
+            if not disk.is_full(error) or not self.path.exists():
+                raise
 
     def left(self) -> list[psutil.Process]:
         """Those of them that still live."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only, connection, redis, scheduler_data, valkey_server
+from pizzashop.local import append_only, connection, disk, redis, scheduler_data, valkey_server
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import EMBEDDED, Connection
 from pizzashop.local.dapr import Dapr
@@ -102,7 +102,12 @@ class Services:
 
     def restart_ended(self) -> Iterator[Process]:
         """Start again what has ended of what was started here, one after another; raises LocalError where it cannot."""
-        yield from (service.start_again() for service in self if service.ended)
+        yield from (service.start_again() for service in self if service.ended and self._has_room(service))
+
+    def _has_room(self, service: Service) -> bool:
+        """Whether the disk has room for it: one that ended because it is full would end again and again."""
+        is_short = service.name == "scheduler" and "no space left" in service.process.text()
+        return disk.free(self.state_dir) >= (disk.LOG_BYTES if is_short else disk.ROOM_BYTES)
 
     def __exit__(self, *_: object) -> None:
         self._started.close()

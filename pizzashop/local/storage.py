@@ -3,14 +3,13 @@
 `findings` is for `doctor`, `require` for `up`: both say the same of it.
 """
 
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import valkey
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only, ports, redis, scheduler_data, torn, valkey_server
+from pizzashop.local import append_only, disk, ports, redis, scheduler_data, torn, valkey_server
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import Connection, connections
 from pizzashop.local.finding import Finding
@@ -18,14 +17,12 @@ from pizzashop.local.health import wait_until
 from pizzashop.local.project import Project
 
 LOADING_SECONDS = 300.0
-LEAST_BYTES = 200 * 1024**2
-"""What the scheduler takes at its first start (two logs of 64 MB), and some for orders."""
 SCARCE_BYTES = 1024**3
 
 
 def findings(project: Project, state_dir: Path) -> Iterator[Finding]:
     """One for each part of it."""
-    yield disk(state_dir)
+    yield room(state_dir)
     try:
         for connection in connections(project):
             yield from _redis(connection, state_dir)
@@ -38,7 +35,7 @@ def findings(project: Project, state_dir: Path) -> Iterator[Finding]:
 
 def require(project: Project, state_dir: Path, closing: Closing) -> list[Connection]:
     """How the Redis servers are reached; raises LocalError where the shop cannot open with what is there."""
-    if (found := disk(state_dir)).state == "wrong":
+    if (found := room(state_dir)).state == "wrong":
         raise LocalError(f"{found.found}: {found.mend}.")
     needed = connections(project)
     for connection in needed:
@@ -49,17 +46,14 @@ def require(project: Project, state_dir: Path, closing: Closing) -> list[Connect
     return needed
 
 
-def disk(state_dir: Path) -> Finding:
-    """How much room is left where the shop keeps what must survive."""
-    nearest = next(each for each in (state_dir, *state_dir.parents) if each.exists())
-    free = shutil.disk_usage(nearest).free
+def room(state_dir: Path) -> Finding:
+    """How much is free where the shop keeps what must survive."""
+    free = disk.free(state_dir)
     text = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
-    mend = f"make room: the shop begins with {LEAST_BYTES // 1024**2} MiB"
-    if free < LEAST_BYTES and not (state_dir / "scheduler").exists():
-        return Finding("Disk", "wrong", text, mend)
-    if free < LEAST_BYTES:
-        return Finding("Disk", "note", text, "make room")
-    return Finding("Disk", "note" if free < SCARCE_BYTES else "ok", text)
+    least = disk.ROOM_BYTES if (state_dir / "scheduler").exists() else disk.FIRST_BYTES
+    if free < least:
+        return Finding("Disk", "wrong", text, f"make room: opening takes {least // 1024**2} MiB")
+    return Finding("Disk", "note", text, "make room") if free < SCARCE_BYTES else Finding("Disk", "ok", text)
 
 
 def _redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
@@ -119,13 +113,20 @@ def forget_torn(needed: Iterable[Connection]) -> Iterator[str]:
 
 
 class Watch:
-    """Looks at the servers while the shop is open, and says what has changed."""
+    """Looks at the disk and the servers while the shop is open, and says what has changed."""
 
-    def __init__(self, needed: Iterable[Connection]) -> None:
+    def __init__(self, needed: Iterable[Connection], state_dir: Path) -> None:
         self._told = dict.fromkeys(needed, "")
+        self._state_dir = state_dir
+        self._is_full = False
 
     def look(self) -> Iterator[str]:
-        """A sentence for each server that takes no more writes, or takes them again."""
+        """A sentence where the disk has become full, a server takes no more writes, or either is over."""
+        was_full, self._is_full = self._is_full, disk.free(self._state_dir) < disk.ROOM_BYTES
+        if self._is_full and not was_full:
+            yield f"The disk of {self._state_dir} is full: orders wait until there is room."
+        elif was_full and not self._is_full:
+            yield f"There is room on the disk of {self._state_dir} again."
         for connection, before in self._told.items():
             server = redis.ask(connection)
             if server is None:

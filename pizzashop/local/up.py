@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
-from pizzashop.local import in_flight, preflight, redis, storage
+from pizzashop.local import disk, in_flight, preflight, redis, storage
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.connection import Connection
 from pizzashop.local.entrance import Entrance, tokens
@@ -32,7 +32,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with Closing().listening() as closing, register.held(), ignore_output_errors():
+    with disk.needed(state_dir), Closing().listening() as closing, register.held(), ignore_output_errors():
         opening.title()
         # Later nobody is told: the shop serves on when its reader goes, or the disk of its output is full.
         require_output()
@@ -53,7 +53,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         try:
             with following(shop.logs, verbose), shop:
                 _open(shop, opening, register, Entrance.of(settings), needed)
-                _keep_open(shop, opening, register, storage.Watch(needed))
+                _keep_open(shop, opening, register, storage.Watch(needed, state_dir))
                 opening.closing()
         finally:
             keys.forget_link(state_dir)

@@ -8,6 +8,7 @@ import grpc
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from pizzashop.domain.errors import Conflict, NotFound, Unavailable
+from pizzashop.replies import store_reason
 
 CALL_SECONDS = 5
 
@@ -55,7 +56,14 @@ def _said(error: grpc.RpcError) -> Exception:
     if "actor is stalled" in details:
         return Stalled("The workflow engine holds this order's workflow still")
     log.warning("the workflow engine: %s %s", code.name if code else "", details)
-    return Unavailable("The workflow engine does not answer just now")
+    return Unavailable(_why(details) or "The workflow engine does not answer just now")
+
+
+def _why(details: str) -> str:
+    if "missing from state store" in details:
+        # Left by a store out of memory: `pizzashop up` has the engine forget it once there is memory again.
+        return "The workflow engine cannot read this order's workflow, of which the store has taken in only half"
+    return store_reason(details)
 
 
 def _details(error: grpc.RpcError) -> str:

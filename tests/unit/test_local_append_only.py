@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from valkey_of_ones_own import client, own_valkey
+from own_valkey import client, own_valkey
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import append_only

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from valkey_of_ones_own import client, own_valkey
+from own_valkey import client, own_valkey
 
 from pizzashop.local import redis
 from pizzashop.local.connection import Connection

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import valkey
-from valkey_of_ones_own import client, own_valkey
+from own_valkey import client, own_valkey
 
 from pizzashop.local import torn
 from pizzashop.local.connection import Connection

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +24,20 @@ def own_valkey(directory: Path, **settings: str) -> Iterator[int]:
     with (directory / "valkey.log").open("wb") as log:
         child = subprocess.Popen([valkey_server.binary(), *words], stdout=log)
         try:
-            wait_until(lambda: listening(port), "valkey", seconds=20, closing=Closing())
+            wait_until(lambda: _has_loaded(port, settings), "valkey", seconds=20, closing=Closing())
             yield port
         finally:
             child.kill()
             child.wait()
 
 
+def _has_loaded(port: int, settings: Mapping[str, str]) -> bool:
+    if not listening(port):
+        return False
+    with client(port, password=settings.get("requirepass", "")) as asked:
+        return not dict(asked.info("persistence"))["loading"]
+
+
 def client(port: int, **login: str) -> "valkey.Valkey[bytes]":
     """Speaks to it."""
-    return valkey.Valkey(port=port, **login)  # type: ignore[arg-type]
+    return valkey.Valkey(port=port, **{name: value for name, value in login.items() if value})  # type: ignore[arg-type]

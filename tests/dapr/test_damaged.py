@@ -1,0 +1,40 @@
+"""After a crash that damaged its files, the shop opens with what is whole, says so, and keeps a copy."""
+
+import subprocess
+from pathlib import Path
+
+from running_up import OPEN, Up
+from shop_client import PIZZASHOP, ShopClient
+
+
+def damage(state_dir: Path) -> None:
+    """As a loss of power may leave them."""
+    files = state_dir / "valkey/appendonlydir"
+    with (files / "appendonly.aof.1.incr.aof").open("ab") as writes:
+        writes.write(bytes(4096))
+    (files / "appendonly.aof.manifest").write_bytes(b"")
+    (database,) = (state_dir / "scheduler").glob("*/*/member/snap/db")
+    with database.open("r+b") as pages:
+        pages.seek(2 * 4096)
+        pages.write(b"\xa5" * 5 * 4096)
+
+
+def test_the_shop_opens_with_what_is_whole(up: Up, client: ShopClient) -> None:
+    up.start()
+    up.until(OPEN)
+    waiting = client.placed()
+    client.until(waiting, "pending_validation")
+    up.end(2)
+    damage(up.state_dir)
+    doctor = subprocess.run([PIZZASHOP, "doctor"], env=up.env, cwd=up.cwd, capture_output=True, text=True)
+    assert doctor.returncode == 0
+    assert "appendonly.aof.1.incr.aof is damaged after" in doctor.stdout
+    up.start()
+    up.until(OPEN)
+    (writes,) = up.state_dir.glob("valkey/damaged-*")
+    (scheduler,) = up.state_dir.glob("scheduler-damaged-*")
+    assert str(writes) in up.said
+    assert str(scheduler) in up.said
+    client.decide(waiting, approved=True)
+    client.until(waiting, "delivered")
+    assert up.end(2) == 0

@@ -1,0 +1,80 @@
+"""A Redis of one's own, with a password, on another port: `doctor` and `up` say what is so, and orders wait for it."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from own_valkey import client as store_client
+from own_valkey import own_valkey
+from running_up import OPEN, Up
+from shop_client import PIZZASHOP, WORKFLOW, ShopClient, new_order
+
+from pizzashop.local.dapr import Dapr
+from pizzashop.local.project import Project
+
+PASSWORD = "s3cret of ours"
+
+
+@pytest.fixture
+def copied(project: Project, tmp_path: Path) -> Path:
+    """The project, to be changed."""
+    root = tmp_path / "project"
+    shutil.copytree(project.resources, root / "resources")
+    shutil.copy(project.run_file, root)
+    return root
+
+
+@pytest.fixture
+def up(copied: Path, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
+    assert dapr, "built before a test waits for it"
+    made = Up(Project.read(copied / "dapr.yaml"), tmp_path / "state")
+    yield made
+    made.kill()
+
+
+def name_server(root: Path, port: int, password: str) -> None:
+    """Have both components name it."""
+    for name in ("statestore", "pubsub"):
+        path = root / f"resources/{name}.yaml"
+        text = path.read_text().replace("localhost:6379", f"localhost:{port}")
+        path.write_text(text.replace('value: ""', f"value: {password!r}"))
+
+
+def doctor(up: Up) -> str:
+    return subprocess.run([PIZZASHOP, "doctor"], env=up.env, cwd=up.cwd, capture_output=True, text=True).stdout
+
+
+def test_orders_wait_while_it_is_out_of_memory(up: Up, copied: Path, client: ShopClient, tmp_path: Path) -> None:
+    with own_valkey(tmp_path / "own", requirepass=PASSWORD, appendonly="yes") as port:
+        name_server(copied, port, "another")
+        assert "it refuses the password of pizzastatestore" in doctor(up)
+        up.start()
+        assert up.end() == 1
+        assert "it refuses the password of pizzastatestore" in up.said
+        assert "set redisPassword" in up.said
+        for path in (copied / "resources/statestore.yaml", copied / "resources/pubsub.yaml"):
+            path.write_text(path.read_text().replace("another", PASSWORD))
+        assert "The shop can open" in doctor(up)
+        up.start()
+        up.until(OPEN)
+        assert f"already running, port {port}, every write appended to a file" in up.said
+        assert not (up.state_dir / "valkey/appendonlydir").exists()
+        waiting = client.placed()
+        client.until(waiting, "pending_validation")
+        with store_client(port, password=PASSWORD) as store:
+            store.config_set("maxmemory", 1)
+            for path, content in (
+                ("/start-order", new_order("x")),
+                ("/validate-pizza", {"order_id": waiting, "approved": True}),
+            ):
+                reply = client.reply("POST", WORKFLOW + path, content)
+                assert (reply.status, "it is out of memory" in reply.body.decode()) == (503, True)
+                assert "retry-after" in reply.headers
+            up.until("is out of memory and takes no writes. Orders wait")
+            store.config_set("maxmemory", 0)
+            up.until("takes writes again: orders go on")
+        client.decide(waiting, approved=True)
+        client.until(waiting, "delivered")
+        assert up.end(2) == 0
