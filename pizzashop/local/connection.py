@@ -52,7 +52,9 @@ class Connection:
     @property
     def embedded(self) -> bool:
         """Whether the embedded server can be what it names: it listens there, and nobody logs in."""
-        return self == EMBEDDED
+        return (self.host, self.port) == (HOST, PORT) and not (
+            self.username or self.password or self.secret or self.tls
+        )
 
     def listening(self) -> bool:
         """Whether anything accepts connections there."""

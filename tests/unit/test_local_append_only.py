@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import valkey
 from own_valkey import client, own_valkey
+from shop_client import eventually
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import append_only
@@ -28,6 +30,16 @@ def orders(directory: Path) -> int:
     """How many a server opens with."""
     with own_valkey(directory, appendonly="yes") as port, client(port) as shop:
         return shop.dbsize()
+
+
+def is_rewritten(about: dict[str, int]) -> bool:
+    return about["aof_rewrite_in_progress"] == about["aof_rewrite_scheduled"] == 0
+
+
+def rewrite(shop: "valkey.Valkey") -> None:
+    """Have the server write a new base file, and wait until it has."""
+    shop.bgrewriteaof()
+    eventually(lambda: shop.info("persistence"), is_rewritten)
 
 
 def append(path: Path, content: bytes) -> None:
@@ -84,9 +96,7 @@ def test_without_a_manifest_no_order_is_forgotten(files: Path) -> None:
 
 def test_a_missing_file_of_writes_leaves_those_before_it(files: Path) -> None:
     with own_valkey(files.parent, appendonly="yes") as port, client(port) as shop:
-        shop.bgrewriteaof()
-        while shop.info("persistence")["aof_rewrite_in_progress"] or shop.info("persistence")["aof_rewrite_scheduled"]:
-            pass
+        rewrite(shop)
     (files / "appendonly.aof.2.incr.aof").unlink()
     list(append_only.mend(files.parent))
     assert orders(files.parent) == ORDERS
@@ -96,9 +106,7 @@ def test_after_a_rewrite_the_newer_base_goes_with_the_last_writes(files: Path) -
     old = {each.name: each.read_bytes() for each in files.iterdir()}
     with own_valkey(files.parent, appendonly="yes") as port, client(port) as shop:
         shop.incr("counter")
-        shop.bgrewriteaof()
-        while shop.info("persistence")["aof_rewrite_in_progress"] or shop.info("persistence")["aof_rewrite_scheduled"]:
-            pass
+        rewrite(shop)
         shop.incr("counter")
     for name in (BASE, WRITES):
         (files / name).write_bytes(old[name])

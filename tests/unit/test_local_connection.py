@@ -22,6 +22,8 @@ def of(**values: Any) -> Connection:
 def test_as_shipped_it_is_the_embedded_server() -> None:
     assert connections(Project.read(ROOT / "dapr.yaml")) == [EMBEDDED]
     assert EMBEDDED.embedded
+    assert of(redisHost="localhost:6379", redisDB="3").embedded
+    assert not of(redisHost="localhost:6380").embedded
 
 
 @pytest.mark.parametrize(
