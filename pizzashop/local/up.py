@@ -31,7 +31,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with disk.needed(state_dir), Closing().listening() as closing, register.held():
+    with disk.report_full(state_dir), Closing().listening() as closing, register.held():
         opening.title()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
