@@ -18,16 +18,16 @@ class SmallDisk:
         self.path = path
         self._filler = path / "filler"
 
-    def fill(self) -> None:
-        """Write until there is room for no byte and no file."""
+    def fill(self, leave: int = 0) -> None:
+        """Write until so many megabytes are left; where none are, there is room for no file either."""
         self._filler.mkdir()
-        for size in (1024**2, 4096):
-            with (self._filler / str(size)).open("wb", buffering=0) as file, suppress(OSError):
-                while True:
-                    file.write(bytes(size))
-        with suppress(OSError):
-            for number in count():
-                (self._filler / f"empty-{number}").touch()
+        with (self._filler / "large").open("wb", buffering=0) as file, suppress(OSError):
+            while shutil.disk_usage(self.path).free > leave * 1024**2:
+                file.write(bytes(4096))
+        if leave == 0:
+            with suppress(OSError):
+                for number in count():
+                    (self._filler / f"empty-{number}").touch()
 
     def clear(self) -> None:
         """Make room again."""

@@ -29,7 +29,7 @@ def is_full(error: OSError) -> bool:
 
 
 @contextmanager
-def needed(directory: Path) -> Iterator[None]:
+def report_full(directory: Path) -> Iterator[None]:
     """Raise LocalError where something below `directory` cannot be written for lack of room."""
     try:
         yield

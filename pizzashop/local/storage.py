@@ -13,8 +13,9 @@ from pizzashop.local import append_only, disk, ports, redis, scheduler_data, tor
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import Connection, connections
 from pizzashop.local.finding import Finding
-from pizzashop.local.health import wait_until
+from pizzashop.local.health import listening, wait_until
 from pizzashop.local.project import Project
+from pizzashop.local.services import PORTS
 
 LOADING_SECONDS = 300.0
 SCARCE_BYTES = 1024**3
@@ -22,31 +23,32 @@ SCARCE_BYTES = 1024**3
 
 def findings(project: Project, state_dir: Path) -> Iterator[Finding]:
     """One for each part of it."""
-    yield room(state_dir)
+    yield free_space(state_dir)
     try:
         for connection in connections(project):
             yield from _redis(connection, state_dir)
     except LocalError as error:
         yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
-    if scheduler_data.visibly_damaged(state_dir / "scheduler"):
+    is_running = listening(PORTS["scheduler"][0])
+    if not is_running and scheduler_data.visibly_damaged(state_dir / "scheduler"):
         text = "its database is damaged: the shop begins a new one, and keeps a copy of this one"
         yield Finding("scheduler", "note", text)
 
 
 def require(project: Project, state_dir: Path, closing: Closing) -> list[Connection]:
     """How the Redis servers are reached; raises LocalError where the shop cannot open with what is there."""
-    if (found := room(state_dir)).state == "wrong":
-        raise LocalError(f"{found.found}: {found.mend}.")
+    if (found := free_space(state_dir)).state == "wrong":
+        raise LocalError(_sentence(found))
     needed = connections(project)
     for connection in needed:
         _wait_for_data(connection, closing)
         for each in _redis(connection, state_dir):
             if each.state == "wrong":
-                raise LocalError(f"{each.found}: {each.mend}.")
+                raise LocalError(_sentence(each))
     return needed
 
 
-def room(state_dir: Path) -> Finding:
+def free_space(state_dir: Path) -> Finding:
     """How much is free where the shop keeps what must survive."""
     free = disk.free(state_dir)
     text = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
@@ -54,6 +56,15 @@ def room(state_dir: Path) -> Finding:
     if free < least:
         return Finding("Disk", "wrong", text, f"make room: opening takes {least // 1024**2} MiB")
     return Finding("Disk", "note", text, "make room") if free < SCARCE_BYTES else Finding("Disk", "ok", text)
+
+
+def _sentence(found: Finding) -> str:
+    return f"{found.found[0].upper()}{found.found[1:]}: {found.mend}."
+
+
+def _known(needed: Iterable[Connection]) -> list[Connection]:
+    """Those whose login is known here."""
+    return [each for each in needed if not each.secret]
 
 
 def _redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
@@ -101,7 +112,7 @@ def _wait_for_data(connection: Connection, closing: Closing) -> None:
 
 def forget_torn(needed: Iterable[Connection]) -> Iterator[str]:
     """Forget the workflows that a server out of memory has left half-written; says how many."""
-    for connection in needed:
+    for connection in _known(needed):
         try:
             forgotten = torn.forget(connection)
         except valkey.ValkeyError as error:
@@ -116,7 +127,7 @@ class Watch:
     """Looks at the disk and the servers while the shop is open, and says what has changed."""
 
     def __init__(self, needed: Iterable[Connection], state_dir: Path) -> None:
-        self._told = dict.fromkeys(needed, "")
+        self._told = dict.fromkeys(_known(needed), "")
         self._state_dir = state_dir
         self._is_full = False
 

@@ -32,7 +32,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     project, opening = Project.find(), Opening(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with disk.needed(state_dir), Closing().listening() as closing, register.held(), ignore_output_errors():
+    with disk.report_full(state_dir), Closing().listening() as closing, register.held(), ignore_output_errors():
         opening.title()
         # Later nobody is told: the shop serves on when its reader goes, or the disk of its output is full.
         require_output()

@@ -17,9 +17,12 @@ from small_disk import SmallDisk, small_disk
 from pizzashop.access.accounts import write_private
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import disk, storage
+from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import http_ok
+from pizzashop.local.patience import MOST
 from pizzashop.local.process import Process
 from pizzashop.local.register import Register
+from pizzashop.local.services import Services
 
 
 @pytest.fixture
@@ -42,11 +45,31 @@ def test_the_register_of_an_open_shop_keeps_what_it_has(small: SmallDisk) -> Non
 
 def test_a_shop_that_cannot_write_at_all_does_not_open(small: SmallDisk) -> None:
     small.fill()
-    with pytest.raises(LocalError, match="No space left"), disk.needed(small.path), Register(small.path).held():
+    with pytest.raises(LocalError, match="No space left"), disk.report_full(small.path), Register(small.path).held():
         pass
-    with pytest.raises(LocalError, match=f"The disk of {small.path} is full"), disk.needed(small.path):
+    with pytest.raises(LocalError, match=f"The disk of {small.path} is full"), disk.report_full(small.path):
         Register(small.path).note([psutil.Process()])
-    assert storage.room(small.path).state == "wrong"
+    assert storage.free_space(small.path).state == "wrong"
+
+
+@pytest.mark.parametrize(("said", "megabytes", "needed"), [("why ever", 32, 16), ("no space left on device", 120, 80)])
+def test_a_service_that_ended_waits_for_room(tmp_path: Path, said: str, megabytes: int, needed: int) -> None:
+    program = tmp_path / "scheduler"
+    program.write_text(f"#!/bin/sh\necho {said}\nexit 1\n")
+    program.chmod(0o755)
+    with small_disk(tmp_path / "disk", megabytes) as small:
+        services = Services(small.path, Dapr(program, program, program, program, "1.18.3", "installed"))
+        for each in services:
+            each.theirs = each.name != "scheduler"
+        process = services["scheduler"].process
+        process.start()
+        eventually(lambda: not process.running)
+        small.fill(leave=needed - 2)
+        for _ in range(2 * MOST):
+            assert list(services.mend()) == []
+        small.clear()
+        assert list(services.mend()) == [process]
+        process.stop()
 
 
 def test_a_process_starts_without_a_log(small: SmallDisk) -> None:

@@ -65,8 +65,7 @@ def test_the_reason_to_refuse_is_the_same_in_both(named: Named, tmp_path: Path) 
         project = named(port)
         (found,) = redis(project, tmp_path)
         assert (found.state, "wants a password" in found.found) == ("wrong", True)
-        assert found.found in refused(project, tmp_path)
-        assert found.mend in refused(project, tmp_path)
+        assert refused(project, tmp_path) == f"{found.found}: {found.mend}."
 
 
 def test_each_component_is_looked_at(named: Named, tmp_path: Path) -> None:
@@ -100,3 +99,15 @@ def test_a_change_while_the_shop_is_open_is_said_once(tmp_path: Path) -> None:
         admin.config_set("maxmemory", 0)
         (said,) = watch.look()
         assert "takes writes again" in said
+
+
+def test_a_login_from_a_secret_store_is_left_to_the_sidecar(named: Named, tmp_path: Path) -> None:
+    with own_valkey(tmp_path / "own", requirepass="s3cret") as port:
+        project = named(port)
+        for path in project.resources.glob("*.yaml"):
+            secret = "secretKeyRef: {name: redis, key: password}"
+            path.write_text(path.read_text().replace('value: ""', secret))
+        assert [each.state for each in redis(project, tmp_path)] == ["note"]
+        needed = storage.require(project, tmp_path, Closing())
+        assert list(storage.Watch(needed, tmp_path).look()) == []
+        assert list(storage.forget_torn(needed)) == []
