@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
@@ -20,6 +21,7 @@ from shop_client import (
     told_on_topic,
 )
 
+from pizzashop.body import MAX_BYTES
 from pizzashop.domain.order import COOK_STEP, WAY
 from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN
@@ -250,3 +252,34 @@ def test_a_body_that_is_too_large_is_answered(size: int) -> None:
     answer = connection.getresponse()
     assert (answer.status, json.loads(answer.read())["status"]) == (413, 413)
     connection.close()
+
+
+@pytest.mark.parametrize("letter", ["\u00e9", "\x7f"], ids=["two bytes", "six in JSON"])
+def test_the_largest_order_is_reminded_of_remade_and_delivered(client: ShopClient, letter: str) -> None:
+    """Of 64 KiB, which JSON in ASCII makes up to six times as long: it must not wear the engine out."""
+    order = largest(letter)
+    order_id = order["order_id"]
+    assert client.post_utf8(f"{ORDERS}/order/{order_id}/accept?max_remakes=2&reminder=0.3", order) == 200
+    assert client.post_utf8(f"{WORKFLOW}/start-order", order) == 200
+    longest = letter * 500
+    for attempt in (1, 2):
+        eventually(lambda: overdue_attempt(client, order_id), lambda overdue, at=attempt: overdue == at)
+        said = {"remake": True, "attempt": attempt, "by": longest, "note": longest}
+        assert client.decide(order_id, approved=False, **said)[0] == 200
+    eventually(lambda: overdue_attempt(client, order_id), lambda overdue: overdue == 3)
+    assert client.decide(order_id, approved=True, attempt=3)[0] == 200
+    eventually(lambda: client.record(order_id)["status"], "delivered".__eq__)
+    assert client.record(order_id)["note"] == order["note"], "and not a letter of it is lost"
+    eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
+
+
+def overdue_attempt(client: ShopClient, order_id: str) -> int | None:
+    """The attempt whose decision is overdue; no test that fails is to show all of the order."""
+    record = client.record(order_id)
+    return record["attempt"] if record.get("overdue") else None
+
+
+def largest(letter: str) -> dict[str, Any]:
+    order = {**new_order(), "note": ""}
+    left = MAX_BYTES - len(json.dumps(order, ensure_ascii=False).encode())
+    return {**order, "note": letter * (left // len(letter.encode()))}

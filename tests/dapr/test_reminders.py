@@ -1,16 +1,12 @@
 """A decision that is missing, on real Dapr: overdue, too late, and the time that does not count."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-from shop_client import WORKFLOW, OpenShop, ShopClient, eventually, new_order
+from shop_client import OpenShop, ShopClient, eventually
 
-from pizzashop.body import MAX_BYTES
 from pizzashop.domain.order import FINAL
-from pizzashop.http import HttpClient
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -92,40 +88,3 @@ def test_suspended_twice_past_the_shop_it_goes_on_when_it_is_resumed(client: Sho
         answer = client.reply("POST", f"{ENGINE}/pizza-order-{order_id}/{word}")
         assert answer.status == 202, answer
     assert client.until(order_id, "failed")["error"] == TOO_LATE
-
-
-@pytest.mark.parametrize("letter", ["\u00e9", "\x7f"], ids=["two bytes", "six in JSON"])
-def test_the_largest_order_is_reminded_of_remade_and_delivered(client: ShopClient, letter: str) -> None:
-    """Of 64 KiB, which JSON in ASCII makes up to six times as long: it must not wear the engine out."""
-    order = largest(letter)
-    order_id = order["order_id"]
-    assert start(order) == 200
-    longest = letter * 500
-    for attempt in (1, 2):
-        eventually(lambda: overdue_attempt(client, order_id), attempt.__eq__)
-        said = {"remake": True, "attempt": attempt, "by": longest, "note": longest}
-        assert client.decide(order_id, approved=False, **said)[0] == 200
-    eventually(lambda: overdue_attempt(client, order_id), (3).__eq__)
-    assert client.decide(order_id, approved=True, attempt=3)[0] == 200
-    eventually(lambda: client.record(order_id)["status"], "delivered".__eq__)
-    assert client.record(order_id)["note"] == order["note"], "and not a letter of it is lost"
-    eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
-
-
-def overdue_attempt(client: ShopClient, order_id: str) -> int | None:
-    """The attempt whose decision is overdue; no test that fails is to show all of the order."""
-    record = client.record(order_id)
-    return record["attempt"] if record.get("overdue") else None
-
-
-def largest(letter: str) -> dict[str, Any]:
-    order = {**new_order(), "note": ""}
-    left = MAX_BYTES - len(json.dumps(order, ensure_ascii=False).encode())
-    return {**order, "note": letter * (left // len(letter.encode()))}
-
-
-def start(order: dict[str, Any]) -> int:
-    """As a client does that writes UTF-8: escaped, it would be beyond the limit."""
-    body, headers = json.dumps(order, ensure_ascii=False), {"Content-Type": "application/json"}
-    with HttpClient() as http:
-        return http.request("POST", f"{WORKFLOW}/start-order", data=body, headers=headers).status
