@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from pizzashop import __version__, roles
-from pizzashop.console import streams
+from pizzashop import __version__, roles, streams
 from pizzashop.domain.errors import INTERRUPTED, ShopError
 
 LOCAL = {

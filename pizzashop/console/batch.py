@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 import click
 
 from pizzashop.console.options import echo_json
-from pizzashop.console.streams import ignore_output_errors, require_output
 from pizzashop.domain.errors import NotFound, ShopError, Unavailable
+from pizzashop.streams import ignore_output_errors, require_output
 
 Answer = dict[str, Any]
 

@@ -5,11 +5,11 @@ from typing import Self
 import click
 
 from pizzashop.console.record import Record
-from pizzashop.console.streams import json_text
 from pizzashop.console.text import clean, clock
 from pizzashop.domain.history import Entry
 from pizzashop.domain.order import PENDING_VALIDATION
 from pizzashop.domain.words import say_again, say_who
+from pizzashop.streams import json_text
 
 
 class Feed:

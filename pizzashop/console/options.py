@@ -8,7 +8,7 @@ import click
 from pizzashop.access.people import login
 from pizzashop.console.desk import Desk, pass_desk
 from pizzashop.console.ids import valid_id
-from pizzashop.console.streams import json_text
+from pizzashop.streams import json_text
 
 P = ParamSpec("P")
 

@@ -30,11 +30,11 @@ def prepare() -> None:
     """
     from rich.console import Console
 
-    from pizzashop.console.streams import ignore_output_errors, require_output
     from pizzashop.local.closing import Closing
     from pizzashop.local.opening import Opening
     from pizzashop.local.provide import provide
     from pizzashop.settings import Settings
+    from pizzashop.streams import ignore_output_errors, require_output
 
     console = Console(highlight=False)
     with Closing().listening() as closing, ignore_output_errors():

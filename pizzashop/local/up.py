@@ -8,7 +8,6 @@ from rich.console import Console
 
 from pizzashop.access import keys
 from pizzashop.access.door import require_safe
-from pizzashop.console.streams import ignore_output_errors, require_output
 from pizzashop.local import preflight, redis
 from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.entrance import Entrance, tokens
@@ -19,6 +18,7 @@ from pizzashop.local.provide import provide
 from pizzashop.local.register import Register
 from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
+from pizzashop.streams import ignore_output_errors, require_output
 
 
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
