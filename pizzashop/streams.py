@@ -76,6 +76,7 @@ class Output(io.FileIO):
 
 def install() -> None:
     """Replace the standard streams of this process; a stream that a test has put in their place stays."""
+    codecs.unregister(_find_ascii)  # called again, it would be there twice
     codecs.register(_find_ascii)
     codecs.register_error(DEGRADE, degrade)
     opened = _open_missing()
