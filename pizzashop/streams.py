@@ -54,16 +54,20 @@ class Output(io.FileIO):
         self._is_terminal = os.isatty(fd)
 
     def write(self, data: Any, /) -> int:
-        """Write what the descriptor takes; returns how many bytes are done with, written or not."""
+        """Write all of it; returns its length, also where it was dropped."""
+        left = memoryview(data).cast("B")
+        size = len(left)
         try:
-            while (count := super().write(data)) is None:
-                select.select((), (self.fileno(),), ())
+            while left:
+                count = super().write(left)
+                if count is None:
+                    select.select((), (self.fileno(),), ())
+                left = left[count or 0 :]
         except OSError as error:
-            is_first, count = self.error is None, memoryview(data).nbytes
-            self.error = self.error or self._meaning(error)
+            is_first, self.error = self.error is None, self.error or self._meaning(error)
             if is_first and not self.tolerant:
                 raise self.error from None
-        return count
+        return size
 
     def _meaning(self, error: OSError) -> OutputFailed | ReaderGone:
         hung_up = error.errno == errno.EIO and self._is_terminal
@@ -72,6 +76,7 @@ class Output(io.FileIO):
 
 def install() -> None:
     """Replace the standard streams of this process; a stream that a test has put in their place stays."""
+    codecs.unregister(_find_ascii)  # called again, it would be there twice
     codecs.register(_find_ascii)
     codecs.register_error(DEGRADE, degrade)
     opened = _open_missing()
@@ -162,12 +167,13 @@ def _writing(fd: int, stream: Any) -> io.TextIOWrapper:
     if codecs.lookup(encoding).name == "ascii":
         encoding = ASCII
     by_line = fd == 2 or getattr(stream, "line_buffering", False) or getattr(stream, "write_through", False)
-    return io.TextIOWrapper(io.BufferedWriter(Output(fd)), encoding, DEGRADE, line_buffering=by_line)
+    # No buffer between the two: a signal handler may write while a write is under way.
+    return io.TextIOWrapper(Output(fd), encoding, DEGRADE, line_buffering=by_line)
 
 
 def _output() -> Output | None:
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return raw if isinstance(raw, Output) else None
+    output = getattr(sys.stdout, "buffer", None)
+    return output if isinstance(output, Output) else None
 
 
 def _descriptor(stream: Any) -> int | None:

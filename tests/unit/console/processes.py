@@ -92,7 +92,7 @@ class Terminal:
     def type(self, text: str | bytes, after: str) -> None:
         """Read on until it shows `after`, then type a line."""
         while after not in self.shown:
-            self.shown += os.read(self._ours, 1024).decode()
+            self.shown += os.read(self._ours, 1024).decode(errors="replace")
         self.shown = self.shown.partition(after)[2]
         typed = text.encode() if isinstance(text, str) else text
         os.write(self._ours, typed + b"\n")
