@@ -35,10 +35,16 @@ class Framed(NamedTuple):
 class RequestBuffer:
     """The bytes of one connection that no request has taken yet."""
 
+    _at: int  # what was looked through: in the head a byte, in a chunked body the beginning of a chunk
+    _body: int  # where the body begins; 0 while the head is not all there
+    _end: int  # where the body ends; 0 while that is not known
+    _chunked: bool
+    _in_trailer: bool
+    _expects: bool
+    _refusal: HTTPStatus | None
+
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._expects: bool = False
-        self._refusal: HTTPStatus | None = None
         self._begin()
 
     def __len__(self) -> int:
@@ -81,9 +87,7 @@ class RequestBuffer:
         return Framed(content)
 
     def _begin(self) -> None:
-        self._at = 0  # what was looked through: in the head a byte, in a chunked body the beginning of a chunk
-        self._body = 0  # where the body begins; 0 while the head is not all there
-        self._end = 0  # where the body ends; 0 while that is not known
+        self._at = self._body = self._end = 0
         self._chunked = self._in_trailer = self._expects = False
         self._refusal = None
 

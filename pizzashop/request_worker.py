@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http import HTTPStatus
 from io import BytesIO
 from queue import SimpleQueue
 from typing import Any, cast
 
 from gunicorn.http import RequestParser, wsgi
+from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.base import Worker
 
 from pizzashop.problem_socket import ProblemSocket, problem_bytes
@@ -268,14 +270,13 @@ class RequestWorker(Worker):
         request = response = None
         sock = connection.sock
         if framed.refusal:
-            detail = f"The request cannot be read: {framed.refusal.phrase}"
-            _send_now(sock, problem_bytes(framed.refusal, detail))
+            _refuse(sock, framed.refusal)
             return False
         try:
             request = next(RequestParser(self.cfg, iter([framed.content]), connection.client))
             response, environ = wsgi.create(request, sock, connection.client, connection.server, self.cfg)
             environ["wsgi.multithread"] = True
-            if not framed.cut:
+            if request.body is not None and not framed.cut:
                 # Read now, a malformed body is the client's fault (400), and not one of the application.
                 environ["wsgi.input"] = BytesIO(request.body.read())
             self.nr += 1
@@ -285,6 +286,8 @@ class RequestWorker(Worker):
                 response.force_close()
             _send(response, self.wsgi(environ, response.start_response))  # type: ignore[arg-type]
             return not response.should_close()
+        except NoMoreData:  # the parser sees no end where the buffer saw one: this is no HTTP
+            _refuse(sock, HTTPStatus.BAD_REQUEST)
         except (OSError, StopIteration) as error:
             self.log.debug("A client went away: %s", error)
         except Exception as error:
@@ -303,6 +306,10 @@ def _send(response: wsgi.Response, body: Iterable[bytes]) -> None:
     finally:
         if hasattr(body, "close"):
             body.close()
+
+
+def _refuse(sock: socket.socket, status: HTTPStatus) -> None:
+    _send_now(sock, problem_bytes(status, f"The request cannot be read: {status.phrase}"))
 
 
 def _send_now(sock: socket.socket, message: bytes) -> None:
