@@ -4,11 +4,10 @@ import json
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from pizzashop.domain.errors import Broken, Conflict, Invalid, NotAllowed, NotFound, Refused, ShopError, Unavailable
-from pizzashop.draining import drain
 
 RETRY_AFTER_SECONDS = 1
 
@@ -58,9 +57,6 @@ def _said_by_the_shop(error: ShopError) -> Response:
 def _said_by_http(error: HTTPException) -> Response:
     status = error.code or 500
     response = problem(status, error.description or HTTPStatus(status).phrase)
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        environ = request.environ
-        response.call_on_close(lambda: drain(environ))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))

@@ -8,22 +8,19 @@ import signal
 import socket
 from collections.abc import Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
-from gunicorn.http.message import Request
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pizzashop import logs
 from pizzashop.access.door import require_guarded, signs_in
 from pizzashop.domain.errors import LocalError
 from pizzashop.files import connections
-from pizzashop.problem_socket import ProblemSocket
+from pizzashop.request_worker import RequestWorker
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.running import Running
 from pizzashop.settings import Settings
-from pizzashop.wire import is_silent
 
 if TYPE_CHECKING:
     from gunicorn.app.base import BaseApplication
@@ -33,8 +30,6 @@ GRACEFUL_SECONDS = 6
 LONGEST_SECONDS = 10
 """and after so long the kernel ends it, whatever holds it up."""
 BACKLOG = 2048
-LINGER_SECONDS = 0.005
-"""How long a thread that has answered stays with its connection."""
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +57,8 @@ class _Log(GunicornLogger):
         self.access_log.disabled = True
 
 
-class _Worker(ThreadWorker):
-    """gunicorn's worker with threads, without the arbiter that would be a process more for each role."""
+class _Worker(RequestWorker):
+    """The worker, without the arbiter that would be a process more for each role."""
 
     def __init__(self, roles: Mapping[int, Role], settings: Settings, sockets: list[socket.socket]) -> None:
         # A page that is kept up to date holds a thread: it takes none from the requests.
@@ -85,18 +80,8 @@ class _Worker(ThreadWorker):
         gc.freeze()  # what is there now stays: no need to look through it for garbage
         self.wsgi = self._running.wsgi  # type: ignore[assignment]
 
-    def is_parent_alive(self) -> bool:
+    def has_parent(self) -> bool:
         return True  # a shell or `dapr run` may go, and leave the role to serve
-
-    def handle(self, conn: TConn) -> bool:
-        answered = super().handle(conn)
-        # On a busy connection the next request comes at once: no need to hand it from thread to thread for that.
-        while answered is True and self.alive and not is_silent(conn.sock.fileno(), LINGER_SECONDS):
-            answered = super().handle(conn)
-        return answered
-
-    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, cast(socket.socket, ProblemSocket(client)), addr, exc)
 
     def init_signals(self) -> None:
         is_detached = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

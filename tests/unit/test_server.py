@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import resource
+import select
 import signal
 import socket
 import subprocess
@@ -40,6 +42,15 @@ class Serving:
         assert self.process.poll() is None
         return http_ok(self.port, "/healthz")
 
+    def connect(self, stack: ExitStack, count: int, sent: bytes) -> list[socket.socket]:
+        """Clients that have sent this, and keep their connections open."""
+        made = []
+        for number in range(count):
+            source = (f"127.0.0.{number % 250 + 2}", 0)
+            made.append(stack.enter_context(socket.create_connection(("127.0.0.1", self.port), source_address=source)))
+            made[-1].sendall(sent)
+        return made
+
     def end(self, number: int) -> int:
         """Send a signal and wait for the end; the exit code."""
         self.process.send_signal(number)
@@ -49,9 +60,11 @@ class Serving:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Serve role `kitchen` with so many open files at most, and this handling of SIGHUP."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     with ExitStack() as stack:
 
-        def start(files: int = 4096, on_hup: str = "SIG_DFL") -> Serving:
+        def start(files: int = 8192, on_hup: str = "SIG_DFL") -> Serving:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
             serving = Serving(port, files, on_hup, tmp_path / "log")
@@ -99,13 +112,64 @@ def test_where_the_server_itself_fails_it_ends_whoever_is_being_served(serve: Se
         assert serving.end(signal.SIGABRT) == 1
 
 
-def test_more_connections_than_it_may_have_files_do_not_end_it(serve: Serve) -> None:
+def test_more_connections_than_it_may_have_files_keep_nobody_out(serve: Serve) -> None:
     serving = serve(files=256)
     with ExitStack() as stack:
-        for _ in range(300):
-            stack.enter_context(socket.create_connection(("127.0.0.1", serving.port)))
-        assert not serving.healthy  # whoever comes now waits
-    assert eventually(lambda: serving.healthy)
+        serving.connect(stack, 300, b"")
+        assert serving.healthy
+
+
+HEAD = b"POST /cook HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+UNFINISHED = {
+    "nothing": b"",
+    "half a head": b"GET /healthz HTTP/1.1\r\nHost:",
+    "half a body": HEAD + b"Content-Length: 100\r\n\r\n{",
+    "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+    "half a GET": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n",
+}
+LAZY = {
+    "no close": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "no HTTP": b"what is this\r\n\r\n",
+    "too large": HEAD + b"Content-Length: 99999999\r\n\r\n{",
+    "no size": HEAD + b"Transfer-Encoding: chunked\r\n\r\nnone\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", [*UNFINISHED.values(), *LAZY.values()], ids=[*UNFINISHED, *LAZY])
+def test_clients_that_send_half_a_request_or_do_not_close_hold_up_nobody(serve: Serve, sent: bytes) -> None:
+    serving = serve()
+    with ExitStack() as stack:
+        serving.connect(stack, 420, sent)
+        assert serving.healthy
+
+
+def test_two_thousand_such_clients_hold_up_nobody(serve: Serve) -> None:
+    serving = serve()
+    with ExitStack() as stack:
+        for sent in UNFINISHED.values():
+            serving.connect(stack, 400, sent)
+        assert serving.healthy
+
+
+def test_each_wait_for_a_client_ends(serve: Serve) -> None:
+    """Also where bytes come in all the time: it is the whole that has a limit."""
+    serving = serve()
+    with ExitStack() as stack:
+        waiting = {name: serving.connect(stack, 1, sent)[0] for name, sent in {**UNFINISHED, **LAZY}.items()}
+        ends: dict[str, bytes] = {}
+        while len(ends) < len(waiting):
+            readable, _, _ = select.select([each for name, each in waiting.items() if name not in ends], [], [], 0.5)
+            for name in waiting.keys() - ends.keys():
+                if waiting[name] in readable:
+                    ends[name] = waiting[name].recv(65536)
+                elif name in ("half a head", "half a body"):
+                    waiting[name].sendall(b" ")
+    assert ends.pop("nothing") == b""
+    assert {name: ends[name].split()[1] for name in UNFINISHED if name in ends} == {
+        name: b"408" for name in UNFINISHED if name in ends
+    }
+    assert [ends[name].split()[1] for name in LAZY] == [b"200", b"400", b"400", b"413", b"400"]
 
 
 @pytest.mark.parametrize("role", [each.name for each in ROLES])

@@ -1,0 +1,112 @@
+"""The worker under gunicorn's own arbiter, with one thread: who sends or reads slowly does not have it."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from shop_client import eventually
+
+from pizzashop.local.health import http_ok
+
+APPLICATION = """
+def application(environ, start_response):
+    body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/large":
+        body = b"x" * 300_000
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an application that answers with the body that it got."""
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "echo.py").write_text(APPLICATION)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        found = int(free.getsockname()[1])
+    with ExitStack() as stack:
+        process = stack.enter_context(_gunicorn(folder, found))
+        stack.callback(process.kill)
+        eventually(lambda: http_ok(found, "/"))
+        yield found
+        process.terminate()
+        assert process.wait(timeout=15) == 0
+
+
+def _gunicorn(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    worker = ["--worker-class", "pizzashop.request_worker.RequestWorker", "--threads", "1", "--no-control-socket"]
+    bind = ["--bind", f"127.0.0.1:{port}", "echo:application"]
+    return subprocess.Popen([sys.executable, "-m", "gunicorn", *worker, *bind], cwd=folder)
+
+
+def connect(port: int, sent: bytes, receive_bytes: int = 0) -> socket.socket:
+    """A client that has sent this much."""
+    client = socket.socket()
+    client.settimeout(10)
+    if receive_bytes:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    client.connect(("127.0.0.1", port))
+    client.sendall(sent)
+    return client
+
+
+def read_until(client: socket.socket, end: bytes) -> bytes:
+    """What comes, up to and with `end`."""
+    found = b""
+    while not found.endswith(end):
+        piece = client.recv(65536)
+        assert piece, found
+        found += piece
+    return found
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET / HT", POST + b"Content-Length: 10\r\n\r\n123", POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhe"],
+)
+def test_a_request_that_is_not_all_there_takes_no_thread(port: int, sent: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(connect(port, sent))
+        assert http_ok(port, "/")
+
+
+def test_an_answer_that_nobody_reads_takes_no_thread(port: int) -> None:
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(connect(port, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n", receive_bytes=4096))
+        assert http_ok(port, "/")
+
+
+def test_requests_sent_together_are_answered_one_after_another(port: int) -> None:
+    one, two = POST + b"Content-Length: 3\r\n\r\none", POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+    with connect(port, one + two + one[:-1]) as client:
+        assert b"one" in read_until(client, b"two")
+        client.sendall(b"e")
+        read_until(client, b"one")
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(port: int) -> None:
+    with connect(port, POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n") as client:
+        assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+        client.sendall(b"hello")
+        read_until(client, b"hello")
+
+
+def test_an_answer_arrives_whole_where_a_client_sends_on(port: int) -> None:
+    head = POST + b"Connection: close\r\nContent-Length: 99999999\r\n\r\n"
+    with connect(port, head) as client:
+        client.sendall(b"x" * 5_000_000)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("body", [b"no size\r\n", b"3\r\nfour\r\n0\r\n\r\n"])
+def test_a_body_that_cannot_be_read_is_the_fault_of_its_client(port: int, body: bytes) -> None:
+    with connect(port, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body) as client:
+        assert client.recv(65536).startswith(b"HTTP/1.1 400")
