@@ -39,14 +39,16 @@ def read_raw(max_bytes: int) -> bytes:
 
 
 def read_start(max_bytes: int) -> tuple[bytes, bool]:
-    """At most `max_bytes` of the body, and whether that is all of it; the rest is read and forgotten."""
+    """At most `max_bytes` of the body, and whether that is all of it."""
     _require_json()
     request.max_content_length = None
-    raw = request.stream.read(max_bytes)
-    is_whole = True
-    while request.stream.read(max_bytes):
-        is_whole = False
-    return raw, is_whole
+    raw = bytearray()
+    while len(raw) < max_bytes and (piece := request.stream.read(max_bytes - len(raw))):
+        raw += piece
+    size = request.content_length
+    # The server passes on no more of a body that is too large: what is missing is no fault of the client's.
+    is_whole = size <= max_bytes if size is not None else not request.stream.read(1)
+    return bytes(raw), is_whole
 
 
 def _require_json() -> None:

@@ -17,6 +17,8 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE)
 _CONTINUE = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
+_EVENTS = re.compile(rb"POST /orders-sub[ ?]")
+"""The route that makes use of the beginning of a body that is too large."""
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?", re.DOTALL)
 _FIRST = frozenset(range(0x21, 0x7F)) | set(b"\r\n")
 
@@ -41,6 +43,7 @@ class RequestBuffer:
     _chunked: bool
     _in_trailer: bool
     _expects: bool
+    _begins_large: bool  # also the beginning of a body that is too large is of use
     _refusal: HTTPStatus | None
 
     def __init__(self) -> None:
@@ -77,8 +80,11 @@ class RequestBuffer:
             return None
         if self._chunked:
             self._read_chunks()
-        if self._refusal or self._end - self._body > MAX_BODY_BYTES:
+        if self._refusal:
             return self._cut(self._refusal)
+        if self._end - self._body > MAX_BODY_BYTES:
+            is_full = len(self._bytes) - self._body >= MAX_BODY_BYTES
+            return None if self._begins_large and not is_full else self._cut(None)
         if not self._end or len(self._bytes) < self._end:
             return None
         content = bytes(self._bytes[: self._end])
@@ -88,7 +94,7 @@ class RequestBuffer:
 
     def _begin(self) -> None:
         self._at = self._body = self._end = 0
-        self._chunked = self._in_trailer = self._expects = False
+        self._chunked = self._in_trailer = self._expects = self._begins_large = False
         self._refusal = None
 
     def _read_head(self) -> Framed | None:
@@ -100,6 +106,7 @@ class RequestBuffer:
             return self._cut(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) if self._at > MAX_HEAD_BYTES else None
         self._at = self._body = found + len(_END)
         head = bytes(self._bytes[: self._body])
+        self._begins_large = _EVENTS.match(head) is not None
         self._chunked = _CHUNKED.search(head) is not None
         length = _LENGTH.search(head)
         if not self._chunked:

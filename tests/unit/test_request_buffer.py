@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from pizzashop.request_buffer import MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
+from pizzashop.request_buffer import MAX_BODY_BYTES, MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\ncontent-length: 5\r\n\r\nhello"
@@ -60,6 +60,20 @@ def test_what_has_no_end_or_is_too_large_is_not_waited_for(sent: bytes, refusal:
     buffer.feed(sent)
     assert buffer.take() == (sent, True, refusal)
     assert not buffer
+
+
+def test_of_events_that_are_too_large_the_beginning_comes_out() -> None:
+    """The sidecar delivers again, without end, what has no answer: so some of it must be answered."""
+    head = b"POST /orders-sub HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"
+    buffer, piece = RequestBuffer(), b"x" * 1024 * 1024
+    buffer.feed(head)
+    while (framed := buffer.take()) is None:
+        assert len(buffer) <= len(head) + MAX_BODY_BYTES
+        buffer.feed(piece)
+    assert framed.cut
+    assert framed.refusal is None
+    assert framed.content.startswith(head + piece)
+    assert len(framed.content) >= len(head) + MAX_BODY_BYTES
 
 
 def test_a_client_is_asked_for_its_body_once() -> None:
