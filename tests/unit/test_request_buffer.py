@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
-from pizzashop.request_buffer import MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
+from pizzashop.order.views import MAX_BYTES_IN_BULK
+from pizzashop.request_buffer import MAX_BODY_BYTES, MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\ncontent-length: 5\r\n\r\nhello"
@@ -60,6 +61,10 @@ def test_what_has_no_end_or_is_too_large_is_not_waited_for(sent: bytes, refusal:
     buffer.feed(sent)
     assert buffer.take() == (sent, True, refusal)
     assert not buffer
+
+
+def test_what_the_largest_route_takes_is_collected() -> None:
+    assert MAX_BODY_BYTES > MAX_BYTES_IN_BULK
 
 
 def test_a_client_is_asked_for_its_body_once() -> None:
