@@ -47,16 +47,17 @@ def daprd(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[
     options = {
         "app-channel-address": host,
         "app-id": app.app_id,
-        "resources-path": project.resources,
-        "config": project.config,
+        "config": app.config or project.config,
         "dapr-listen-addresses": "127.0.0.1",
         "dapr-internal-grpc-listen-address": "127.0.0.1",
         "metrics-listen-address": "127.0.0.1",
         "placement-host-address": "127.0.0.1:50005",
         "scheduler-host-address": "127.0.0.1:50006",
         **{_FLAGS[key]: port for key, port in app.ports.items()},
+        **app.options,
     }
-    return [str(binaries.daprd), *(f"--{key}={value}" for key, value in options.items())]
+    words = [*options.items(), *(("resources-path", each) for each in app.resources or (project.resources,))]
+    return [str(binaries.daprd), *(f"--{key}={value}" for key, value in words)]
 
 
 def app_environment(app: App) -> dict[str, str]:
