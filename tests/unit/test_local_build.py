@@ -56,8 +56,8 @@ def console() -> Console:
     return Console(width=200, record=True, file=io.StringIO())
 
 
-def go(tmp_path: Path, *, make: str = MAKE, version: str = VERSION) -> None:
-    script = f'#!/bin/sh\ncase "$1" in version) {version} ;; list) {LIST} ;; build)\n{make}\n;; esac\n'
+def go(tmp_path: Path, *, make: str = MAKE, version: str = VERSION, env: str = "echo '{}'") -> None:
+    script = f'#!/bin/sh\ncase "$1" in version) {version} ;; env) {env} ;; list) {LIST} ;; build)\n{make}\n;; esac\n'
     path = tmp_path / "bin" / "go"
     path.parent.mkdir(exist_ok=True)
     path.write_text(script)
@@ -213,6 +213,18 @@ def test_the_build_hears_only_where_its_modules_come_from(
     assert told["GOFLAGS"] == "-mod=readonly"
     assert not {"GOROOT", "GOOS", "GOEXPERIMENT"} & told.keys()
     assert (told["GOTOOLCHAIN"], told["GOWORK"]) == ("local", "off")
+
+
+def test_the_build_hears_where_its_modules_come_from_also_from_what_go_env_has_written(
+    tmp_path: Path, cache: Path, console: Console
+) -> None:
+    seen, written = tmp_path / "seen", '{"GOPROXY": "https://written.example", "GOSUMDB": "off"}'
+    go(tmp_path, make=f"env > {seen}\n{MAKE}", env=f"echo '{written}'")
+    build(cache, console, Closing())
+    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
+    assert (told["GOPROXY"], told["GOSUMDB"]) == ("https://written.example", "off")
+    # Else `go env -w GOOS=windows` would build for another system.
+    assert told["GOENV"] == "off"
 
 
 def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
