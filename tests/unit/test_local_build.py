@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pizzashop.local.gobuild import DAPR
 from pizzashop.local.health import wait_until
 from pizzashop.local.provide import present, provide, provide_cli
 
+ROOT = Path(__file__).parents[2]
 VERSION = 'echo "go version go1.26.6 linux/amd64"'
 # It downloads the files that the shop looks into.
 FETCH = "".join(
@@ -239,6 +241,16 @@ def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch
     told = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
     assert "PIP_INDEX_URL" in told
     assert told & HARMFUL.keys() == set()
+
+
+def test_make_tells_pip_only_where_its_packages_come_from() -> None:
+    command = ["make", "-s", "--eval=show: ; @env", "show"]
+    harmful = HARMFUL | {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DRY_RUN": "1"}
+    env = {**os.environ, **harmful, **NEEDED}
+    said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+    told = {line.split("=", 1)[0] for line in said.splitlines() if line.startswith("PIP_")}
+    assert "PIP_INDEX_URL" in told
+    assert told & harmful.keys() == set()
 
 
 def test_without_pip_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
