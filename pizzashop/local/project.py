@@ -123,7 +123,7 @@ class Project:
     def read(cls, run_file: Path) -> Self:
         """Read the run file; raises LocalError where it or what it names is missing or makes no sense."""
         try:
-            content = yaml.safe_load(run_file.read_text("utf-8"))
+            content = yaml.safe_load(run_file.read_bytes())
             common, root = content["common"], run_file.parent
             (resources,), config = _resources(common), root / common["configFilePath"]
             apps = tuple(App.of(each, common, root) for each in content["apps"])
@@ -154,9 +154,9 @@ class Project:
 def belongs_to_another(run_file: Path) -> bool:
     """Whether this run file starts none of the shop's roles: it is another project's, perhaps with the same app-ids."""
     try:
-        apps = yaml.safe_load(run_file.read_text("utf-8"))["apps"]
+        apps = yaml.safe_load(run_file.read_bytes())["apps"]
         return not any(_is_ours(app) for app in apps)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return False  # `Project.read` says what is wrong with it
 
 
