@@ -3,8 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SHELL := /bin/bash
-# Settings of pip that say how to install have no place in a virtual environment; those that say from where stay.
-unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_NO_BINARY PIP_ONLY_BINARY PIP_NO_DEPS PYTHONHOME
+# Of pip's settings those that say where packages come from are passed on; those that say how to install have no place
+# in a virtual environment.
+PIP_SOURCES := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
+    KEYRING_PROVIDER CONFIG_FILE CACHE_DIR NO_CACHE_DIR DEFAULT_TIMEOUT TIMEOUT RETRIES CONSTRAINT)
+unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 .DEFAULT_GOAL := help
 .PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults bench growth unit histories lint format clean
 
@@ -65,12 +68,12 @@ clean: ## Remove what can be made again; orders and the built Dapr stay
 
 $(VENV)/.installed: pyproject.toml $(BIN)/python
 	@echo "Installing the shop into $(VENV) ..."
-	@$(PIP) install -e .
+	@$(PIP) install --no-user -e .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."
-	@$(PIP) install -e '.[test]'
+	@$(PIP) install --no-user -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
 # The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.

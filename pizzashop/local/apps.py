@@ -15,14 +15,16 @@ import psutil
 from pizzashop.local import family, sidecars
 from pizzashop.local.closing import Closing
 from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import http_ok, wait_until
+from pizzashop.local.health import http_ok, listening, wait_until
 from pizzashop.local.process import Process
-from pizzashop.local.project import Project
+from pizzashop.local.project import App, Project
 from pizzashop.local.service import Service
+from pizzashop.roles import ROLES
 
 OPEN_SECONDS = 60.0
 ROLE_SECONDS = 10.0
 """How long a role may take to finish what it is at."""
+_APP_IDS = {role.app_id for role in ROLES}
 _PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
 
 
@@ -50,8 +52,8 @@ class Apps:
             )
             if app.command:
                 own = {**base, **app.env, **sidecars.app_environment(app)}
-                role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, project.run_file.parent)
-                ready = partial(_answers, host, app.ports.get("appPort"))
+                role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, app.directory)
+                ready = partial(_answers, app, host)
                 self._roles[app.name] = self._service(role, app.app_ports, ready)
 
     def __getitem__(self, name: str) -> Service:
@@ -106,6 +108,8 @@ class Apps:
         return Service(process, ports, ready, self._closing)
 
 
-def _answers(host: str, port: int | None) -> bool:
-    """Whether the role on this port says that it is healthy; an app without a port is not asked."""
-    return port is None or http_ok(port, "/healthz", host)
+def _answers(app: App, host: str) -> bool:
+    """Whether the role says that it is healthy; of a program that is none of the shop's only its port is known."""
+    if app.app_id in _APP_IDS:
+        return http_ok(app.ports["appPort"], "/healthz", host)
+    return all(listening(port, host) for port in app.app_ports)

@@ -21,6 +21,9 @@ LINE = (1, 18)
 NAMES = ("daprd", "placement", "scheduler")
 SAFE = (1, 18, 3)
 """Before it, an event whose trace fields are not strings ends the sidecar that hears it."""
+_NOT_INHERITED = ("NAMESPACE",)
+"""A sidecar makes it part of the name of each workflow, the scheduler of the path of its data: with another value, all
+orders in flight stand still."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Dapr:
     scheduler: Path | None
     version: str
     origin: str
+
+
+def environment() -> dict[str, str]:
+    """What Dapr's processes, and the roles beside them, inherit from this one."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
 def home(cache_dir: Path) -> Path:

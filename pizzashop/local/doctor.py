@@ -14,7 +14,7 @@ from pizzashop.domain.errors import LocalError
 from pizzashop.local import components, in_flight, ports, software, storage
 from pizzashop.local.finding import Finding
 from pizzashop.local.preflight import wanted
-from pizzashop.local.project import Project
+from pizzashop.local.project import RUN_FILE, Project
 from pizzashop.local.register import Register
 from pizzashop.settings import Settings
 
@@ -32,10 +32,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return
     register = Register(state_dir)
+    yield whose(project)
     yield from storage.findings(project, state_dir)
     yield shop_ports(project, register)
     yield from components.findings(project)
     yield from in_flight.findings(settings, is_open=bool(register.left()))
+
+
+def whose(project: Project) -> Finding:
+    """Which project the shop is opened from, and whether another one was passed over for it."""
+    ours, here = project.run_file.parent, Path.cwd() / RUN_FILE
+    if here.is_file() and here.parent != ours:
+        return Finding("Project", "note", f"{ours}: {here} starts none of the shop's roles, and is passed over")
+    return Finding("Project", "ok", str(ours))
 
 
 def directory(path: Path) -> Finding:

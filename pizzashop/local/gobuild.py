@@ -80,4 +80,4 @@ class Build:
         caches = {"GOCACHE": "cache", "GOMODCACHE": "modules", "GOPATH": "path", "GOTMPDIR": "tmp"}
         ours = {key: str(self.directory / name) for key, name in caches.items()}
         (self.directory / "tmp").mkdir(exist_ok=True)
-        return {**toolchain.environment(), **ours, "CGO_ENABLED": "0"}
+        return {**toolchain.build_environment(self.go), **ours, "CGO_ENABLED": "0"}

@@ -4,6 +4,7 @@ import http.client
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local.closing import Closing
@@ -18,6 +19,17 @@ def this_machine() -> str:
     except OSError:
         return HOST
     return "localhost" if HOST in {each[4][0] for each in found} else HOST
+
+
+def localhost_is_ipv6_alone(hosts: Path = Path("/etc/hosts")) -> bool:
+    """Whether the sidecars, which read this file as Go does, find `localhost` under no IPv4 address."""
+    try:
+        lines = hosts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    words = (line.partition("#")[0].split() for line in lines)
+    found = [each[0] for each in words if "localhost" in each[1:]]
+    return bool(found) and all(":" in address for address in found)
 
 
 def listening(port: int, host: str = HOST) -> bool:

@@ -1,12 +1,14 @@
 """What must hold before anything is started."""
 
+import os
 import shutil
+from pathlib import Path
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local import ports
 from pizzashop.local.closing import Closing
 from pizzashop.local.health import listening
-from pizzashop.local.project import Project
+from pizzashop.local.project import App, Project
 from pizzashop.local.services import PORTS
 from pizzashop.local.sidecars import commands_path
 
@@ -14,9 +16,21 @@ from pizzashop.local.sidecars import commands_path
 def require(project: Project, closing: Closing | None = None, tell: ports.Tell = lambda _: None) -> None:
     """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
     ports.require_free(wanted(project), closing or Closing(), tell)
+    require_commands(project)
+
+
+def require_commands(project: Project) -> None:
+    """Raise LocalError where a command of the run file cannot be found."""
     for app in project.apps:
-        if app.command and not shutil.which(app.command[0], path=commands_path()):
-            raise LocalError(f"`{app.command[0]}` is not installed: run `pip install -e .` in the project.")
+        if app.command and not shutil.which(_program(app), path=commands_path()):
+            mend = ": run `pip install -e .` in the project" if app.command[0] == "pizzashop" else ""
+            raise LocalError(f"`{app.command[0]}`, which {app.app_id} runs, is not installed{mend}.")
+
+
+def _program(app: App) -> str:
+    # With a slash in its name it is looked for in the app's directory, not in the PATH.
+    name = app.command[0]
+    return str((app.directory or Path()) / name) if os.sep in name else name
 
 
 def wanted(project: Project) -> list[int]:

@@ -18,7 +18,7 @@ from pizzashop.domain.errors import LocalError
 from pizzashop.local import append_only, connection, disk, redis, scheduler_data, valkey_server
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import EMBEDDED, Connection
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr import Dapr, environment
 from pizzashop.local.health import http_ok, listening
 from pizzashop.local.process import Process
 from pizzashop.local.service import Service
@@ -114,7 +114,7 @@ class Services:
 
 
 def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
-    return Process(name, argv, state_dir / "logs" / f"{name}.log")
+    return Process(name, argv, state_dir / "logs" / f"{name}.log", environment())
 
 
 def _valkey(state_dir: Path) -> Service:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
+from pizzashop.local import dapr
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import HOST
 from pizzashop.local.project import App, Project
@@ -17,8 +18,6 @@ _FLAGS = {
     "daprInternalGRPCPort": "dapr-internal-grpc-port",
     "metricsPort": "metrics-port",
 }
-_NOT_INHERITED = ("NAMESPACE",)
-"""The sidecar makes its NAMESPACE part of the name of each workflow: in another one it finds none of the orders."""
 
 
 def commands_path() -> str:
@@ -28,8 +27,7 @@ def commands_path() -> str:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of roles and sidecars: this interpreter's commands first, loopback only."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**inherited, "PATH": commands_path(), "DAPR_HOST_IP": "127.0.0.1", **(extra or {})}
+    return {**dapr.environment(), "PATH": commands_path(), "DAPR_HOST_IP": "127.0.0.1", **(extra or {})}
 
 
 def host_of_roles(env: Mapping[str, str]) -> str:
@@ -44,21 +42,22 @@ def host_of_roles(env: Mapping[str, str]) -> str:
     return HOST if address.version == 4 else "::1"
 
 
-def daprd(dapr: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
+def daprd(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
     """The command that runs the sidecar of this app, which listens on `host`; all ports of its own are on loopback."""
     options = {
         "app-channel-address": host,
         "app-id": app.app_id,
-        "resources-path": project.resources,
-        "config": project.config,
+        "config": app.config or project.config,
         "dapr-listen-addresses": "127.0.0.1",
         "dapr-internal-grpc-listen-address": "127.0.0.1",
         "metrics-listen-address": "127.0.0.1",
         "placement-host-address": "127.0.0.1:50005",
         "scheduler-host-address": "127.0.0.1:50006",
         **{_FLAGS[key]: port for key, port in app.ports.items()},
+        **app.options,
     }
-    return [str(dapr.daprd), *(f"--{key}={value}" for key, value in options.items())]
+    words = [*options.items(), *(("resources-path", each) for each in app.resources or (project.resources,))]
+    return [str(binaries.daprd), *(f"--{key}={value}" for key, value in words)]
 
 
 def app_environment(app: App) -> dict[str, str]:

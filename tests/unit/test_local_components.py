@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import components
+from pizzashop.local import components, doctor, preflight, sidecars
+from pizzashop.local.dapr import Dapr
 from pizzashop.local.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -73,14 +74,21 @@ def test_a_run_file_that_makes_no_sense_is_refused(copy: Path, text: bytes) -> N
         Project.read(copy / "dapr.yaml")
 
 
-def test_another_projects_run_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "resources").mkdir()
-    (tmp_path / "config.yaml").touch()
-    apps = "apps: [{appID: checkout, appPort: 6006, daprHTTPPort: 3506, command: [python3, app.py]}]"
-    common = "common: {resourcesPath: resources, configFilePath: config.yaml}"
-    (tmp_path / "dapr.yaml").write_text(f"version: 1\n{common}\n{apps}\n")
+COMMON = "common: {resourcesPath: resources, configFilePath: config.yaml}"
+CHECKOUT = "{appID: checkout, appPort: 6006, daprHTTPPort: 3506, command: [python3, app.py]}"
+WORKSHOP = "{appID: pizza-order, appPort: 8001, daprHTTPPort: 3501, command: [python3, app.py]}"
+
+
+@pytest.mark.parametrize(
+    "text", [f"{COMMON}\napps: [{CHECKOUT}]", f"apps: [{CHECKOUT}]", f"{COMMON}\napps: [{WORKSHOP}]"]
+)
+def test_another_projects_run_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "dapr.yaml").write_text(f"version: 1\n{text}\n")
     monkeypatch.chdir(tmp_path)
-    assert Project.find().run_file == ROOT / "dapr.yaml"
+    found = Project.find()
+    assert found.run_file == ROOT / "dapr.yaml"
+    said = doctor.whose(found)
+    assert (said.state, str(tmp_path / "dapr.yaml") in said.found) == ("note", True)
 
 
 def test_an_app_may_have_no_port_of_its_own(copy: Path) -> None:
@@ -118,3 +126,37 @@ def test_the_current_directory_is_looked_at_first(copy: Path, monkeypatch: pytes
     assert Project.find().run_file == copy / "dapr.yaml"
     monkeypatch.chdir("/")
     assert Project.find().run_file == ROOT / "dapr.yaml"
+
+
+def test_what_the_run_file_tells_a_sidecar_reaches_it(copy: Path) -> None:
+    (copy / "more").mkdir()
+    change(copy / "dapr.yaml", "common:\n", "common:\n  logLevel: debug\n  maxBodySize: 8Mi\n")
+    entry = (
+        "    appPort: 8003\n    logLevel: error\n    enableApiLogging: true\n    resourcesPaths: [resources, more]\n"
+    )
+    change(copy / "dapr.yaml", "    appPort: 8003\n", entry)
+    project = Project.read(copy / "dapr.yaml")
+    binaries = Dapr(Path("daprd"), None, None, "1.18.3", "built")
+    order, kitchen = (sidecars.daprd(binaries, project, project.app(f"pizza-{name}")) for name in ("order", "kitchen"))
+    assert {"--log-level=debug", "--max-body-size=8Mi", f"--resources-path={copy / 'resources'}"} <= set(order)
+    assert {"--log-level=error", "--max-body-size=8Mi", "--enable-api-logging=true"} <= set(kitchen)
+    resources = [word.partition("=")[2] for word in kitchen if word.startswith("--resources-path=")]
+    assert resources == [str(copy / "resources"), str(copy / "more")]
+
+
+def test_an_app_may_have_a_directory_of_its_own(copy: Path) -> None:
+    (copy / "printer").mkdir()
+    sixth = "  - appID: printer\n    daprHTTPPort: 3506\n    appDirPath: printer\n    command: [./run.sh]\n"
+    (copy / "dapr.yaml").write_text((copy / "dapr.yaml").read_text() + sixth)
+    project = Project.read(copy / "dapr.yaml")
+    assert project.app("printer").directory == copy / "printer"
+    with pytest.raises(LocalError, match=r"`./run.sh`, which printer runs, is not installed"):
+        preflight.require_commands(project)
+    (copy / "printer" / "run.sh").touch(mode=0o755)
+    preflight.require_commands(project)
+
+
+def test_what_up_cannot_pass_on_is_named(copy: Path) -> None:
+    change(copy / "dapr.yaml", "    appPort: 8003\n", "    appPort: 8003\n    appSSL: true\n")
+    with pytest.raises(LocalError, match="pizza-kitchen has appSSL, which `pizzashop up` does not know"):
+        Project.read(copy / "dapr.yaml")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pizzashop.local import dapr, sidecars, software, toolchain
+from pizzashop.local import dapr, health, sidecars, software, toolchain
+from pizzashop.local.project import Project
 from pizzashop.local.provide import present
+from pizzashop.local.shop import Shop
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,24 @@ def test_doctor_says_what_another_namespace_does(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NAMESPACE", "staging")
     assert [each.state for each in software.environment()] == ["note"]
     assert "NAMESPACE" not in sidecars.environment()
+
+
+def test_no_process_of_dapr_is_told_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAMESPACE", "staging")
+    binaries = dapr.Dapr(Path("daprd"), Path("placement"), Path("scheduler"), dapr.VERSION, "built")
+    shop = Shop(tmp_path, Project.find(), binaries)
+    assert {each.name for each in (*shop.services, *shop.apps) if "NAMESPACE" in (each.process.env or {})} == set()
+    assert all(each.process.env for each in (*shop.services, *shop.apps))
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("127.0.0.1 localhost\n::1 localhost ip6-localhost\n", False),
+        ("::1 localhost\n127.0.0.1 other # localhost\n", True),
+        ("127.0.0.1 other\n", False),
+    ],
+)
+def test_doctor_knows_where_the_sidecars_look_for_localhost(tmp_path: Path, text: str, alone: bool) -> None:
+    (tmp_path / "hosts").write_text(text)
+    assert health.localhost_is_ipv6_alone(tmp_path / "hosts") == alone
