@@ -1,34 +1,45 @@
-"""A shop within the test's process, for what a page looks like: a browser's requests go straight to its storefront."""
+"""A shop within the test's process, for what its pages look like and do: real HTTP, no sidecar, no streams."""
 
-from urllib.parse import urlsplit
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from fakes.shop import FakeShop
-from person import SHOP
-from playwright.sync_api import BrowserContext, Request, Route
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response
 
 from pizzashop.roles import STOREFRONT
 
-# The browser speaks for itself of these.
-_NOT_PASSED_ON = frozenset({"host", "content-length", "connection", "accept-encoding"})
+Answer = Iterable[bytes]
+Way = Callable[[dict[str, Any], Callable[[], Answer]], Answer | None]
+"""What becomes of a request on its way: it is answered (None: with nothing, 204), or `arrives()` and is answered so."""
 
 
-def serve(context: BrowserContext, shop: FakeShop) -> None:
-    """Answer a browser with the pages of `shop`; they stay as they are loaded."""
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:
+        """Nothing."""
 
-    def answer(route: Route, request: Request) -> None:
-        url = urlsplit(request.url)
-        if url.path.startswith("/live/"):
-            streams = "event-stream" in request.headers.get("accept", "")
-            route.fulfill(status=503 if streams else 304, headers={"Retry-After": "600"})
-            return
-        headers = {name: value for name, value in request.headers.items() if name not in _NOT_PASSED_ON}
-        reply = shop.client(STOREFRONT).open(
-            f"{SHOP}{url.path}",
-            query_string=url.query,
-            method=request.method,
-            headers=headers,
-            data=request.post_data_buffer,
-        )
-        route.fulfill(status=reply.status_code, headers=dict(reply.headers), body=reply.data)
 
-    context.route(f"{SHOP}/**", answer)
+@contextmanager
+def served(shop: FakeShop, way: Way = lambda _, arrives: arrives()) -> Iterator[str]:
+    """Serve the storefront of `shop` on a port of its own; answers its address. Pages stay as they are loaded."""
+    storefront = shop.sidecar.apps[STOREFRONT]
+
+    def app(environ: dict[str, Any], start: Any) -> Answer:
+        if environ["PATH_INFO"].startswith("/live/"):
+            streams = "event-stream" in environ.get("HTTP_ACCEPT", "")
+            return Response(status=503 if streams else 304, headers={"Retry-After": "600"})(environ, start)
+        answer = way(environ, lambda: storefront(environ, start))
+        return Response(status=204)(environ, start) if answer is None else answer
+
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

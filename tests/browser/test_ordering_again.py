@@ -1,0 +1,113 @@
+"""The order button after something went wrong on the way: it works again without a reload, and it stays one order."""
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from fakes.shop import FakeShop
+from in_process import Answer, served
+from person import NewPerson, Person
+from playwright.sync_api import expect
+
+from pizzashop.roles import ORDER, STOREFRONT
+
+
+@pytest.fixture
+def fake_shop() -> FakeShop:
+    return FakeShop()
+
+
+def fill(customer: Person) -> None:
+    customer.page.get_by_role("radio", name="Pepperoni, large").check(force=True)
+    for label, text in (("Your name", "Ana"), ("Address", "Via Roma 1"), ("Phone", "1-800-PIZZA")):
+        customer.page.get_by_label(label).fill(text)
+
+
+def orders(shop: FakeShop) -> list[str]:
+    return [each["order_id"] for each in shop.client(ORDER).get("/orders").json["orders"]]
+
+
+def arrives_unheard(shop: FakeShop, environ: dict[str, Any]) -> None:
+    """The order comes in, and its answer is lost."""
+    b"".join(shop.sidecar.apps[STOREFRONT](environ, lambda *_: lambda _: None))
+
+
+@pytest.mark.parametrize("arrives_first", [True, False])
+def test_the_button_works_again_after_an_answer_of_nothing(
+    person: NewPerson, fake_shop: FakeShop, arrives_first: bool
+) -> None:
+    sent: list[str] = []
+
+    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+        if environ["REQUEST_METHOD"] != "POST" or sent:
+            return arrives()
+        sent.append("POST")
+        if arrives_first:
+            arrives_unheard(fake_shop, environ)
+        return None
+
+    with served(fake_shop, way) as address:
+        customer = person()
+        customer.page.goto(address)
+        fill(customer)
+        button = customer.page.locator("#order")
+        button.click()
+        expect(button).to_have_text(re.compile("^Order for"))
+        expect(button).not_to_have_attribute("aria-busy", "true")
+        button.click()
+        expect(customer.page).to_have_url(re.compile("/orders/"))
+        assert orders(fake_shop) == [customer.page.url.rpartition("/")[2]]
+
+
+def test_the_button_works_again_after_a_stop(person: NewPerson, fake_shop: FakeShop) -> None:
+    sent, over = threading.Event(), threading.Event()
+
+    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+        if environ["REQUEST_METHOD"] == "POST" and not sent.is_set():
+            sent.set()
+            over.wait(60)
+            return None
+        return arrives()
+
+    with served(fake_shop, way) as address:
+        customer = person()
+        customer.page.goto(address)
+        fill(customer)
+        # By its own script: what asks from outside waits for what is on its way.
+        customer.page.evaluate(
+            """() => {
+                const button = document.getElementById("order");
+                setTimeout(() => button.click());
+                setTimeout(() => { window.stop(); window.seen = button.textContent }, 1500);
+                setInterval(() => /^Order for/.test(button.textContent) && window.seen && button.click(), 1000);
+            }"""
+        )
+        expect(customer.page).to_have_url(re.compile("/orders/"))
+        assert sent.is_set()
+        assert orders(fake_shop) == [customer.page.url.rpartition("/")[2]]
+        over.set()
+
+
+def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPerson, fake_shop: FakeShop) -> None:
+    lost: list[str] = []
+
+    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+        if environ["REQUEST_METHOD"] == "POST" and not lost:
+            lost.append("answer")
+            arrives_unheard(fake_shop, environ)
+            return None
+        return arrives()
+
+    with served(fake_shop, way) as address:
+        customer = person()
+        for after in ("answer lost", "loaded anew", "one more"):
+            customer.page.goto(address)
+            fill(customer)
+            customer.page.locator("#order").click()
+            if after == "answer lost":
+                expect(customer.page.locator("#order")).to_have_text(re.compile("^Order for"))
+            else:
+                expect(customer.page).to_have_url(re.compile("/orders/"))
+        assert lost == ["answer"]
+        assert len(orders(fake_shop)) == 2, "one that was lost and sent again, and one more that was meant"
