@@ -45,7 +45,8 @@ def host_of_roles(env: Mapping[str, str]) -> str:
 def daprd(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
     """The command that runs the sidecar of this app, which listens on `host`; all ports of its own are on loopback."""
     options = {
-        "app-channel-address": host,
+        # It puts the port behind the address as it is.
+        "app-channel-address": f"[{host}]" if ":" in host else host,
         "app-id": app.app_id,
         "config": app.config or project.config,
         "dapr-listen-addresses": "127.0.0.1",

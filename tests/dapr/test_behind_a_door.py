@@ -38,7 +38,7 @@ def goes_all_the_way(client: ShopClient) -> None:
 
 def internal_routes_are_closed(client: ShopClient) -> None:
     for headers in ({}, STAFF, {"dapr-api-token": TOKEN}):
-        assert client.call("GET", f"{ORDERS}/unsettled", **headers)[0] == 403
+        assert client.call("POST", f"{ORDERS}/expired", {"after": -1}, **headers)[0] == 403
         assert client.call("POST", f"{ORDERS}/orders-sub", {"data": {}}, **headers)[0] == 403
 
 
