@@ -109,5 +109,6 @@ def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPer
                 expect(customer.page.locator("#order")).to_have_text(re.compile("^Order for"))
             else:
                 expect(customer.page).to_have_url(re.compile("/orders/"))
+                customer.page.wait_for_load_state()
         assert lost == ["answer"]
         assert len(orders(fake_shop)) == 2, "one that was lost and sent again, and one more that was meant"
