@@ -13,8 +13,10 @@ import valkey
 
 from pizzashop.local import redis
 from pizzashop.local.connection import Connection
+from pizzashop.roles import WORKFLOW
 
-_METADATA = "*dapr.internal.*.workflow||*||metadata"
+_METADATA = f"*dapr.internal.*.{WORKFLOW.app_id}.workflow||*||metadata"
+"""The keys of the shop's own workflows: other applications may use the same server."""
 _AT_ONCE = 1000
 _INBOX, _HISTORY = 1, 2
 """The numbers of the fields of the metadata, a protobuf message, that say how many events there are."""

@@ -35,7 +35,7 @@ def keep(store: "valkey.Valkey", name: str, metadata: bytes, *events: str) -> No
 
 
 def kept(store: "valkey.Valkey") -> set[str]:
-    return {key.decode().split("||")[2] for key in store.scan_iter(match="*dapr.internal*")}
+    return {key.decode().split("||")[2] for key in store.scan_iter(match=f"{ACTOR}*")}
 
 
 def test_those_that_miss_events_are_forgotten_whole(store: "valkey.Valkey", port: int) -> None:
@@ -44,8 +44,11 @@ def test_those_that_miss_events_are_forgotten_whole(store: "valkey.Valkey", port
     keep(store, "begun", INBOX(1) + GENERATION(1))
     keep(store, "half-way", INBOX(2) + HISTORY(1) + GENERATION(3), "inbox-000000", "history-000000")
     store.hset("pizza-order||order_begun", "data", "{}")
+    others = "other||dapr.internal.default.other.workflow||begun||metadata"
+    store.hset(others, "data", INBOX(1) + GENERATION(1))
     assert sorted(torn.forget(Connection(port=port))) == ["begun", "half-way"]
     assert kept(store) == {"finished", "under-way"}
+    assert store.exists(others)
     assert store.exists("pizza-order||order_begun")
     assert torn.forget(Connection(port=port)) == []
 
