@@ -1,7 +1,7 @@
 """Collect the bytes of HTTP/1.1 requests on one connection, until a whole request is there.
 
-Only the framing is read here (RFC 9112, section 6): where the head ends, and where the body ends. Whether a request is
-valid is for the parser to say that reads it afterwards.
+Only the framing is read here (RFC 9112, section 6): where the head ends, and where the body ends. Whether a request
+is valid is decided later, by gunicorn's parser.
 """
 
 import re
@@ -18,7 +18,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*\r\n",
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE)
 _CONTINUE = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
 _EVENTS = re.compile(rb"POST /orders-sub[ ?]")
-"""The route that makes use of the beginning of a body that is too large."""
+"""The one route that can use the start of a body that is too large: it reads the first events in it."""
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?", re.DOTALL)
 _FIRST = frozenset(range(0x21, 0x7F)) | set(b"\r\n")
 
@@ -43,7 +43,7 @@ class RequestBuffer:
     _chunked: bool
     _in_trailer: bool
     _expects: bool
-    _begins_large: bool  # also the beginning of a body that is too large is of use
+    _keeps_start: bool  # hand on the start of a body that is too large, instead of nothing of it
     _refusal: HTTPStatus | None
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class RequestBuffer:
 
     def take(self) -> Framed | None:
         """Take the next request out; None while it is not all there."""
-        while not self._body and self._bytes.startswith(b"\r\n"):  # some clients end a body so (RFC 9112, 2.2)
+        while not self._body and self._bytes.startswith(b"\r\n"):  # some clients send an extra CRLF after a body
             del self._bytes[:2]
             self._at = 0
         if not self._bytes:
@@ -84,7 +84,7 @@ class RequestBuffer:
             return self._cut(self._refusal)
         if self._end - self._body > MAX_BODY_BYTES:
             is_full = len(self._bytes) - self._body >= MAX_BODY_BYTES
-            return None if self._begins_large and not is_full else self._cut(None)
+            return None if self._keeps_start and not is_full else self._cut(None)
         if not self._end or len(self._bytes) < self._end:
             return None
         content = bytes(self._bytes[: self._end])
@@ -94,7 +94,7 @@ class RequestBuffer:
 
     def _begin(self) -> None:
         self._at = self._body = self._end = 0
-        self._chunked = self._in_trailer = self._expects = self._begins_large = False
+        self._chunked = self._in_trailer = self._expects = self._keeps_start = False
         self._refusal = None
 
     def _read_head(self) -> Framed | None:
@@ -106,7 +106,7 @@ class RequestBuffer:
             return self._cut(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) if self._at > MAX_HEAD_BYTES else None
         self._at = self._body = found + len(_END)
         head = bytes(self._bytes[: self._body])
-        self._begins_large = _EVENTS.match(head) is not None
+        self._keeps_start = _EVENTS.match(head) is not None
         self._chunked = _CHUNKED.search(head) is not None
         length = _LENGTH.search(head)
         if not self._chunked:

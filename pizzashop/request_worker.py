@@ -1,8 +1,9 @@
-"""A gunicorn worker that takes a thread for a request when the whole request is there.
+"""A gunicorn worker that gives a request to a thread only after the whole request has arrived.
 
-One loop accepts connections and collects requests; threads run the application. A client that sends slowly, sends half
-a request or does not close its end costs a connection and no thread, and each such wait ends at a total time. So health
-checks, events and calls of other roles find a thread. `gunicorn -k pizzashop.request_worker.RequestWorker` works too.
+One loop accepts connections and collects requests; threads run the application. A slow client, half a request, or a
+connection that the client does not close costs a connection but no thread, and each such wait has a total time limit.
+So a thread is always free for health checks, events and calls of other roles. `gunicorn -k
+pizzashop.request_worker.RequestWorker` works too.
 """
 
 import os
@@ -32,8 +33,9 @@ BODY_SECONDS = 20.0
 SEND_SECONDS = 10.0
 """How long it may take to receive one piece of an answer."""
 CLOSING_SECONDS = 5.0
-"""How long a connection is read and ignored after its last answer, until its client closes it (RFC 9112, 9.6)."""
+"""How long to read and discard after the last answer, until the client closes the connection (RFC 9112, 9.6)."""
 CLOSING_BYTES = 16 * 1024 * 1024
+"""The most bytes to discard meanwhile; after that the connection is closed at once."""
 STOPPING_SECONDS = 2.0
 """How long a worker that is to stop keeps connections without a request."""
 NEXT_SECONDS = 0.005
@@ -47,7 +49,7 @@ RECEIVE_BYTES = 64 * 1024
 
 
 class Connection:
-    """A client's connection. Either the loop has it or a thread; `deadline` counts while the loop has it."""
+    """A client's connection. It belongs to the loop or to one thread; `deadline` applies while the loop has it."""
 
     def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
         sock.settimeout(SEND_SECONDS)
@@ -257,7 +259,7 @@ class RequestWorker(Worker):
                 connection.reusable = framed is None
         except Exception:
             connection.reusable = False
-            self.log.exception("A connection is closed after a defect of the server")
+            self.log.exception("The connection is closed, because of a defect in the server")
         finally:
             self._returned.put(connection)
             if not self._woken:

@@ -1,4 +1,4 @@
-"""gunicorn's worker around the roles: one process with threads, which opens what the roles need, and closes it."""
+"""Serve roles in one process with threads (`RequestWorker`): open what the roles need, and close it at the end."""
 
 import errno
 import gc
@@ -58,7 +58,7 @@ class _Log(GunicornLogger):
 
 
 class _Worker(RequestWorker):
-    """The worker, without the arbiter that would be a process more for each role."""
+    """A RequestWorker without gunicorn's arbiter, which would be one more process for each role."""
 
     def __init__(self, roles: Mapping[int, Role], settings: Settings, sockets: list[socket.socket]) -> None:
         # A page that is kept up to date holds a thread: it takes none from the requests.

@@ -3,7 +3,7 @@
 - The reader of the output has gone (`| head`, a closed terminal): the command ends quietly, with exit code 141.
 - The output cannot be written (a full disk): the command says so in one sentence, and ends with exit code 1.
 - The encoding of the output lacks a character: something in ASCII stands in its place, as wide as the character.
-- A stream is closed: it is replaced by the null device. A stream does not block: the write waits.
+- A stream is closed at the start: the null device replaces it. A stream is non-blocking: a write waits until it fits.
 
 A command whose work matters more than its output goes on without it: see `ignore_output_errors`.
 """
@@ -44,7 +44,10 @@ class ReaderGone(ShopError):
 
 
 class Output(io.FileIO):
-    """The descriptor `fd` for writing. Raises its first error, unless it is `tolerant`; a later write may succeed."""
+    """The descriptor `fd` for writing.
+
+    Raises its first error, unless it is `tolerant`. After that it drops what cannot be written, and raises nothing.
+    """
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, "w", closefd=False)

@@ -1,6 +1,6 @@
-"""Sessions that were signed out: a browser keeps a session itself, so the shop notes which of them are worth nothing.
+"""Sessions that were signed out: a browser keeps its session, so the shop records which ones are no longer valid.
 
-Each is an empty file, so that all processes of the role know it, and two that write at once do not meet.
+Each is an empty file: all processes of the role see it, and two processes that write at once do not conflict.
 """
 
 import json

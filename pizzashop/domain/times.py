@@ -1,7 +1,7 @@
 """Times as people read them: how long something lasted, and moments by the shop's clock.
 
-The shop's clock is that of the machine that the role or command runs on, with its time zone (`TZ`). Everybody sees that
-one zone, in a browser too: the day by the hour, and what counts as today, go by it.
+The shop's clock is the clock of the machine that runs the role or command, in that machine's time zone (`TZ`). All
+pages show this one zone, whatever the browser's zone is. "Today" and the chart of the day's hours use it too.
 """
 
 from datetime import UTC, datetime, time

@@ -1,8 +1,8 @@
 """The embedded server's append-only files: what a crash or a loss of power left damaged, and how that is mended.
 
-Valkey keeps a base file, the files of the writes since, and a manifest that names them. It starts with a last command
-that was cut off. It does not start with zeros at the end, which a file system leaves of a write that it had no time
-for, nor with a damaged manifest; and without a manifest it begins anew, as if there had never been an order.
+Valkey keeps a base file, incremental files with the writes since, and a manifest that names them. It can start when the
+last command is cut off. It refuses to start when a file ends in zeros (which a file system can leave after a loss of
+power), or when the manifest is damaged. Without a manifest it starts empty, as if there had never been an order.
 """
 
 import os
@@ -25,7 +25,7 @@ _ANALYZED = re.compile(r"size=(\d+), ok_up_to=(\d+)")
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that Valkey would not start with, and the bytes that it would; `manifest`: all that it must say."""
+    """A damaged file: keep its first `whole_bytes`, or, for a manifest, replace its content by `manifest`."""
 
     file: Path
     text: str
@@ -67,7 +67,7 @@ def mend(directory: Path) -> Iterator[str]:
             whole.replace(each.file)
         else:
             os.truncate(each.file, each.whole_bytes)
-        yield f"{each.file.name} {each.text}: opened with what is whole, as it was it is in {copies}"
+        yield f"{each.file.name} {each.text}: mended, and the damaged file, if there was one, is copied to {copies}"
 
 
 def _named(manifest: Path) -> list[str] | None:
@@ -89,7 +89,7 @@ def _found(files: Path) -> list[str]:
     )
     if not bases:
         raise LocalError(f"{files} has lost its base file: put back a copy, or move it away to begin anew.")
-    # A base file that stands beside its predecessor was finished just now: the last of the others goes with it.
+    # Two base files: a rewrite has just finished the newer one, and only the newest incremental file belongs to it.
     return [bases[-1], *(writes if len(bases) == 1 else writes[-1:])]
 
 

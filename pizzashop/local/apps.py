@@ -23,7 +23,7 @@ from pizzashop.roles import ROLES
 
 OPEN_SECONDS = 60.0
 ROLE_SECONDS = 10.0
-"""How long a role may take to finish what it is at."""
+"""How long a role may take to finish its current work when the shop closes."""
 _APP_IDS = {role.app_id for role in ROLES}
 _PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
 
@@ -92,7 +92,7 @@ class Apps:
 
     def _check(self, deadline: float) -> None:
         for each in self:
-            # The sidecars' gRPC ports lie where outgoing connections begin: one may hold a port for a moment.
+            # The gRPC ports are in the ephemeral range: an outgoing connection may hold one briefly. Then start again.
             if each.ended and _PORT_IN_USE.search(each.process.text()) and time.monotonic() < deadline:
                 each.launch()
             else:
@@ -109,7 +109,7 @@ class Apps:
 
 
 def _answers(app: App, host: str) -> bool:
-    """Whether the role says that it is healthy; of a program that is none of the shop's only its port is known."""
+    """Whether the role is healthy. A program that is not one of the shop's roles need only listen on its ports."""
     if app.app_id in _APP_IDS:
         return http_ok(app.ports["appPort"], "/healthz", host)
     return all(listening(port, host) for port in app.app_ports)

@@ -1,7 +1,8 @@
 """Orders in flight that are stuck: what `up` and `doctor` say of them.
 
-The scheduler's data holds what an order waits for, and the store's the order itself. Each opening writes the same mark
-to both. Where the marks differ, the scheduler's data was lost since, or restored from an older copy.
+The scheduler's data holds the timers and reminders that orders wait for; the store holds the orders. Each opening
+writes the same mark into the directories `scheduler/` and `valkey/`. If the marks differ at the next opening, the
+scheduler's data was lost, or restored from an older copy.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pizzashop.settings import Settings
 
 MARK = "opened-as"
 DIFFER = "the scheduler's data is missing, or older than the orders in flight"
-GO_ON = "These are stuck at first, and go on by themselves within two minutes after the opening."
+GO_ON = "Orders in flight are stuck at first, and go on by themselves within two minutes after the opening."
 
 
 def mark(state_dir: Path) -> bool:

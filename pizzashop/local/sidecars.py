@@ -43,9 +43,9 @@ def host_of_roles(env: Mapping[str, str]) -> str:
 
 
 def daprd(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
-    """The command that runs the sidecar of this app, which listens on `host`; all ports of its own are on loopback."""
+    """Build the command of this app's sidecar. The app listens on `host`; the sidecar listens on loopback only."""
     options = {
-        # It puts the port behind the address as it is.
+        # daprd appends ":port" to this text, so an IPv6 address needs brackets.
         "app-channel-address": f"[{host}]" if ":" in host else host,
         "app-id": app.app_id,
         "config": app.config or project.config,

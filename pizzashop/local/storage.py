@@ -54,7 +54,7 @@ def free_space(state_dir: Path) -> Finding:
     text = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
     least = disk.ROOM_BYTES if (state_dir / "scheduler").exists() else disk.FIRST_BYTES
     if free < least:
-        return Finding("Disk", "wrong", text, f"make room: opening takes {least // 1024**2} MiB")
+        return Finding("Disk", "wrong", text, f"make room, because opening takes {least // 1024**2} MiB")
     return Finding("Disk", "note", text, "make room") if free < SCARCE_BYTES else Finding("Disk", "ok", text)
 
 
@@ -132,7 +132,7 @@ class Watch:
         self._is_full = False
 
     def look(self) -> Iterator[str]:
-        """A sentence where the disk has become full, a server takes no more writes, or either is over."""
+        """Yield a sentence for each change: the disk became full or has room, a server refuses or takes writes."""
         was_full, self._is_full = self._is_full, disk.free(self._state_dir) < disk.ROOM_BYTES
         if self._is_full and not was_full:
             yield f"The disk of {self._state_dir} is full: orders wait until there is room."
@@ -146,7 +146,8 @@ class Watch:
             self._told[connection] = now
             if now and now != before:
                 mend = server.fault.mend if server.fault else ""
-                yield f"{server.title} on {connection.address}: {now}. Orders wait until then: {mend}."
+                waiting = f"Orders wait until that is mended. What to do: {mend}."
+                yield f"{server.title} on {connection.address}: {now}. {waiting}"
             elif before and not now:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
                 yield from forget_torn([connection])

@@ -1,8 +1,8 @@
-"""Workflows that a store out of memory has left half-written: found in the store, and forgotten.
+"""Find workflows that a Redis out of memory left half-written, and delete them from the store.
 
-Redis carries a transaction out as far as it can. Out of memory it deletes what the transaction deletes, and refuses
-what it writes: the engine then misses events that its own metadata names, tries again every second for ever, and offers
-no way to end or purge such a workflow. Forgotten, it is begun again from the order's record.
+Out of memory, Redis still runs the deletes of a transaction but refuses its writes. The engine then lacks events that
+its own metadata names. It retries every second without end, and can neither end nor purge such a workflow. Once
+deleted, the workflow is started again from the order's record.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _INBOX, _HISTORY = 1, 2
 
 
 def forget(connection: Connection) -> list[str]:
-    """Forget them; answers the ids of the workflows. Raises valkey.ValkeyError where the server cannot be asked."""
+    """Delete the half-written workflows; return their ids. Raises valkey.ValkeyError if the server does not answer."""
     with redis.client(connection, texts=False) as client:
         return [key.split(b"||")[-2].decode() for key in _candidates(client) if _forget(client, key)]
 

@@ -1,7 +1,8 @@
 """Dead letters: events that could not be applied, kept so that operators can look at them, replay or drop them.
 
-An event that names an order of this shop is always kept. Other programs may publish on the topic too: of their events
-the shop keeps samples, at a limited rate and in a list of their own, so that they push out none of the shop's.
+Events that name an order of this shop are all kept, up to a limit; beyond it the oldest is dropped. Other programs may
+publish on the topic too. Of their (foreign) events the shop keeps samples, at a limited rate and in a separate list, so
+that they never push out the shop's own.
 """
 
 import json
@@ -26,9 +27,9 @@ from pizzashop.sidecar import Sidecar, Write
 MAX_OWN = 1000
 MAX_FOREIGN = 100
 FOREIGN_BURST = 40
-"""How many foreign events are kept at once;"""
+"""How many foreign events in a burst are kept."""
 FOREIGN_SECONDS = 3.0
-"""after that, one is kept in so many seconds."""
+"""After such a burst, one foreign event is kept in this time."""
 REPORT_SECONDS = 60.0
 """How often the log says how many foreign events were not kept."""
 MAX_LIMIT = 100
@@ -182,7 +183,7 @@ class _List(NamedTuple):
 
 
 class _Budget:
-    """A token bucket: `burst` tokens, and another one every `seconds`; says now and then what it refused."""
+    """A token bucket: `burst` tokens, one more every `seconds`. Logs, at most once a minute, how many it refused."""
 
     def __init__(self, burst: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._seconds, self._clock = burst, seconds, clock
@@ -198,7 +199,7 @@ class _Budget:
         self._tokens -= taken
         self._refused += wanted - taken
         if self._refused and at - self._reported_at >= REPORT_SECONDS:
-            log.warning("%d events that belong to no order of this shop were passed over", self._refused)
+            log.warning("%d foreign events (of no order of this shop) were not kept", self._refused)
             self._refused, self._reported_at = 0, at
         return taken
 
@@ -209,7 +210,7 @@ def _log(own: Sequence[Rejected], foreign: Sequence[Rejected], ids: dict[str, st
         log.error("event kept aside as %s: %s", ids[_digest(each.event)], each.reason)
     kept = [each for each in foreign if _digest(each.event) in ids]
     if kept:
-        more = f" (and {len(kept) - 1} more like it)" if len(kept) > 1 else ""
+        more = f" (and {len(kept) - 1} more foreign events)" if len(kept) > 1 else ""
         log.error("event kept aside as %s: %s%s", ids[_digest(kept[0].event)], kept[0].reason, more)
 
 

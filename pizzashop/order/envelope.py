@@ -15,14 +15,14 @@ Entries = list[tuple[Any, Any]]
 RAW = "application/octet-stream"
 """The content type of an event that the sidecar has not read: its bytes, in base64."""
 
-# Whole strings, so that no bracket in a string counts; a lone quote begins a string that is cut off.
+# Match strings whole, so that brackets in them are ignored. A quote alone starts a string that is cut off.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|"|[\[\]{},]', re.DOTALL)
 _START = re.compile(rb'\s*\{\s*"entries"\s*:\s*\[')
 _ENTRY_ID = re.compile(rb'\s*\{\s*"entryId"\s*:\s*"([^"\\]{1,100})"')
 
 
 def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
-    """What the body says, and the entries of the envelope that it is (None: it is none); raises Invalid."""
+    """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises Invalid."""
     try:
         content = parse(raw)
     except Invalid:
@@ -73,7 +73,7 @@ def _unreadable(told: bytes, why: str) -> dict[str, str]:
 
 
 def _entries_by_text(raw: bytes) -> Entries | None:
-    """Of an envelope that cannot be read as a whole: entry by entry, cut without looking into them."""
+    """Split an envelope that is not valid JSON into its entries by brackets and commas, then parse each one."""
     entries = _members(raw).get(b"entries", b"")
     return [_entry(text) for text in _parts(entries) if text.strip()] if entries.startswith(b"[") else None
 
@@ -84,7 +84,7 @@ def _entry(text: bytes) -> tuple[Any, Any]:
         for name in ("entryId", "contentType", "event"):
             row[name] = parse(members.get(name.encode(), b"null"))
     except Invalid as error:
-        # Without the entry's id, which is another one at each delivery.
+        # Keep the event's text only: the entry id differs at each delivery, and the event must be kept once.
         return row.get("entryId"), _unreadable(members.get(b"event", text), str(error))
     return row["entryId"], _event(row)
 
@@ -96,7 +96,7 @@ def _members(text: bytes) -> dict[bytes, bytes]:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """What stands between the outermost brackets, cut at the commas that are in no inner one."""
+    """Yield the parts between the outermost brackets, split at the commas that are outside inner brackets."""
     depth = start = 0
     for token in _TOKEN.finditer(text):
         sign = token.group()

@@ -82,7 +82,7 @@ class Inbox:
 
 
 def _log_outcomes(outcomes: dict[str, list[StageEvent] | ShopError]) -> None:
-    """One line for each stage that is news, and for each order whose events wait; one for all unknown orders."""
+    """Log each new stage, each order whose events could not be applied, and all unknown orders in one line."""
     unknown = []
     for order_id, outcome in outcomes.items():
         if isinstance(outcome, list):
@@ -92,7 +92,7 @@ def _log_outcomes(outcomes: dict[str, list[StageEvent] | ShopError]) -> None:
             # A step tried by hand, or an order that was deleted meanwhile: nothing is kept of it.
             unknown.append(order_id)
         else:
-            log.warning("events wait: %s", outcome, extra={"order": order_id})
+            log.warning("events not applied: %s", outcome, extra={"order": order_id})
     if unknown:
         log.info("events of %d orders that are not there, such as %s", len(unknown), unknown[0])
 

@@ -1,6 +1,7 @@
-"""What orders say, for the activities: it does not travel through the engine, which would keep a copy at every step.
+"""A cache of order contents for the activities.
 
-An order's content never changes, so that what was accepted here lately need not be read from its record.
+The content does not pass through the engine, which would store a copy at every step. It never changes, so the content
+of an order that this process accepted lately need not be read from the record.
 """
 
 import json
@@ -12,6 +13,7 @@ from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 
 MOST_CHARACTERS = 8 * 1024 * 1024
+"""The size of the cache; beyond it the oldest contents are dropped and read from the record when needed."""
 
 Key = tuple[str, str]
 

@@ -1,6 +1,7 @@
-"""A heartbeat: while an activity takes long, its order's record hears now and then that it is under way.
+"""The heartbeat of a long activity: every 15 seconds it writes to the order's record that it is still running.
 
-So the reconciler can tell an order whose step waits (for a role that is away, say) from one that the engine has lost.
+So the sweep can tell two orders apart: one whose step waits (for a role that is down, say), and one that the engine
+lost.
 """
 
 import asyncio
@@ -13,14 +14,14 @@ from pizzashop.roles import ORDER
 from pizzashop.sidecar import Sidecar
 
 EVERY_SECONDS = 15.0
-"""Longer than any step takes at the workshop's pace: an order on its way costs no heartbeat."""
+"""Longer than any step takes at pace 1 (13 s), so that an order without delay sends no heartbeat."""
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def heartbeat(sidecar: Sidecar, order_id: str, uid: str | None) -> AsyncIterator[None]:
-    """Tell the record of the order, every few seconds, that something is under way for it."""
+    """Note in the order's record, every EVERY_SECONDS, that an activity of the order is still running."""
     beating = asyncio.create_task(_beat(sidecar, order_id, uid))
     try:
         yield
@@ -36,5 +37,5 @@ async def _beat(sidecar: Sidecar, order_id: str, uid: str | None) -> None:
         try:
             await sidecar.ainvoke(ORDER, f"/order/{order_id}/heartbeat", {"uid": uid}, EVERY_SECONDS)
         except (Refused, Unavailable) as error:
-            # While role `order` is away nobody else can look after the order either.
+            # A missed heartbeat is harmless: the sweep asks role `order` too, and while that is down it finds none stuck.
             log.debug("no heartbeat: %s", error, extra={"order": order_id})

@@ -1,5 +1,7 @@
-"""The sweep: finishes what a crash left half-done between an order's record and the engine, and has the engine go on
-with orders that are stuck."""
+"""The sweep: finishes what a crash left half-done between an order's record and the engine.
+
+It also recovers stuck orders: it wakes their workflows, and restarts those that stay stuck.
+"""
 
 import logging
 import time
@@ -16,7 +18,7 @@ from pizzashop.workflow.watchdog import Watchdog
 
 EVERY_SECONDS = 3.0
 LONGEST_SECONDS = 120.0
-"""Told again and again, the engine would keep every word of it: the pauses double up to this."""
+"""The longest pause between two tries: pauses double up to it, because the engine stores every event it is sent."""
 
 CANCEL_SECONDS = 30.0
 """How long the engine has to end the workflow of an order that is cancelled: then the order ends without it."""
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class _Tries:
-    """When something was first to be told to the engine, and when to try it the next time."""
+    """The retries of one unsettled need of one order: since when it is unsettled, and when to try next."""
 
     def __init__(self) -> None:
         self.since = time.monotonic()
@@ -80,7 +82,7 @@ class Sweep(Beat):
             try:
                 recovery = self._office.recover(order_id, progress[order_id], is_woken=is_woken)
             except (Unavailable, Refused) as error:
-                log.warning("stuck, and nothing could be done just now: %s", error, extra={"order": order_id})
+                log.warning("stuck; recovery failed and is tried again later: %s", error, extra={"order": order_id})
                 self._watchdog.postpone(order_id)
                 continue
             if recovery is not None:
@@ -92,7 +94,9 @@ class Sweep(Beat):
 
     def _settle(self, row: dict[str, Any], tries: "_Tries") -> None:
         order_id, need = row["order_id"], row["need"]
-        log.warning("told the engine again: %s", need, extra={"order": order_id, "attempt": row["attempt"]})
+        log.warning(
+            "unsettled, the engine is told again: %s", need, extra={"order": order_id, "attempt": row["attempt"]}
+        )
         try:
             if need == "start":
                 self._office.start(order_id, row["order"])

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pizzashop.domain.unsettled import STUCK_SECONDS
 
 WAKE_SECONDS = 15.0
-"""How long a workflow that was woken has to move before it is restarted."""
+"""How long a woken workflow may take to make progress; after that it is restarted."""
 LONGEST_SECONDS = 600.0
 """The longest time between two restarts of one order: it doubles up to this."""
 
 
 @dataclass
 class _Watched:
+    """One order: its last progress, when it counts as stuck (`until`), and the pause after its next restart."""
+
     progress: str
     until: float
     seconds: float
@@ -24,14 +26,14 @@ class _Watched:
 
 
 class Watchdog:
-    """Observes the progress of the orders that the engine has to move on; `seconds` without any make an order stuck."""
+    """Observes orders that the engine has to move on. One without progress for `seconds` is stuck."""
 
     def __init__(self, seconds: float = STUCK_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._orders: dict[str, _Watched] = {}
 
     def observe(self, progress: Mapping[str, str]) -> list[str]:
-        """Take the present progress of all these orders, by id; answers the ids of those that are stuck."""
+        """Note the present progress of each order, by id, and forget all others. Return the ids of the stuck ones."""
         now = self._clock()
         for order_id, present in progress.items():
             known = self._orders.get(order_id)
