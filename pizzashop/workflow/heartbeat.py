@@ -37,5 +37,5 @@ async def _beat(sidecar: Sidecar, order_id: str, uid: str | None) -> None:
         try:
             await sidecar.ainvoke(ORDER, f"/order/{order_id}/heartbeat", {"uid": uid}, EVERY_SECONDS)
         except (Refused, Unavailable) as error:
-            # A missed heartbeat is harmless: the sweep asks role `order` too, and while that is down it finds none stuck.
+            # A missed heartbeat is harmless: while role `order` is down the sweep finds no stuck orders either.
             log.debug("no heartbeat: %s", error, extra={"order": order_id})
