@@ -89,6 +89,40 @@ def test_the_button_works_again_after_a_stop(person: NewPerson, fake_shop: FakeS
         over.set()
 
 
+def test_the_button_works_again_when_the_browser_goes_offline(person: NewPerson, fake_shop: FakeShop) -> None:
+    over = threading.Event()
+
+    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+        if environ["REQUEST_METHOD"] != "POST":
+            return arrives()
+        over.wait(60)
+        return None
+
+    with served(fake_shop, way) as address:
+        customer = person()
+        customer.page.goto(address)
+        fill(customer)
+        # The request hangs meanwhile: the page looks at itself, well before the button offers itself again anyway.
+        customer.page.evaluate(
+            """() => {
+                const button = document.getElementById("order");
+                setTimeout(() => button.click());
+                setTimeout(() => {
+                    const before = button.textContent;
+                    dispatchEvent(new Event("offline"));
+                    window.seen = [before, button.textContent, button.getAttribute("aria-busy")];
+                    window.stop();
+                }, 1000);
+            }"""
+        )
+        customer.page.wait_for_function("window.seen")
+        before, after, busy = customer.page.evaluate("window.seen")
+        over.set()
+    assert before == "Ordering…"
+    assert after.startswith("Order for")
+    assert busy is None
+
+
 def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPerson, fake_shop: FakeShop) -> None:
     lost: list[str] = []
 
