@@ -7,7 +7,7 @@ from pathlib import Path
 from pwd import getpwuid
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.errors import BadSettings
 from pizzashop.domain.order import STEPS
@@ -64,7 +64,9 @@ class Settings(BaseModel):
     retention: Seconds = Field(
         "7d", ge=1, allow_inf_nan=False, validate_default=True, description="how long finished workflows are kept"
     )
-    host: str = Field("127.0.0.1", description="the address that the roles listen on")
+    host: Annotated[str, AfterValidator(lambda host: host.strip().strip("[]"))] = Field(
+        "127.0.0.1", description="the address that the roles listen on"
+    )
     hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
     staff_token: str = Field(
         "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="what programs of the staff show, and people may"
@@ -123,6 +125,22 @@ def is_loopback(host: str) -> bool:
         return False
     # An IPv4 address written as IPv6, such as ::ffff:127.0.0.1, is what it stands for.
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def reachable(host: str) -> str:
+    """The address under which this machine reaches what listens on `host`."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

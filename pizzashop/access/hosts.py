@@ -26,7 +26,9 @@ class Hosts:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The names in the settings; raises BadSettings, in one sentence, where one of them is no name."""
-        return cls(frozenset(_parse(settings.hosts)), canonical(settings.host) or settings.host)
+        if not (listens_on := canonical(settings.host)):
+            raise BadSettings(f"PIZZASHOP_HOST: {settings.host!r} is no address or name to listen on")
+        return cls(frozenset(_parse(settings.hosts)), listens_on)
 
     def is_given(self, host: str) -> bool:
         """Whether the settings name this host, with or without a port."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import Any, Self
 
 from pizzashop import roles
@@ -10,6 +9,7 @@ from pizzashop.console.client import Client
 from pizzashop.console.record import Record
 from pizzashop.domain.errors import NotFound, ShopError
 from pizzashop.domain.ids import own_id
+from pizzashop.settings import in_url, reachable
 
 
 class Shop:
@@ -23,7 +23,7 @@ class Shop:
     @classmethod
     def beside(cls, client: Client, host: str) -> Self:
         """The shop whose roles listen on `host` of this machine, each on its own port."""
-        name = _reachable(host)
+        name = in_url(reachable(host))
         return cls(client, f"http://{name}:{roles.ORDER.port}", f"http://{name}:{roles.WORKFLOW.port}")
 
     def place(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,13 +109,3 @@ def _object(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise ShopError("The answer does not come from the shop.")
     return answer
-
-
-def _reachable(host: str) -> str:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return f"[{host}]" if address.version == 6 else host

@@ -107,13 +107,14 @@ def link() -> None:
     """Print a link that signs you in as manager, once."""
     from pizzashop.access.door import signs_in
     from pizzashop.access.keys import new_link
+    from pizzashop.local.health import name_of
     from pizzashop.roles import STOREFRONT
 
     settings = Settings.from_env()
     if not signs_in(settings):
         raise BadSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
     token = new_link(settings.state_dir.expanduser(), login())
-    click.echo(f"http://localhost:{STOREFRONT.port}/sign-in?once={token}")
+    click.echo(f"http://{name_of(settings.host)}:{STOREFRONT.port}/sign-in?once={token}")
 
 
 def _accounts() -> "Accounts":

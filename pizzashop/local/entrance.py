@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 from pizzashop.access.door import signs_in
 from pizzashop.access.keys import new_link
 from pizzashop.access.people import login
-from pizzashop.local.health import this_machine
+from pizzashop.local.health import name_of
 from pizzashop.roles import STOREFRONT
 from pizzashop.settings import Settings
 
@@ -20,7 +20,7 @@ class Entrance(NamedTuple):
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The entrance of a shop with these settings; makes a new link where the staff signs in."""
-        shop = f"http://{this_machine()}:{STOREFRONT.port}"
+        shop = f"http://{name_of(settings.host)}:{STOREFRONT.port}"
         if not signs_in(settings):
             return cls(f"{shop}/manager", False)
         return cls(f"{shop}/sign-in?once={new_link(settings.state_dir.expanduser(), login())}", True)

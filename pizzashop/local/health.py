@@ -8,8 +8,14 @@ from pathlib import Path
 
 from pizzashop.domain.errors import LocalError
 from pizzashop.local.closing import Closing
+from pizzashop.settings import in_url, reachable
 
 HOST = "127.0.0.1"
+
+
+def name_of(host: str) -> str:
+    """The name, as it stands in a URL, under which people on this machine reach what listens on `host`."""
+    return this_machine() if reachable(host) == HOST else in_url(reachable(host))
 
 
 def this_machine() -> str:

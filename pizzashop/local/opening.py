@@ -14,7 +14,6 @@ from pizzashop import __version__
 from pizzashop.local.connection import Connection
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.entrance import Entrance
-from pizzashop.local.health import this_machine
 from pizzashop.local.process import Process
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Redis
@@ -72,15 +71,15 @@ class Opening:
                 whose = "already running" if service.theirs else "ready"
                 self.line(service.name, f"{whose}, port {service.ports[0]}")
 
-    def shop(self, project: Project, logs: Path, seconds: float, entrance: Entrance) -> None:
-        """The shop is open: its roles, addresses, and what to try next."""
+    def shop(self, project: Project, logs: Path, seconds: float, entrance: Entrance, name: str) -> None:
+        """The shop is open: its roles, its addresses under `name`, and what to try next."""
         roles = " · ".join(" ".join(map(str, (app.app_id, *app.app_ports))) for app in project.apps)
         self.line(roles, f"  open after {seconds:.1f} s")
         self.console.print()
-        self.line("Order a pizza", f"http://{this_machine()}:{STOREFRONT.port}")
+        self.line("Order a pizza", f"http://{name}:{STOREFRONT.port}")
         self.line("Run the shop", entrance.address + ("   (signs you in, once)" if entrance.guarded else ""))
         self.line("In a terminal", f"{_command()} order pepperoni --watch")
-        self.line("With curl", CURL % this_machine())
+        self.line("With curl", CURL % name)
         self.line("Logs", tilde(logs))
         if not entrance.guarded:
             self.console.print()

@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 
 from pizzashop.local import dapr
 from pizzashop.local.dapr import Dapr
 from pizzashop.local.health import HOST
 from pizzashop.local.project import App, Project
+from pizzashop.settings import in_url, reachable
 
 _FLAGS = {
     "appPort": "app-port",
@@ -32,21 +32,14 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def host_of_roles(env: Mapping[str, str]) -> str:
     """The address under which this machine reaches roles that have this environment."""
-    host = env.get("PIZZASHOP_HOST") or HOST
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if not address.is_unspecified:
-        return host
-    return HOST if address.version == 4 else "::1"
+    return reachable(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
 
 
 def daprd(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
     """Build the command of this app's sidecar. The app listens on `host`; the sidecar listens on loopback only."""
     options = {
         # daprd appends ":port" to this text, so an IPv6 address needs brackets.
-        "app-channel-address": f"[{host}]" if ":" in host else host,
+        "app-channel-address": in_url(host),
         "app-id": app.app_id,
         "config": app.config or project.config,
         "dapr-listen-addresses": "127.0.0.1",

@@ -14,6 +14,7 @@ from pizzashop.local.closing import Closing, Interrupted
 from pizzashop.local.connection import Connection
 from pizzashop.local.entrance import Entrance, tokens
 from pizzashop.local.follow import following
+from pizzashop.local.health import name_of
 from pizzashop.local.opening import Opening
 from pizzashop.local.project import Project
 from pizzashop.local.provide import provide
@@ -52,7 +53,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         )
         try:
             with following(shop.logs, verbose), shop:
-                _open(shop, opening, register, Entrance.of(settings), needed)
+                _open(shop, opening, register, settings, needed)
                 _keep_open(shop, opening, register, storage.Watch(needed, state_dir))
                 opening.closing()
         finally:
@@ -61,7 +62,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         opening.closed()
 
 
-def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, needed: list[Connection]) -> None:
+def _open(shop: Shop, opening: Opening, register: Register, settings: Settings, needed: list[Connection]) -> None:
     began = time.monotonic()
     register.note(shop.processes())
     opening.repairs([*shop.services.repairs, *storage.forget_torn(needed)])
@@ -76,7 +77,8 @@ def _open(shop: Shop, opening: Opening, register: Register, entrance: Entrance, 
     register.note(shop.processes())
     shop.apps.wait()
     register.note(shop.processes())
-    opening.shop(shop.project, shop.state_dir / "logs", time.monotonic() - began, entrance)
+    entrance, seconds = Entrance.of(settings), time.monotonic() - began
+    opening.shop(shop.project, shop.state_dir / "logs", seconds, entrance, name_of(settings.host))
 
 
 def _keep_open(shop: Shop, opening: Opening, register: Register, watch: storage.Watch) -> None:

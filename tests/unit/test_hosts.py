@@ -5,6 +5,7 @@ import pytest
 from pizzashop.access.door import require_safe
 from pizzashop.access.hosts import Hosts
 from pizzashop.domain.errors import BadSettings
+from pizzashop.local.health import name_of
 from pizzashop.settings import Settings
 
 
@@ -57,6 +58,28 @@ def test_any_other_name_is_not(said: str, asked: str) -> None:
 def test_loopback_is_always_known(asked: str) -> None:
     assert hosts("pizza.example").is_known(asked)
     assert not hosts("pizza.example").is_given(asked)
+
+
+@pytest.mark.parametrize("host", ["not a host", "a/b", "x@y", "1..2"])
+def test_an_address_to_listen_on_that_is_none_is_refused_in_one_sentence(host: str) -> None:
+    with pytest.raises(BadSettings, match=r"PIZZASHOP_HOST: .* is no address or name to listen on"):
+        require_safe(Settings(host=host))
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("127.0.0.1", "localhost"),
+        ("0.0.0.0", "localhost"),
+        ("[::1]", "[::1]"),
+        ("::", "[::1]"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("pizza.example", "pizza.example"),
+    ],
+)
+def test_people_are_told_a_name_under_which_they_reach_it(host: str, name: str) -> None:
+    assert name_of(Settings(host=host).host) == name
 
 
 @pytest.mark.parametrize("asked", ["192.0.2.7", "192.0.2.7:8001"])
