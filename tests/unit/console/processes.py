@@ -13,9 +13,7 @@ from running_up import IN_TERMINAL
 from story import at, delivered
 
 START = """
-import signal, sys
-# As in a terminal: whoever runs the tests in the background has Ctrl-C ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys
 from pizzashop.cli import main
 from pizzashop.console.client import Client
 from pizzashop.console.desk import Desk
