@@ -58,7 +58,7 @@ def test_a_service_that_ended_waits_for_room(tmp_path: Path, said: str, megabyte
     program.write_text(f"#!/bin/sh\necho {said}\nexit 1\n")
     program.chmod(0o755)
     with small_disk(tmp_path / "disk", megabytes) as small:
-        services = Services(small.path, Dapr(program, program, program, program, "1.18.3", "installed"))
+        services = Services(small.path, Dapr(program, program, program, "1.18.3", "installed"))
         for each in services:
             each.theirs = each.name != "scheduler"
         process = services["scheduler"].process
@@ -66,9 +66,9 @@ def test_a_service_that_ended_waits_for_room(tmp_path: Path, said: str, megabyte
         eventually(lambda: not process.running)
         small.fill(leave=needed - 2)
         for _ in range(2 * MOST):
-            assert list(services.mend()) == []
+            assert list(services.restart_ended()) == []
         small.clear()
-        assert list(services.mend()) == [process]
+        assert list(services.restart_ended()) == [process]
         process.stop()
 
 
