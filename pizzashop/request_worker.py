@@ -119,9 +119,9 @@ class RequestWorker(Worker):
             elif key.data is not None:
                 self._accept(key.data)
             else:
-                self._woken = False
                 with suppress(BlockingIOError):
                     os.read(self.PIPE[0], 4096)
+                self._woken = False  # after the read, which would take the byte of a thread that wrote in between
         while not self._returned.empty():
             self._take_back(self._returned.get())
         self._sweep()
@@ -261,11 +261,14 @@ class RequestWorker(Worker):
             connection.reusable = False
             self.log.exception("The connection is closed, because of a defect in the server")
         finally:
-            self._returned.put(connection)
-            if not self._woken:
-                self._woken = True
-                with suppress(BlockingIOError):
-                    os.write(self.PIPE[1], b".")
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        self._returned.put(connection)
+        if not self._woken:
+            self._woken = True
+            with suppress(BlockingIOError):
+                os.write(self.PIPE[1], b".")
 
     def _answer(self, connection: Connection, framed: Framed) -> bool:
         """Have the application answer one request; whether the connection can be used again."""

@@ -1,5 +1,8 @@
 """The worker under gunicorn's own arbiter, with one thread: who sends or reads slowly does not have it."""
 
+import logging
+import os
+import selectors
 import socket
 import subprocess
 import sys
@@ -8,9 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.workers.base import Worker
 from shop_client import eventually
 
+from pizzashop import request_worker
 from pizzashop.local.health import http_ok
+from pizzashop.request_worker import Connection, RequestWorker
 
 APPLICATION = """
 def application(environ, start_response):
@@ -110,3 +117,33 @@ def test_an_answer_arrives_whole_where_a_client_sends_on(port: int) -> None:
 def test_a_body_that_cannot_be_read_is_the_fault_of_its_client(port: int, body: bytes) -> None:
     with connect(port, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body) as client:
         assert client.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_a_thread_that_is_done_while_the_loop_wakes_up_does_not_silence_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(fileno: int, size: int) -> bytes:
+        worker._give_back(connections.pop())  # what another thread can do just before the loop reads
+        return real_read(fileno, size)
+
+    real_read = os.read
+    connections = [Connection(socket.socket(), None, None) for _ in range(3)]
+    worker = RequestWorker(0, 0, [], None, 30, Config(), logging.getLogger())  # type: ignore[arg-type]
+    worker.PIPE, worker.alive = os.pipe(), False  # type: ignore[assignment]
+    for end in worker.PIPE:
+        os.set_blocking(end, False)
+    monkeypatch.setattr(Worker, "init_process", lambda _: None)
+    monkeypatch.setattr(worker, "notify", lambda: None)
+    worker.init_process()
+    with ExitStack() as stack:
+        stack.callback(lambda: [os.close(end) for end in worker.PIPE])
+        stack.callback(worker.tmp.close)
+        stack.callback(worker._selector.close)
+        worker._selector.register(worker.PIPE[0], selectors.EVENT_READ)
+        worker._give_back(connections.pop())
+        with monkeypatch.context() as racing:
+            racing.setattr(request_worker.os, "read", read)
+            worker._turn()
+        worker._give_back(connections.pop())
+        assert worker._selector.select(0), "the loop sleeps, and a connection waits for it"
+        worker._turn()
