@@ -9,7 +9,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, NamedTuple
 
@@ -60,11 +62,17 @@ class DeadLetter(BaseModel):
         return {"id": self.id, "at": self.at, "reason": self.reason, "order_id": told_order_id(self.event)}
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True)
+class Rejected:
     """An event that could not be applied, and why."""
 
     event: Any
     reason: str
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for each delivery of the same event, so that it is kept once."""
+        return sha256(json.dumps(self.event, sort_keys=True).encode()).hexdigest()[:12]
 
 
 class Query(Request):
@@ -99,7 +107,7 @@ class DeadLetters:
         foreign = [each for each in rejected if told_order_id(each.event) not in known]
         ids = {**self._keep_in(self._own, own), **self._keep_in(self._foreign, self._sample(foreign))}
         _log(own, foreign, ids)
-        return [ids.get(_digest(each.event)) for each in rejected]
+        return [ids.get(each.digest) for each in rejected]
 
     def page(self, query: Query) -> tuple[list[DeadLetter], str | None]:
         """Those that the query asks for, newest first, and the `after` of the next page, if there is one."""
@@ -126,8 +134,8 @@ class DeadLetters:
     def _sample(self, foreign: Sequence[Rejected]) -> list[Rejected]:
         """Those of the foreign events that are kept already, and as many new ones as the budget allows."""
         present = self._foreign.digests() if foreign else set()
-        known = [each for each in foreign if _digest(each.event) in present]
-        fresh = [each for each in foreign if _digest(each.event) not in present]
+        known = [each for each in foreign if each.digest in present]
+        fresh = [each for each in foreign if each.digest not in present]
         return known + fresh[: self._budget.take(len(fresh))]
 
     def _ids(self) -> list[str]:
@@ -137,7 +145,7 @@ class DeadLetters:
         """Keep events in one list; answers their ids by digest."""
         if not rejected:
             return {}
-        at, by_digest = now(), {_digest(each.event): each for each in rejected}
+        at, by_digest = now(), {each.digest: each for each in rejected}
         ids, oldest = target.add(at, list(by_digest))
         self._store(at, {ids[digest]: each for digest, each in by_digest.items()})
         for each in oldest:
@@ -207,16 +215,11 @@ class _Budget:
 def _log(own: Sequence[Rejected], foreign: Sequence[Rejected], ids: dict[str, str]) -> None:
     """A line for each event of the shop's own, and one for all foreign ones."""
     for each in own:
-        log.error("event kept aside as %s: %s", ids[_digest(each.event)], each.reason)
-    kept = [each for each in foreign if _digest(each.event) in ids]
+        log.error("event kept aside as %s: %s", ids[each.digest], each.reason)
+    kept = [each for each in foreign if each.digest in ids]
     if kept:
         more = f" (and {len(kept) - 1} more foreign events)" if len(kept) > 1 else ""
-        log.error("event kept aside as %s: %s%s", ids[_digest(kept[0].event)], kept[0].reason, more)
-
-
-def _digest(event: Any) -> str:
-    """The same for each delivery of the same event, so that it is kept once."""
-    return sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:12]
+        log.error("event kept aside as %s: %s%s", ids[kept[0].digest], kept[0].reason, more)
 
 
 def _digest_in(event_id: str) -> str:
