@@ -1,4 +1,7 @@
-"""The story of an order as version v1 tells it: the whole order travels with it. Orders in flight may have begun so.
+"""The workflow of an order in version v1: the whole order travels with it.
+
+Orders in flight may have begun with it, and the engine goes on with the version that an order began with. So this file
+shares no step with the present version and is not changed: a change to either must not alter the other's decisions.
 
 It decides what is next and does nothing itself: activities do.
 
