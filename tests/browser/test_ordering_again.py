@@ -18,7 +18,9 @@ def fake_shop() -> FakeShop:
     return FakeShop()
 
 
-def fill(customer: Person) -> None:
+def fill(customer: Person, address: str) -> None:
+    """Open the page and fill the form in."""
+    customer.page.goto(address)
     customer.page.get_by_role("radio", name="Pepperoni, large").check(force=True)
     for label, text in (("Your name", "Ana"), ("Address", "Via Roma 1"), ("Phone", "1-800-PIZZA")):
         customer.page.get_by_label(label).fill(text)
@@ -49,8 +51,7 @@ def test_the_button_works_again_after_an_answer_of_nothing(
 
     with served(fake_shop, way) as address:
         customer = person()
-        customer.page.goto(address)
-        fill(customer)
+        fill(customer, address)
         button = customer.page.locator("#order")
         button.click()
         expect(button).to_have_text(re.compile("^Order for"))
@@ -72,8 +73,7 @@ def test_the_button_works_again_after_a_stop(person: NewPerson, fake_shop: FakeS
 
     with served(fake_shop, way) as address:
         customer = person()
-        customer.page.goto(address)
-        fill(customer)
+        fill(customer, address)
         # By its own script: what asks from outside waits for what is on its way.
         customer.page.evaluate(
             """() => {
@@ -100,8 +100,7 @@ def test_the_button_works_again_when_the_browser_goes_offline(person: NewPerson,
 
     with served(fake_shop, way) as address:
         customer = person()
-        customer.page.goto(address)
-        fill(customer)
+        fill(customer, address)
         # The request hangs meanwhile: the page looks at itself, well before the button offers itself again anyway.
         customer.page.evaluate(
             """() => {
@@ -136,8 +135,7 @@ def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPer
     with served(fake_shop, way) as address:
         customer = person()
         for after in ("answer lost", "loaded anew", "one more"):
-            customer.page.goto(address)
-            fill(customer)
+            fill(customer, address)
             customer.page.locator("#order").click()
             if after == "answer lost":
                 expect(customer.page.locator("#order")).to_have_text(re.compile("^Order for"))
