@@ -92,7 +92,7 @@ class Apps:
 
     def _check(self, deadline: float) -> None:
         for each in self:
-            # The gRPC ports are in the ephemeral range: an outgoing connection may hold one briefly. Then start again.
+            # An outgoing connection may have taken a port before the shop reserved it. Then start again.
             if each.ended and _PORT_IN_USE.search(each.process.text()) and time.monotonic() < deadline:
                 each.launch()
             else:

@@ -2,7 +2,8 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
 
@@ -69,6 +70,23 @@ def listened() -> set[int]:
     except psutil.AccessDenied:
         return set()
     return {each.laddr.port for each in open_ones if each.laddr and each.status == psutil.CONN_LISTEN}
+
+
+@contextmanager
+def reserved(ports: Iterable[int]) -> Iterator[None]:
+    """Keep outgoing connections from these ports, so that a server may listen on them at any time.
+
+    The kernel gives no port to an outgoing connection that a socket is bound to. A port that something holds already
+    is left as it is.
+    """
+    with ExitStack() as stack:
+        for port in ports:
+            bound = stack.enter_context(socket.socket())
+            # With this on both sockets, a server may listen beside one that is only bound.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                bound.bind(("", port))
+        yield
 
 
 def _can_listen(port: int) -> bool:

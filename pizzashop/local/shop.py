@@ -15,7 +15,7 @@ from typing import Self
 import psutil
 
 from pizzashop.domain.errors import LocalError
-from pizzashop.local import family, ports
+from pizzashop.local import family, ports, preflight
 from pizzashop.local.apps import Apps
 from pizzashop.local.closing import Closing
 from pizzashop.local.connection import EMBEDDED, Connection
@@ -48,6 +48,8 @@ class Shop:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._require_closed)
+            # Some of them are in the range of ports that Linux gives to outgoing connections.
+            stack.enter_context(ports.reserved(preflight.wanted(self.project)))
             stack.enter_context(self.services)
             stack.callback(self.apps.stop)
             stack.callback(self.closing.begin)

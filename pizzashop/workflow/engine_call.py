@@ -11,6 +11,7 @@ from pizzashop.domain.errors import Conflict, NotFound, Unavailable
 from pizzashop.replies import store_reason
 
 CALL_SECONDS = 5
+PASSING = ("transient", "failed to connect to all addresses")
 
 T = TypeVar("T")
 
@@ -40,8 +41,11 @@ def call(what: Callable[[], T]) -> T:
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether the engine may well answer the next time: its reads fail now and then while it writes."""
-    return isinstance(error, grpc.RpcError) and "transient" in _details(error)
+    """Whether the engine may well answer the next time, and has not acted this time.
+
+    Its reads fail now and then while it writes; and a sidecar that starts takes no connections yet.
+    """
+    return isinstance(error, grpc.RpcError) and any(each in _details(error) for each in PASSING)
 
 
 def _said(error: grpc.RpcError) -> Exception:

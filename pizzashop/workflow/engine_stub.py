@@ -15,6 +15,7 @@ Stall = Literal["version", "size"]
 
 OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # a history that was stalled for its size is as large as may be
+    ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.enable_http_proxy", 0),
 )

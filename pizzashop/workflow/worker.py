@@ -1,6 +1,7 @@
 """The worker: registers the workflow and its activities with the sidecar, and runs them."""
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ LATEST = "v2"
 AT_ONCE = 4096
 """Activities under way at a time: each only waits, and costs a few kilobytes."""
 READY_SECONDS = 30.0
+SIDECAR_POLL_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class Worker:
             worker_ready_timeout=READY_SECONDS,
         )
         register(self._runtime, activities, in_hand)
+        self._sidecar = ("127.0.0.1", grpc_port)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
         self.ready = threading.Event()
 
@@ -46,9 +50,12 @@ class Worker:
 
     def stop(self) -> None:
         """Take no more work and disconnect."""
+        self._stopping.set()
         self._runtime.shutdown()
 
     def _run(self) -> None:
+        if not self._wait_for_sidecar():
+            return
         try:
             self._runtime.start()
         except RuntimeError as error:
@@ -56,6 +63,20 @@ class Worker:
             return
         self.ready.set()
         log.info("workflow worker ready")
+
+    def _wait_for_sidecar(self) -> bool:
+        """Wait until the sidecar listens; answers False where the worker is stopped before.
+
+        The SDK waits for seconds after its first failed connection, and orders with it.
+        """
+        while not self._stopping.is_set():
+            try:
+                socket.create_connection(self._sidecar, timeout=1).close()
+            except OSError:
+                self._stopping.wait(SIDECAR_POLL_SECONDS)
+            else:
+                return True
+        return False
 
 
 def register(runtime: WorkflowRuntime, activities: Activities, in_hand: InHand) -> None:

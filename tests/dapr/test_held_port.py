@@ -20,6 +20,7 @@ def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
         Shop(tmp_path, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop,
         ThreadPoolExecutor(1) as pool,
     ):
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 50013))
         held.listen()
         opening = pool.submit(shop.open)

@@ -90,9 +90,12 @@ def sidecar(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 def _is_called(sidecar: socket.socket) -> bool:
-    connection, _ = sidecar.accept()
-    with connection:
-        return connection.recv(3) == b"PRI"  # HTTP/2, where a proxy would be told CONNECT
+    while True:
+        connection, _ = sidecar.accept()
+        with connection:
+            # The worker first looks whether anybody listens, and says nothing.
+            if said := connection.recv(3):
+                return said == b"PRI"  # HTTP/2, where a proxy would be told CONNECT
 
 
 def _ask(engine: DaprEngine) -> None:

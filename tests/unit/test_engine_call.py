@@ -28,3 +28,14 @@ def test_why_it_cannot_is_said(told: str, reason: str) -> None:
 
     with pytest.raises(Unavailable, match=reason):
         engine_call.call(what)
+
+
+def test_a_sidecar_that_takes_no_connections_yet_is_asked_again() -> None:
+    answers = iter([grpc.RpcError("failed to connect to all addresses; last error: Connection refused"), None])
+
+    def what() -> str:
+        if error := next(answers):
+            raise error
+        return "done"
+
+    assert engine_call.call(what) == "done"

@@ -1,0 +1,25 @@
+"""The workflow worker beside a sidecar that is not there."""
+
+import logging
+import threading
+
+import pytest
+from fakes.shop import FakeShop
+
+from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.in_hand import InHand
+from pizzashop.workflow.worker import Worker
+
+NOBODY_LISTENS = 1
+
+
+def test_a_worker_that_is_stopped_before_its_sidecar_is_there_ends_without_an_error(
+    shop: FakeShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(NOBODY_LISTENS, Activities(shop.sidecar, 0), InHand(1))
+    worker.start()
+    thread = next(each for each in threading.enumerate() if each.name == "workflow-worker")
+    worker.stop()
+    thread.join()
+    assert not worker.ready.is_set()
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
