@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from pizzashop import __version__, roles, streams
-from pizzashop.domain.errors import INTERRUPTED, ShopError
+from pizzashop import __version__, roles
+from pizzashop.console import output
+from pizzashop.errors import INTERRUPTED, ShopError
 
 LOCAL = {
     "up": "pizzashop.local.commands:up",
@@ -18,16 +19,16 @@ LOCAL = {
 }
 """The commands that run the shop on this machine, and where they are."""
 CONSOLE = {
-    "order": "pizzashop.console.placing:order",
-    "watch": "pizzashop.console.looking:watch",
-    "status": "pizzashop.console.looking:status",
-    "list": "pizzashop.console.looking:list_orders",
-    "approve": "pizzashop.console.deciding:approve",
-    "reject": "pizzashop.console.deciding:reject",
-    "remake": "pizzashop.console.deciding:remake",
-    "pause": "pizzashop.console.steering:pause",
-    "resume": "pizzashop.console.steering:resume",
-    "cancel": "pizzashop.console.steering:cancel",
+    "order": "pizzashop.console.orders:order",
+    "watch": "pizzashop.console.orders:watch",
+    "status": "pizzashop.console.orders:status",
+    "list": "pizzashop.console.orders:list_orders",
+    "approve": "pizzashop.console.decisions:approve",
+    "reject": "pizzashop.console.decisions:reject",
+    "remake": "pizzashop.console.decisions:remake",
+    "pause": "pizzashop.console.decisions:pause",
+    "resume": "pizzashop.console.decisions:resume",
+    "cancel": "pizzashop.console.decisions:cancel",
     "events": "pizzashop.console.events:events",
     "demo": "pizzashop.console.demo:demo",
     "staff": "pizzashop.console.staff:staff",
@@ -52,10 +53,10 @@ class _Group(click.Group):
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        streams.install()
+        output.install()
         try:
             return super().main(*args, **kwargs)
-        except streams.ReaderGone as error:
+        except output.ReaderGone as error:
             sys.exit(error.exit_code)
         except ShopError as error:
             click.echo(f"pizzashop: {error}", err=True)
@@ -122,7 +123,7 @@ def serve(names: tuple[str, ...], port: int | None) -> None:
 
     Each role needs its Dapr sidecar beside it; `dapr run -f .` and `pizzashop up` see to that.
     """
-    from pizzashop.server import serve as run
+    from pizzashop.server.server import serve as run
     from pizzashop.settings import Settings
 
     chosen = roles.ROLES if "all" in names else tuple(roles.BY_NAME[name] for name in dict.fromkeys(names))

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from pizzashop.domain.errors import BadSettings
-from pizzashop.domain.order import STEPS
+from pizzashop.domain.lifecycle import STEPS
+from pizzashop.errors import BadSettings
 
 STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import valkey
 
-from pizzashop.local import valkey_server
-from pizzashop.local.closing import Closing
-from pizzashop.local.health import listening, wait_until
+from pizzashop.local import repairs
+from pizzashop.local.ports import listening, wait_until
+from pizzashop.local.processes import Shutdown
 
 
 @contextmanager
@@ -22,9 +22,9 @@ def own_valkey(directory: Path, **settings: str) -> Iterator[int]:
     chosen = {"port": str(port), "bind": "127.0.0.1", "dir": str(directory), "save": "", **settings}
     words = [word for key, value in chosen.items() for word in (f"--{key.replace('_', '-')}", *value.split("|"))]
     with (directory / "valkey.log").open("wb") as log:
-        child = subprocess.Popen([valkey_server.binary(), *words], stdout=log)
+        child = subprocess.Popen([repairs.binary(), *words], stdout=log)
         try:
-            wait_until(lambda: _has_loaded(port, settings), "valkey", seconds=20, closing=Closing())
+            wait_until(lambda: _has_loaded(port, settings), "valkey", seconds=20, closing=Shutdown())
             yield port
         finally:
             child.kill()

@@ -10,11 +10,11 @@ from reserved import reserved
 from running_up import Up
 from shop_client import OpenShop, ShopClient
 
-from pizzashop.local import preflight
-from pizzashop.local.dapr import Dapr, cli
+from pizzashop.local import dapr_binaries
+from pizzashop.local.build import find_dapr
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
-from pizzashop.local.provide import present
-from pizzashop.local.shop import Shop
+from pizzashop.local.shop import Shop, require_startable, required_ports
 from pizzashop.settings import Settings
 
 
@@ -34,15 +34,15 @@ def clean_end() -> Iterator[None]:
 def project() -> Iterator[Project]:
     """The project under test; its ports must be free."""
     found = Project.read(Path(__file__).parents[1] / "dapr.yaml")
-    with reserved(preflight.wanted(found)):
-        preflight.require(found)
+    with reserved(required_ports(found)):
+        require_startable(found)
         yield found
 
 
 @pytest.fixture(scope="session")
 def dapr() -> Dapr:
     """The Dapr binaries; `make test` has seen to them, since building takes longer than any test may."""
-    found = present(Settings.from_env().cache_dir.expanduser().absolute())
+    found = find_dapr(Settings.from_env().cache_dir.expanduser().absolute())
     assert found is not None, "there is no Dapr yet: run `pizzashop prepare` first"
     return found
 
@@ -50,7 +50,7 @@ def dapr() -> Dapr:
 @pytest.fixture(scope="session")
 def dapr_cli() -> Path:
     """The `dapr` CLI, for those who run the shop with `dapr run`; `make test` has seen to it too."""
-    found = cli(Settings.from_env().cache_dir.expanduser().absolute())
+    found = dapr_binaries.dapr_cli(Settings.from_env().cache_dir.expanduser().absolute())
     assert found is not None, "there is no Dapr CLI yet: run `pizzashop prepare --cli` first"
     return found
 

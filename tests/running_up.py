@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 from shop_client import PIZZASHOP
 
-from pizzashop.local import family
-from pizzashop.local.closing import Closing
+from pizzashop.local import processes
+from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
 
 OPEN = "Ctrl-C closes the shop"
@@ -44,7 +44,7 @@ class Up:
         for line in self.child.stdout:
             self.said += line
             if text in line:
-                self.everyone = family.children(self.child.pid)
+                self.everyone = processes.children(self.child.pid)
                 return
         raise AssertionError(f"it ended without saying {text!r}: {self.said}")
 
@@ -68,8 +68,8 @@ class Up:
     def kill(self) -> None:
         """End all of it, whatever state it is in."""
         if hasattr(self, "child"):
-            everyone = [*self.everyone, *family.children(self.child.pid)]
+            everyone = [*self.everyone, *processes.children(self.child.pid)]
             # It first: it starts again what ends.
             self.child.kill()
-            family.end(everyone, 0, Closing())
+            processes.end_processes(everyone, 0, Shutdown())
             self.child.communicate()

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 from shop_client import PIZZASHOP
 
-from pizzashop.local import family
-from pizzashop.local.closing import Closing
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import wait_until
+from pizzashop.local import processes
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import wait_until
+from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
 from pizzashop.roles import BY_NAME, ROLES
@@ -56,7 +56,7 @@ class Separate:
         """`kill -9` of each, and of what it has started."""
         for name in names:
             process = self._shop[name].process
-            below = family.children(process.pid)
+            below = processes.children(process.pid)
             process.kill()
             for child in below:
                 with suppress(psutil.NoSuchProcess):
@@ -79,12 +79,12 @@ class Separate:
             else:
                 self._shop[name].launch()
         for name in names:
-            wait_until(self._shop[name].ready, name, seconds=READY_SECONDS, closing=Closing())
+            wait_until(self._shop[name].ready, name, seconds=READY_SECONDS, closing=Shutdown())
 
     def _signal(self, number: int, *names: str) -> None:
         for name in names:
             process = self._shop[name].process
-            below = family.children(process.pid)
+            below = processes.children(process.pid)
             process.send(number)
             for child in below:
                 child.send_signal(number)

@@ -13,9 +13,8 @@ from uuid import uuid4
 
 from valkey import Valkey
 
-from pizzashop.http import HttpClient
+from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.local.shop import Shop
-from pizzashop.wire import Reply
 
 ORDERS = "http://127.0.0.1:8001"
 PIZZASHOP = str(Path(sys.executable).parent / "pizzashop")

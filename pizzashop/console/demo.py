@@ -8,14 +8,47 @@ from typing import Any
 
 import click
 
-from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.options import as_json, echo_json
-from pizzashop.console.record import Record
-from pizzashop.domain.errors import Conflict, NotFound
+from pizzashop.console.session import Session, as_json, echo_json, pass_session
+from pizzashop.console.shop import Record
 from pizzashop.domain.history import seconds_since
-from pizzashop.domain.ids import DEMO_PREFIX
-from pizzashop.domain.order import PENDING_VALIDATION
-from pizzashop.domain.people import invented_order
+from pizzashop.domain.ids import DEMO_PREFIX, new_id
+from pizzashop.domain.lifecycle import PENDING_VALIDATION
+from pizzashop.errors import Conflict, NotFound
+from pizzashop.presentation.menu import MENU, SIZES
+
+FIRST = ("Ada", "Bruno", "Chiara", "Dario", "Elena", "Fabio", "Greta", "Hugo", "Irma", "Jonas", "Kaia", "Luca", "Mina")
+LAST = (
+    "Albers",
+    "Bianchi",
+    "Costa",
+    "Duarte",
+    "Eriksen",
+    "Ferri",
+    "Graf",
+    "Holm",
+    "Jansen",
+    "Keller",
+    "Lindt",
+    "Rossi",
+)
+STREETS = ("Basil Lane", "Oven Street", "Harbour Road", "Mill Yard", "Tower Hill", "Lime Avenue", "Old Market")
+WISHES = ("well done", "no onions, please", "cut in eight", "ring twice", "extra napkins")
+
+
+def invent_order(chance: Random) -> dict[str, Any]:
+    """An order as somebody could place it; its id says that nobody did."""
+    content: dict[str, Any] = {
+        "order_id": f"{DEMO_PREFIX}{new_id()[:9].lower()}",
+        "pizza_type": chance.choice(MENU).key,
+        "size": chance.choice(SIZES).name,
+        "customer": {
+            "name": f"{chance.choice(FIRST)} {chance.choice(LAST)}",
+            "address": f"{chance.randint(1, 120)} {chance.choice(STREETS)}",
+            "phone": f"555-01{chance.randint(0, 99):02}",
+        },
+    }
+    return content | ({"wish": chance.choice(WISHES)} if chance.random() < 0.15 else {})
+
 
 LOOKS_AFTER_SECONDS = 12.0
 """How long an invented manager lets a pizza wait."""
@@ -40,8 +73,8 @@ def _duration(_context: click.Context, _option: click.Parameter, said: str | Non
 @click.option("--for", "seconds", metavar="TIME", callback=_duration, help="Stop after so long: 90s, 5m, 1h.")
 @click.option("--approve/--no-approve", default=True, show_default=True, help="Decide on them too, as a manager would.")
 @as_json
-@pass_desk
-def demo(desk: Desk, rate: float, seconds: float | None, approve: bool, as_json: bool) -> None:
+@pass_session
+def demo(desk: Session, rate: float, seconds: float | None, approve: bool, as_json: bool) -> None:
     """Fill the shop with invented orders, until Ctrl-C. Their ids begin with `demo-`.
 
     \b
@@ -65,7 +98,7 @@ def demo(desk: Desk, rate: float, seconds: float | None, approve: bool, as_json:
 class Demonstration:
     """Places an order every `pause` seconds and, where it `approves`, decides on those that wait."""
 
-    def __init__(self, desk: Desk, pause: float, approves: bool) -> None:
+    def __init__(self, desk: Session, pause: float, approves: bool) -> None:
         self._desk, self._pause, self._approves = desk, pause, approves
         self._chance = Random()
         self.counts = {"placed": 0, "approved": 0, "remade": 0}
@@ -83,7 +116,7 @@ class Demonstration:
             time.sleep(self._desk.interval)
 
     def _place(self) -> str:
-        order = invented_order(self._chance)
+        order = invent_order(self._chance)
         self._desk.shop.place(order)
         self.counts["placed"] += 1
         return f"{order['order_id']}  {order['pizza_type']}, {order['size']}, for {order['customer']['name']}"

@@ -5,14 +5,12 @@ from typing import Any
 
 import click
 
-from pizzashop.console.batch import each
-from pizzashop.console.desk import Desk, pass_desk
-from pizzashop.console.listing import table
-from pizzashop.console.options import as_json, echo_json
-from pizzashop.console.text import clean
-from pizzashop.domain.errors import Conflict, ShopError
+from pizzashop.console.output import one_line_text
+from pizzashop.console.session import Session, as_json, echo_json, pass_session, run_for_each
+from pizzashop.console.tables import table
 from pizzashop.domain.history import seconds_since
-from pizzashop.domain.times import counting
+from pizzashop.errors import Conflict, ShopError
+from pizzashop.presentation.times import running_text
 
 Row = Mapping[str, Any]
 
@@ -42,23 +40,23 @@ def events(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> 
         _show(limit=limit, after=after, as_json=as_json)
 
 
-@pass_desk
-def _show(desk: Desk, limit: int, after: str | None, as_json: bool) -> None:
+@pass_session
+def _show(desk: Session, limit: int, after: str | None, as_json: bool) -> None:
     page = desk.shop.kept_events({"limit": str(limit)} | ({"after": after} if after else {}))
     if as_json:
         echo_json(page)
         return
     click.echo(_listing(page.get("events") or ()))
     if page.get("next"):
-        click.echo(f"\nThere are more: pizzashop events --limit {limit} --after {clean(page['next'])}")
+        click.echo(f"\nThere are more: pizzashop events --limit {limit} --after {one_line_text(page['next'])}")
 
 
 @events.command()
 @click.argument("event_ids", metavar="ID...", type=_valid_id, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are kept.")
 @as_json
-@pass_desk
-def replay(desk: Desk, event_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
+@pass_session
+def replay(desk: Session, event_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Apply kept events anew: what can be applied by now leaves the list, the rest stays.
 
     \b
@@ -70,15 +68,17 @@ def replay(desk: Desk, event_ids: tuple[str, ...], everything: bool, as_json: bo
     if bool(event_ids) == everything:
         raise click.UsageError("Name the events, or say --all.")
     rows = {row["id"]: row for row in desk.shop.replay_all()} if everything else {}
-    each(rows or event_ids, lambda one: _outcome(rows.get(one) or desk.shop.replay(one)), as_json=as_json, key="id")
+    run_for_each(
+        rows or event_ids, lambda one: _outcome(rows.get(one) or desk.shop.replay(one)), as_json=as_json, key="id"
+    )
 
 
 @events.command()
 @click.argument("event_ids", metavar="ID...", type=_valid_id, nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @as_json
-@pass_desk
-def drop(desk: Desk, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+@pass_session
+def drop(desk: Session, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Forget kept events, for good. Asks first; in a script say --yes.
 
     \b
@@ -89,19 +89,19 @@ def drop(desk: Desk, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> No
 
     def ask_and_drop(event_id: str) -> tuple[str, dict[str, Any]]:
         kept = desk.shop.kept_event(event_id)
-        if not yes and not click.confirm(f"Drop event {event_id} ({clean(kept.get('reason'))})?", err=True):
+        if not yes and not click.confirm(f"Drop event {event_id} ({one_line_text(kept.get('reason'))})?", err=True):
             raise ShopError("Not dropped.")
         desk.shop.drop(event_id)
         return f"Event {event_id} is dropped.", {"id": event_id, "dropped": True}
 
-    each(event_ids, ask_and_drop, as_json=as_json, key="id")
+    run_for_each(event_ids, ask_and_drop, as_json=as_json, key="id")
 
 
 def _outcome(row: Row) -> tuple[str, dict[str, Any]]:
     if not row.get("replayed"):
-        raise Conflict(f"It stays kept: {clean(row.get('reason'))}")
-    order = f", of order {clean(row['order_id'])}" if row.get("order_id") else ""
-    return f"Event {clean(row.get('id'))}{order}, is applied.", dict(row)
+        raise Conflict(f"It stays kept: {one_line_text(row.get('reason'))}")
+    order = f", of order {one_line_text(row['order_id'])}" if row.get("order_id") else ""
+    return f"Event {one_line_text(row.get('id'))}{order}, is applied.", dict(row)
 
 
 def _listing(rows: Sequence[Row]) -> str:
@@ -111,5 +111,10 @@ def _listing(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> tuple[str, str, str, str]:
-    age = counting(seconds_since(row["at"])) if row.get("at") else ""
-    return clean(row.get("id")), clean(row.get("order_id") or "-"), age, clean(row.get("reason"))
+    age = running_text(seconds_since(row["at"])) if row.get("at") else ""
+    return (
+        one_line_text(row.get("id")),
+        one_line_text(row.get("order_id") or "-"),
+        age,
+        one_line_text(row.get("reason")),
+    )

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pizzashop.access.people import STAFF_ROLES, login
-from pizzashop.console.listing import table
-from pizzashop.console.options import as_json, echo_json
-from pizzashop.domain.errors import BadSettings
-from pizzashop.domain.text import clean, is_readable
+from pizzashop.auth.people import STAFF_ROLES, login_name
+from pizzashop.console.session import as_json, echo_json
+from pizzashop.console.tables import table
+from pizzashop.domain.text import is_readable, remove_invisible
+from pizzashop.errors import BadSettings
 from pizzashop.settings import Settings
 
 if TYPE_CHECKING:
-    from pizzashop.access.accounts import Accounts
+    from pizzashop.auth.accounts import Accounts
 
 LEAST_PASSWORD = 8
 MAX_NAME = 60
@@ -46,7 +46,7 @@ def staff(ctx: click.Context, as_json: bool) -> None:
 
 
 def _name(_context: click.Context, _argument: click.Parameter, said: str) -> str:
-    name = " ".join(clean(said).split())
+    name = " ".join(remove_invisible(said).split())
     if not 0 < len(name) <= MAX_NAME or not is_readable(name):
         raise click.BadParameter(f"a name has 1 to {MAX_NAME} printable characters")
     return name
@@ -105,19 +105,19 @@ def token(name: str) -> None:
 @staff.command()
 def link() -> None:
     """Print a link that signs you in as manager, once."""
-    from pizzashop.access.door import signs_in
-    from pizzashop.access.keys import new_link
-    from pizzashop.local.health import name_of
+    from pizzashop.auth.accounts import new_link
+    from pizzashop.auth.authentication import requires_sign_in
+    from pizzashop.local.ports import name_of
     from pizzashop.roles import STOREFRONT
 
     settings = Settings.from_env()
-    if not signs_in(settings):
+    if not requires_sign_in(settings):
         raise BadSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
-    token = new_link(settings.state_dir.expanduser(), login())
+    token = new_link(settings.state_dir.expanduser(), login_name())
     click.echo(f"http://{name_of(settings.host)}:{STOREFRONT.port}/sign-in?once={token}")
 
 
 def _accounts() -> "Accounts":
-    from pizzashop.access.door import accounts
+    from pizzashop.auth.authentication import accounts
 
     return accounts(Settings.from_env())

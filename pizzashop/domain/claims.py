@@ -5,11 +5,47 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pizzashop.domain.history import MAX_HISTORY, Entry
-from pizzashop.domain.known import Lease
-from pizzashop.domain.order import STEP_BY_NAME, STEPS, Step
-from pizzashop.domain.record import Record
+from pizzashop.domain.lifecycle import COOK_STEP, ORDER_STEP, STEP_BY_NAME, STEPS, Step
+from pizzashop.domain.record import Lease, Record
 from pizzashop.domain.requests import Request
-from pizzashop.domain.turns import StepName, why_closed, why_too_soon
+
+StepName = Literal["order", "cook", "deliver"]
+
+
+def why_closed(record: Record, step: StepName, attempt: int, uid: str | None) -> str | None:
+    """Why this step will not be done (any more), if it will not; `uid` is the order that whoever asks means."""
+    if uid is not None and uid != record.uid:
+        return "this order was deleted, and another has its id"
+    if record.deleted:
+        return "the order was deleted"
+    if record.closed:
+        return f"the order is {'being cancelled' if record.cancelling else record.status}"
+    if attempt != record.attempt and not _is_next_attempt(record, step, attempt):
+        return f"the order is on attempt {record.attempt}"
+    if step == "deliver" and record.wanted and not _approved(record, attempt):
+        return f"attempt {attempt} was not approved"
+    return None
+
+
+def why_too_soon(record: Record, step: StepName, attempt: int) -> str | None:
+    """A workflow goes step by step: what is tried by hand meanwhile may not begin before its turn."""
+    if not record.wanted or step == "order":
+        return None
+    # An order is taken in once, and cooked in each attempt.
+    before, of_attempt = (ORDER_STEP, 1) if step == "cook" else (COOK_STEP, attempt)
+    return None if record.has_done(before, of_attempt) else f"the order is not {before.done_status} yet"
+
+
+def _is_next_attempt(record: Record, step: StepName, attempt: int) -> bool:
+    decision = record.decision_of(record.attempt)
+    sent_back = decision is not None and decision.status == "remake"
+    return step == "cook" and attempt == record.attempt + 1 and sent_back
+
+
+def _approved(record: Record, attempt: int) -> bool:
+    decision = record.decision_of(attempt)
+    return decision is not None and decision.status == "approved"
+
 
 LEASE_SECONDS = 8.0
 """How long a step is left to a run that has not been heard of: a dead one's lease ends then."""
@@ -35,7 +71,7 @@ class Claim(Request):
     release: bool = False
 
 
-class Answer(Request):
+class ClaimAnswer(Request):
     """`granted`, with what of the step has begun by now; `taken` by another run; `closed`, with the reason;
     or `unknown`: the order was never accepted, and nothing is kept of it.
 
@@ -51,19 +87,19 @@ class Answer(Request):
     error: str | None = None
 
 
-def answer(record: Record, claim: Claim, now: float) -> Answer:
+def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
     """Grant the claim where the record allows it, note the lease and what begins; `now` in seconds since the epoch."""
     reason = why_closed(record, claim.step, claim.attempt, claim.uid)
     if reason is None:
         record.hear(claim.history)
         reason = why_too_soon(record, claim.step, claim.attempt)
     if reason is not None:
-        return Answer(claim="closed", status=record.status, error=reason)
+        return ClaimAnswer(claim="closed", status=record.status, error=reason)
     # The workflow knows the record's uid: a step that somebody tries by hand is not the workflow's first.
     record.begun = record.begun or claim.uid is not None
     step, lease = STEP_BY_NAME[claim.step], record.lease
     if lease is not None and _is_in_other_hands(record, lease, claim, now):
-        return Answer(claim="taken", seconds=lease.left(now, LEASE_SECONDS))
+        return ClaimAnswer(claim="taken", seconds=lease.left(now, LEASE_SECONDS))
     if _is_of(lease, claim) or not record.has_done(step, claim.attempt):
         heir_of = _heir_of(record, step, claim)
         until = now + LEASE_SECONDS
@@ -72,7 +108,7 @@ def answer(record: Record, claim: Claim, now: float) -> Answer:
     return _granted(record, step, claim)
 
 
-def release(record: Record, claim: Claim) -> bool:
+def release_claim(record: Record, claim: Claim) -> bool:
     """Give a step back that could not be finished; answers whether that changed anything."""
     if claim.uid not in (None, record.uid):
         return False  # of an order that was deleted: what it knows to have happened is not this one's
@@ -83,9 +119,9 @@ def release(record: Record, claim: Claim) -> bool:
     return True
 
 
-def _granted(record: Record, step: Step, claim: Claim) -> Answer:
+def _granted(record: Record, step: Step, claim: Claim) -> ClaimAnswer:
     ours = record.lease is not None and record.lease.run == claim.run
-    return Answer(
+    return ClaimAnswer(
         claim="granted",
         began=record.stages_of(claim.attempt, step.announced),
         heir_of=record.lease.heir_of if record.lease is not None and ours else None,

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pizzashop.domain.errors import Invalid
 from pizzashop.domain.history import Entry
-from pizzashop.domain.order import RANK
-from pizzashop.domain.requests import ORDER_ID_FORM, OrderRef, Request, invalid
+from pizzashop.domain.lifecycle import RANK
+from pizzashop.domain.requests import ORDER_ID_FORM, OrderRef, Request, invalid_request
+from pizzashop.errors import Invalid
 
 
 class StageEvent(Request):
@@ -48,7 +48,7 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
             ),
         )
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_request(error) from None
 
 
 def told_order_id(cloud_event: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pizzashop.domain.order import CANCELLED, FAILED, RANK
+from pizzashop.domain.lifecycle import CANCELLED, FAILED, RANK
 
 MAX_HISTORY = 200
 """Entries that an order carries along: more than the most remakes make (21 attempts of 7, and 10)."""
@@ -16,9 +16,9 @@ _SAID = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 """What `said` says: a record has dozens of these, each read whenever the record is."""
 
 
-def now() -> str:
+def utc_timestamp() -> str:
     """The present moment, RFC 3339 in UTC with microseconds."""
-    return said(datetime.now(UTC))
+    return format_timestamp(datetime.now(UTC))
 
 
 def seconds_since(at: str) -> float:
@@ -31,7 +31,7 @@ def is_past(at: str, seconds: float) -> bool:
     return abs((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()) > seconds
 
 
-def said(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """A moment in UTC as the shop writes it: of one length, so that they sort as words."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -43,7 +43,7 @@ def _moment(at: str) -> str:
     if _SAID.match(at):
         return at
     try:
-        return said(moment.astimezone(UTC))
+        return format_timestamp(moment.astimezone(UTC))
     except OverflowError:
         raise ValueError("a time outside of all calendars") from None
 

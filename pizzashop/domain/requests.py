@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from pizzashop.domain.errors import Invalid
 from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.text import is_readable
+from pizzashop.errors import Invalid
 
 ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_FORM = re.compile(ORDER_ID)
@@ -22,7 +22,7 @@ def _readable(text: str) -> str:
 
 
 OrderId = Annotated[str, Field(pattern=ORDER_ID)]
-Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_readable)]
+ShortText = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_readable)]
 MAX_NOTE = 500
 Digits = BeforeValidator(lambda said: _digits(said))
 """A number as a query has it: its digits, and no other way to write it."""
@@ -40,7 +40,7 @@ class Request(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise invalid(error) from None
+            raise invalid_request(error) from None
 
 
 class Customer(Request):
@@ -59,8 +59,8 @@ class AnyOrder(Request):
     model_config = ConfigDict(extra="allow")
 
     order_id: OrderId
-    pizza_type: Words
-    size: Words
+    pizza_type: ShortText
+    size: ShortText
     customer: Customer = Field(default_factory=Customer)
 
 
@@ -121,12 +121,12 @@ def _digits(said: Any) -> Any:
     return said
 
 
-def said_text(said: Any) -> str | None:
+def truncated_text(said: Any) -> str | None:
     """A `by` or a `note` that nobody has checked, as far as it can be kept; None where it is no text."""
     return said[:MAX_NOTE].encode(errors="replace").decode() if isinstance(said, str) else None
 
 
-def invalid(error: ValidationError) -> Invalid:
+def invalid_request(error: ValidationError) -> Invalid:
     """A pydantic error as the shop says it."""
     errors = [
         {

@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"\+?[0-9().*-]*[0-9][0-9().*-]*\Z")
 _MOST_DIGITS = 15
 
 
-def clean(text: str) -> str:
+def remove_invisible(text: str) -> str:
     """Remove what nobody meant to write: soft hyphens, byte order marks, directional marks. Joiners stay."""
     return text if text.isascii() else text.translate(_REMOVED)
 
@@ -31,13 +31,13 @@ def clean(text: str) -> str:
 def is_readable(text: str) -> bool:
     """Whether a person can read the text once it is clean: no control characters, and not only invisible ones."""
     # An unassigned character is most often an emoji that is newer than this Python.
-    categories = {unicodedata.category(each) for each in clean(text)}
+    categories = {unicodedata.category(each) for each in remove_invisible(text)}
     return not categories & _REFUSED and bool(categories - _INVISIBLE)
 
 
 def one_line(text: object) -> str:
     """Make a text of somebody else safe to show: clean, and a blank for each character that is refused."""
-    cleaned = clean(str(text))
+    cleaned = remove_invisible(str(text))
     if cleaned.isprintable():
         return cleaned
     return "".join(" " if unicodedata.category(each) in _REFUSED else each for each in cleaned)
@@ -46,7 +46,7 @@ def one_line(text: object) -> str:
 def fold(text: str) -> str:
     """Reduce a text to what a search compares: without case, accents, joiners and repeated blanks."""
     if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", clean(text).casefold())
+        decomposed = unicodedata.normalize("NFKD", remove_invisible(text).casefold())
         # Accents of Latin, Greek and Cyrillic letters only: elsewhere such marks are letters of their own.
         kept = (each for each in decomposed if not "\u0300" <= each <= "\u036f" and unicodedata.category(each) != "Cf")
         text = "".join(kept).replace(_DOTLESS_I, "i")
@@ -64,7 +64,7 @@ def phone_url(phone: str) -> str:
 
     Capital letters are dialled as on a keypad; words in small letters are no part of a number.
     """
-    number, extension = unicodedata.normalize("NFKC", clean(phone)).strip(), ""
+    number, extension = unicodedata.normalize("NFKC", remove_invisible(phone)).strip(), ""
     if found := _EXTENSION.match(number):
         number, extension = found["number"], f";ext={found['extension']}"
     dialled = "".join(map(_dialled, _SLASH_IN_NUMBER.sub("", number)))

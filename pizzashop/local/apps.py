@@ -4,7 +4,9 @@ apps["kitchen"]             # a role
 apps["sidecar-kitchen"]     # and its sidecar
 """
 
+import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -12,14 +14,69 @@ from pathlib import Path
 
 import psutil
 
-from pizzashop.local import family, sidecars
-from pizzashop.local.closing import Closing
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import http_ok, listening, wait_until
-from pizzashop.local.process import Process
+from pizzashop.local import dapr_binaries, processes
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import HOST, http_ok, listening, wait_until
+from pizzashop.local.processes import Process, Shutdown
 from pizzashop.local.project import App, Project
-from pizzashop.local.service import Service
+from pizzashop.local.services import Service
 from pizzashop.roles import ROLES
+from pizzashop.settings import in_url, reachable
+
+_FLAGS = {
+    "appPort": "app-port",
+    "daprHTTPPort": "dapr-http-port",
+    "daprGRPCPort": "dapr-grpc-port",
+    "daprInternalGRPCPort": "dapr-internal-grpc-port",
+    "metricsPort": "metrics-port",
+}
+
+
+def commands_path() -> str:
+    """The PATH of the roles: this interpreter's own commands first, so that no venv need be active."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def role_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of roles and sidecars: this interpreter's commands first, loopback only."""
+    return {
+        **dapr_binaries.inherited_environment(),
+        "PATH": commands_path(),
+        "DAPR_HOST_IP": "127.0.0.1",
+        **(extra or {}),
+    }
+
+
+def host_of_roles(env: Mapping[str, str]) -> str:
+    "The address under which this machine reaches roles that have this role_environment."
+    return reachable(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
+
+
+def daprd_command(binaries: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
+    """Build the command of this app's sidecar. The app listens on `host`; the sidecar listens on loopback only."""
+    options = {
+        # daprd appends ":port" to this text, so an IPv6 address needs brackets.
+        "app-channel-address": in_url(host),
+        "app-id": app.app_id,
+        "config": app.config or project.config,
+        "dapr-listen-addresses": "127.0.0.1",
+        "dapr-internal-grpc-listen-address": "127.0.0.1",
+        "metrics-listen-address": "127.0.0.1",
+        "placement-host-address": "127.0.0.1:50005",
+        "scheduler-host-address": "127.0.0.1:50006",
+        **{_FLAGS[key]: port for key, port in app.ports.items()},
+        **app.options,
+    }
+    words = [*options.items(), *(("resources-path", each) for each in app.resources or (project.resources,))]
+    return [str(binaries.daprd), *(f"--{key}={value}" for key, value in words)]
+
+
+def app_environment(app: App) -> dict[str, str]:
+    """What a role is told about itself and its sidecar, as `dapr run` tells it."""
+    told = {"APP_ID": app.app_id, "APP_PORT": app.ports.get("appPort")}
+    told |= {"DAPR_HTTP_PORT": app.ports.get("daprHTTPPort"), "DAPR_GRPC_PORT": app.ports.get("daprGRPCPort")}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
 
 OPEN_SECONDS = 60.0
 ROLE_SECONDS = 10.0
@@ -36,22 +93,22 @@ class Apps:
         state_dir: Path,
         project: Project,
         dapr: Dapr,
-        closing: Closing | None = None,
+        closing: Shutdown | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._closing = closing or Closing()
+        self._closing = closing or Shutdown()
         self._roles: dict[str, Service] = {}
         self._sidecars: dict[str, Service] = {}
-        base, logs = sidecars.environment(env), state_dir / "logs"
-        host = sidecars.host_of_roles(base)
+        base, logs = role_environment(env), state_dir / "logs"
+        host = host_of_roles(base)
         for app in project.apps:
-            argv = sidecars.daprd(dapr, project, app, host)
+            argv = daprd_command(dapr, project, app, host)
             sidecar = Process(f"the sidecar of {app.app_id}", argv, logs / f"sidecar-{app.name}.log", base)
             self._sidecars[f"sidecar-{app.name}"] = self._service(
                 sidecar, app.sidecar_ports, partial(http_ok, app.ports["daprHTTPPort"], "/v1.0/healthz")
             )
             if app.command:
-                own = {**base, **app.env, **sidecars.app_environment(app)}
+                own = {**base, **app.env, **app_environment(app)}
                 role = Process(app.app_id, app.command, logs / f"{app.name}.log", own, app.directory)
                 ready = partial(_answers, app, host)
                 self._roles[app.name] = self._service(role, app.app_ports, ready)
@@ -82,7 +139,7 @@ class Apps:
 
     def processes(self) -> list[psutil.Process]:
         """All that they have started and that lives."""
-        return family.with_children(each.process.pid for each in self)
+        return processes.with_children(each.process.pid for each in self)
 
     def stop(self) -> None:
         """Stop the roles, which finish what they can, then their sidecars."""
@@ -99,7 +156,9 @@ class Apps:
                 each.check()
 
     def _end(self, services: Mapping[str, Service], seconds: float) -> None:
-        family.end(family.with_children(each.process.pid for each in services.values()), seconds, self._closing)
+        processes.end_processes(
+            processes.with_children(each.process.pid for each in services.values()), seconds, self._closing
+        )
         for each in services.values():
             each.kill()
 

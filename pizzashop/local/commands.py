@@ -31,16 +31,16 @@ def prepare(cli: bool) -> None:
     """
     from rich.console import Console
 
-    from pizzashop.local.closing import Closing
-    from pizzashop.local.opening import Opening
-    from pizzashop.local.provide import provide, provide_cli
+    from pizzashop.console.output import ignore_output_errors, require_output
+    from pizzashop.local.build import provide_cli, provide_dapr
+    from pizzashop.local.messages import Messages
+    from pizzashop.local.processes import Shutdown
     from pizzashop.settings import Settings
-    from pizzashop.streams import ignore_output_errors, require_output
 
     console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir
-    opening = Opening(console)
-    with Closing().listening() as closing, ignore_output_errors():
-        opening.dapr(provide(cache_dir, console, closing))
+    opening = Messages(console)
+    with Shutdown().listening() as closing, ignore_output_errors():
+        opening.dapr(provide_dapr(cache_dir, console, closing))
         if cli:
             opening.cli(provide_cli(cache_dir, console, closing))
     require_output()

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from pizzashop import roles
-from pizzashop.domain.errors import LocalError
-from pizzashop.local.finding import Finding
+from pizzashop.errors import LocalError
+from pizzashop.local.findings import Finding
 from pizzashop.local.project import Project
 
 MEND = "git checkout -- dapr.yaml resources"

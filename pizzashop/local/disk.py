@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pizzashop.domain.errors import LocalError
+from pizzashop.errors import LocalError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FIRST_BYTES = 200 * 1024**2

@@ -1,18 +1,87 @@
 """Which ports are free, and who holds those that are not."""
 
+import http.client
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local.closing import Closing
+from pizzashop.errors import LocalError
+from pizzashop.local.processes import Shutdown
+from pizzashop.settings import in_url, reachable
+
+HOST = "127.0.0.1"
+
+
+def name_of(host: str) -> str:
+    """The name, as it stands in a URL, under which people on this machine reach what listens on `host`."""
+    return this_machine() if reachable(host) == HOST else in_url(reachable(host))
+
+
+def this_machine() -> str:
+    """The name under which people reach what listens on loopback: `localhost`, unless that is another address here."""
+    try:
+        found = socket.getaddrinfo("localhost", None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return HOST
+    return "localhost" if HOST in {each[4][0] for each in found} else HOST
+
+
+def localhost_is_ipv6_alone(hosts: Path = Path("/etc/hosts")) -> bool:
+    """Whether the sidecars, which read this file as Go does, find `localhost` under no IPv4 address."""
+    try:
+        lines = hosts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    words = (line.partition("#")[0].split() for line in lines)
+    found = [each[0] for each in words if "localhost" in each[1:]]
+    return bool(found) and all(":" in address for address in found)
+
+
+def listening(port: int, host: str = HOST) -> bool:
+    """Whether anything accepts connections on this port."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def http_ok(port: int, path: str, host: str = HOST) -> bool:
+    """Whether `GET path` on this port answers 2xx, asked directly, past any proxy of the environment."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def wait_until(
+    ready: Callable[[], bool],
+    what: str,
+    *,
+    seconds: float = 30.0,
+    closing: Shutdown,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Ask until `ready`, at most `seconds`; `check` may raise the reason why there is nothing to wait for."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        check()
+        if time.monotonic() > deadline:
+            raise LocalError(f"{what} was not ready after {seconds:.0f} s.")
+        closing.pause(0.05)
+
 
 PASSING_SECONDS = 65.0
 
-Tell = Callable[[Sequence[int]], None]
+ReportPorts = Callable[[Sequence[int]], None]
 
 
 def taken(ports: Iterable[int]) -> list[int]:
@@ -37,27 +106,27 @@ def held(ports: Iterable[int]) -> str:
     return "; ".join(f"{', '.join(each)} by {who}" for who, each in by_holder.items())
 
 
-def require_free(ports: Iterable[int], closing: Closing, tell: Tell = lambda _: None) -> None:
+def require_free(ports: Iterable[int], closing: Shutdown, tell: ReportPorts = lambda _: None) -> None:
     """Raise LocalError, which says who holds what, where one of these ports is not free and will not soon be."""
-    wait_for_passers(ports, closing, tell)
+    wait_for_closing_connections(ports, closing, tell)
     if text := held(ports):
         raise LocalError(f"Ports that the shop needs are held: {text}. Stop these first. Nothing was started.")
 
 
-def wait_for_passers(ports: Iterable[int], closing: Closing, tell: Tell = lambda _: None) -> None:
+def wait_for_closing_connections(ports: Iterable[int], closing: Shutdown, tell: ReportPorts = lambda _: None) -> None:
     """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute.
 
     `tell` hears once which ports are waited for.
     """
     deadline, said = time.monotonic() + PASSING_SECONDS, False
-    while (busy := passing(ports)) and time.monotonic() < deadline:
+    while (busy := held_by_connections(ports)) and time.monotonic() < deadline:
         if not said:
             tell(busy)
             said = True
         closing.pause(0.25)
 
 
-def passing(ports: Iterable[int]) -> list[int]:
+def held_by_connections(ports: Iterable[int]) -> list[int]:
     """Those that outgoing connections alone hold; none where something listens on one of them."""
     busy = taken(ports)
     return [] if set(busy) & listened() else busy

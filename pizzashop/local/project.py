@@ -8,7 +8,7 @@ from typing import Any, Self
 import yaml
 
 import pizzashop
-from pizzashop.domain.errors import LocalError
+from pizzashop.errors import LocalError
 from pizzashop.roles import ROLES
 
 RUN_FILE = "dapr.yaml"

@@ -2,13 +2,109 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import valkey
 
-from pizzashop.local.connection import EMBEDDED, Connection
+from pizzashop import roles
+from pizzashop.errors import LocalError
+from pizzashop.local import components
+from pizzashop.local.ports import HOST, listening
+from pizzashop.local.project import Project
 from pizzashop.roles import TOPIC
+
+PORT = 6379
+_LOOPBACK = ("localhost", HOST, "::1", "")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a server is, and as whom the component logs in there."""
+
+    component: str = field(default="the components", compare=False)
+    host: str = HOST
+    port: int = PORT
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: int = 0
+    tls: bool = False
+    secret: bool = False
+    """What it logs in with is in a secret store, which the sidecar alone can ask."""
+
+    @classmethod
+    def of(cls, component: Mapping[str, Any]) -> Self:
+        """Read it from a component; raises ValueError where its address makes no sense."""
+        entries = {each["name"]: each for each in component["spec"].get("metadata", [])}
+        values = {name: _value(entry) for name, entry in entries.items()}
+        host, _, port = values.get("redisHost", "").rpartition(":")
+        if not port.isdigit():
+            host, port = values.get("redisHost", ""), values.get("redisPort", "")
+        host = host.strip("[]")
+        return cls(
+            component=component["metadata"]["name"],
+            host=HOST if host in _LOOPBACK else host,
+            port=int(port or PORT),
+            username=values.get("redisUsername", ""),
+            password=values.get("redisPassword", ""),
+            database=int(values.get("redisDB", "") or 0),
+            tls=values.get("enableTLS", "").lower() in ("true", "1", "yes", "y", "t", "on"),
+            secret=any("secretKeyRef" in each for name, each in entries.items() if name.startswith("redis")),
+        )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded server can be what it names: it listens there, and nobody logs in."""
+        return (self.host, self.port) == (HOST, PORT) and not (
+            self.username or self.password or self.secret or self.tls
+        )
+
+    def listening(self) -> bool:
+        """Whether anything accepts connections there."""
+        return listening(self.port, self.host)
+
+    @property
+    def address(self) -> str:
+        """The address in words."""
+        return f"port {self.port}" if self.host == HOST else f"{self.host}:{self.port}"
+
+    @property
+    def user(self) -> str:
+        """The user of the server that it logs in as."""
+        return self.username or "default"
+
+    @property
+    def cli(self) -> str:
+        """The command that speaks to the server."""
+        host = "" if self.host == HOST else f" -h {self.host}"
+        return f"redis-cli{host} -p {self.port}"
+
+
+def _value(entry: Mapping[str, Any]) -> str:
+    if "envRef" in entry:
+        return os.environ.get(str(entry["envRef"]), "")
+    value = entry.get("value")
+    return "" if value is None else str(value)
+
+
+EMBEDDED = Connection()
+"""What the components say as they are shipped: the embedded server listens there, where no other does."""
+
+
+def connections(project: Project) -> list[Connection]:
+    """Those of the state store and the pub/sub, once where they are the same; raises LocalError."""
+    documents = components.load(project)
+    found = [components.one(documents, "Component", name) for name in (roles.STATE_STORE, roles.PUBSUB)]
+    try:
+        return list(dict.fromkeys(Connection.of(each) for each in found if each and _is_redis(each)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LocalError(f"The components in {project.resources} cannot be read: {error!r}.") from None
+
+
+def _is_redis(component: Mapping[str, Any]) -> bool:
+    return str(component["spec"].get("type", "")).endswith(".redis")
+
 
 SPARE_CLIENTS = 70 * (os.cpu_count() or 1)
 """What the sidecars of a busy shop open: seven pools (five of pub/sub, two of state) of ten connections a core."""
@@ -48,7 +144,7 @@ class Redis:
         return f"{self.name} {self.version}".strip()
 
 
-def ask(connection: Connection = EMBEDDED) -> Redis | None:
+def inspect_server(connection: Connection = EMBEDDED) -> Redis | None:
     """Ask the server about itself; None where nothing listens, or what listens does not speak the Redis protocol."""
     try:
         with client(connection) as asked:
@@ -63,7 +159,7 @@ def ask(connection: Connection = EMBEDDED) -> Redis | None:
 
 def ready(connection: Connection = EMBEDDED) -> bool:
     """Whether the server can be used now."""
-    server = ask(connection)
+    server = inspect_server(connection)
     if server is None or server.loading:
         return False
     return connection.secret or server.fault is None
@@ -97,7 +193,7 @@ def _about(client: valkey.Valkey, connection: Connection) -> Redis:
     if fault := _fault(client, info, connection):
         return Redis(name, version, fault=fault)
     config = {key: _config(client, key) for key in ("appendfsync", "save")}
-    keeps, lost = _keeps(info, config)
+    keeps, lost = _persistence(info, config)
     mend = f"{connection.cli} config set appendonly yes, then config rewrite"
     if info.get("aof_enabled"):
         mend = f"{connection.cli} config set appendfsync everysec, then config rewrite"
@@ -146,7 +242,7 @@ _TOO_MANY = Note(
 )
 
 
-def _keeps(info: dict[str, Any], config: dict[str, str | None]) -> tuple[str, str]:
+def _persistence(info: dict[str, Any], config: dict[str, str | None]) -> tuple[str, str]:
     """How it keeps its data, and what is lost with that beyond a second; both empty where it does not tell."""
     if info.get("aof_enabled"):
         return {

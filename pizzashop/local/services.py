@@ -8,23 +8,103 @@
 Each keeps what must survive under `state_dir`: the next `Services` of the same directory goes on with it.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only, connection, disk, redis, scheduler_data, valkey_server
-from pizzashop.local.closing import Closing
-from pizzashop.local.connection import EMBEDDED, Connection
-from pizzashop.local.dapr import Dapr, environment
-from pizzashop.local.health import http_ok, listening
-from pizzashop.local.process import Process
-from pizzashop.local.service import Service
+import psutil
+
+from pizzashop.errors import LocalError
+from pizzashop.local import disk, redis, repairs
+from pizzashop.local.dapr_binaries import Dapr, inherited_environment
+from pizzashop.local.ports import http_ok, listening, wait_for_closing_connections, wait_until
+from pizzashop.local.processes import Process, Shutdown
+from pizzashop.local.redis import EMBEDDED, Connection
+
+MAX_RESTARTS, RESTART_WINDOW_SECONDS = 3, 60.0
+"""So often in so long: what ends more often does not mend by that."""
+
+
+class RestartLimit:
+    """Counts how often something has ended of late; `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at: deque[float] = deque(maxlen=MAX_RESTARTS)
+
+    def over(self) -> bool:
+        """It has ended once more: whether that is too often."""
+        now = self._clock()
+        is_over = len(self._at) == MAX_RESTARTS and now - self._at[0] < RESTART_WINDOW_SECONDS
+        self._at.append(now)
+        return is_over
+
+    def start_again(self, process: Process, ports: Iterable[int], closing: Shutdown) -> psutil.Process:
+        """Start what has ended once more; raises LocalError, with the end of its log, where that is too often."""
+        if self.over():
+            raise LocalError(f"{process.name} ends again and again. {process.tail()}")
+        wait_for_closing_connections(ports, closing)
+        return process.start()
+
+
+@dataclass
+class Service:
+    """A process and what it is for: `ports` are those it opens, the first is the one it serves on."""
+
+    process: Process
+    ports: tuple[int, ...]
+    ready: Callable[[], bool]
+    closing: Shutdown = field(default_factory=Shutdown)
+    theirs: bool = False
+    """Someone else runs it: it is used, and never stopped."""
+    _patience: RestartLimit = field(default_factory=RestartLimit, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.process.name
+
+    def launch(self) -> None:
+        """Start it, and leave it to become ready."""
+        wait_for_closing_connections(self.ports, self.closing)
+        self.process.start()
+
+    def start(self, seconds: float = 30.0) -> None:
+        """Start it and wait until it is ready; raises LocalError with the end of its log."""
+        self.launch()
+        wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended though nobody stopped it."""
+        return not self.theirs and not self.process.running
+
+    def start_again(self) -> Process:
+        """Start it once more, and leave it to become ready; raises LocalError where it ended too often of late."""
+        self._patience.start_again(self.process, self.ports, self.closing)
+        return self.process
+
+    def check(self) -> None:
+        """Raise LocalError, with the end of its log, where it has ended."""
+        if self.ended:
+            raise LocalError(f"{self.name} has ended. {self.process.tail()}")
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Ask it to end and wait for it: what it holds is written first, and there is no hurrying that."""
+        self.process.stop(seconds)
+
+    def kill(self) -> None:
+        """Kill it as a crash would."""
+        self.process.kill()
+
 
 PORTS = {
-    "valkey": (connection.PORT,),
+    "valkey": (redis.PORT,),
     "placement": (50005, 3531, 3532),
     "scheduler": (50006, 3541, 3542, 3543),
 }
@@ -47,7 +127,7 @@ class Services:
         self,
         state_dir: Path,
         dapr: Dapr,
-        closing: Closing | None = None,
+        closing: Shutdown | None = None,
         needed: Sequence[Connection] = (EMBEDDED,),
     ) -> None:
         self.state_dir = state_dir
@@ -56,7 +136,7 @@ class Services:
         self._is_embedded = any(each.embedded for each in needed)
         made = (_valkey(state_dir), _placement(state_dir, dapr), _scheduler(state_dir, dapr))
         for each in made:
-            each.closing = closing or Closing()
+            each.closing = closing or Shutdown()
         self._by_name = {each.name: each for each in made}
         self._started = ExitStack()
 
@@ -87,14 +167,14 @@ class Services:
 
     def _start(self, service: Service) -> None:
         if service.name == "valkey":
-            self.repairs += append_only.mend(self.state_dir / "valkey")
+            self.repairs += repairs.repair(self.state_dir / "valkey")
         try:
             service.start()
         except LocalError:
-            damaged = not service.process.running and scheduler_data.ended_by_damage(service.process.text())
+            damaged = not service.process.running and repairs.ended_by_damage(service.process.text())
             if service.name != "scheduler" or not damaged:
                 raise
-            aside = scheduler_data.move_away(self.state_dir / "scheduler")
+            aside = repairs.move_away(self.state_dir / "scheduler")
             self.repairs.append(
                 f"scheduler: its database was damaged, it begins with a new one; the old one is {aside}"
             )
@@ -114,13 +194,13 @@ class Services:
 
 
 def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
-    return Process(name, argv, state_dir / "logs" / f"{name}.log", environment())
+    return Process(name, argv, state_dir / "logs" / f"{name}.log", inherited_environment())
 
 
 def _valkey(state_dir: Path) -> Service:
     directory = state_dir / "valkey"
     directory.mkdir(parents=True, exist_ok=True)
-    process = _process(state_dir, "valkey", valkey_server.argv(connection.PORT, directory))
+    process = _process(state_dir, "valkey", repairs.argv(redis.PORT, directory))
     return Service(process, PORTS["valkey"], redis.ready)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import valkey
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only, disk, ports, redis, scheduler_data, torn, valkey_server
-from pizzashop.local.closing import Closing
-from pizzashop.local.connection import Connection, connections
-from pizzashop.local.finding import Finding
-from pizzashop.local.health import listening, wait_until
+from pizzashop.errors import LocalError
+from pizzashop.local import disk, orders_in_flight, ports, redis, repairs
+from pizzashop.local.findings import Finding
+from pizzashop.local.ports import listening, wait_until
+from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
+from pizzashop.local.redis import Connection, connections
 from pizzashop.local.services import PORTS
 
 LOADING_SECONDS = 300.0
@@ -30,12 +30,12 @@ def findings(project: Project, state_dir: Path) -> Iterator[Finding]:
     except LocalError as error:
         yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
     is_running = listening(PORTS["scheduler"][0])
-    if not is_running and scheduler_data.visibly_damaged(state_dir / "scheduler"):
+    if not is_running and repairs.visibly_damaged(state_dir / "scheduler"):
         text = "its database is damaged: the shop begins a new one, and keeps a copy of this one"
         yield Finding("scheduler", "note", text)
 
 
-def require(project: Project, state_dir: Path, closing: Closing) -> list[Connection]:
+def require_storage(project: Project, state_dir: Path, closing: Shutdown) -> list[Connection]:
     """How the Redis servers are reached; raises LocalError where the shop cannot open with what is there."""
     if (found := free_space(state_dir)).state == "wrong":
         raise LocalError(_sentence(found))
@@ -50,12 +50,12 @@ def require(project: Project, state_dir: Path, closing: Closing) -> list[Connect
 
 def free_space(state_dir: Path) -> Finding:
     """How much is free where the shop keeps what must survive."""
-    free = disk.free(state_dir)
-    text = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
+    room = disk.free(state_dir)
+    text = f"{room // 1024**2} MiB are free on the disk of {state_dir}"
     least = disk.ROOM_BYTES if (state_dir / "scheduler").exists() else disk.FIRST_BYTES
-    if free < least:
+    if room < least:
         return Finding("Disk", "wrong", text, f"make room, because opening takes {least // 1024**2} MiB")
-    return Finding("Disk", "note", text, "make room") if free < SCARCE_BYTES else Finding("Disk", "ok", text)
+    return Finding("Disk", "note", text, "make room") if room < SCARCE_BYTES else Finding("Disk", "ok", text)
 
 
 def _sentence(found: Finding) -> str:
@@ -68,7 +68,7 @@ def _known(needed: Iterable[Connection]) -> list[Connection]:
 
 
 def _redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
-    server = redis.ask(connection)
+    server = redis.inspect_server(connection)
     if server is None:
         yield _none(connection, state_dir)
     elif server.fault and connection.secret:
@@ -93,8 +93,8 @@ def _none(connection: Connection, state_dir: Path) -> Finding:
         mend = "start that, or name none (redisHost localhost:6379, no redisUsername, no redisPassword)"
         return Finding("Redis", "wrong", text, mend)
     try:
-        text = f"none runs: the embedded Valkey starts with the shop, {valkey_server.binary()}"
-        damaged = [f"{each.file.name} {each.text}" for each in append_only.damages(state_dir / "valkey")]
+        text = f"none runs: the embedded Valkey starts with the shop, {repairs.binary()}"
+        damaged = [f"{each.file.name} {each.text}" for each in repairs.damages(state_dir / "valkey")]
     except LocalError as error:
         return Finding("Redis", "wrong", str(error).rstrip("."), "or start a Redis or Valkey of your own")
     if damaged:
@@ -102,9 +102,9 @@ def _none(connection: Connection, state_dir: Path) -> Finding:
     return Finding("Redis", "ok", text)
 
 
-def _wait_for_data(connection: Connection, closing: Closing) -> None:
+def _wait_for_data(connection: Connection, closing: Shutdown) -> None:
     def has_loaded() -> bool:
-        server = redis.ask(connection)
+        server = redis.inspect_server(connection)
         return server is None or not server.loading
 
     wait_until(has_loaded, f"Redis on {connection.address}", seconds=LOADING_SECONDS, closing=closing)
@@ -114,7 +114,7 @@ def forget_torn(needed: Iterable[Connection]) -> Iterator[str]:
     """Forget the workflows that a server out of memory has left half-written; says how many."""
     for connection in _known(needed):
         try:
-            forgotten = torn.forget(connection)
+            forgotten = orders_in_flight.forget_torn_workflows(connection)
         except valkey.ValkeyError as error:
             yield f"The workflows on {connection.address} could not be looked at: {error}"
             continue
@@ -139,7 +139,7 @@ class Watch:
         elif was_full and not self._is_full:
             yield f"There is room on the disk of {self._state_dir} again."
         for connection, before in self._told.items():
-            server = redis.ask(connection)
+            server = redis.inspect_server(connection)
             if server is None:
                 continue  # it ended, which is seen elsewhere
             now = server.fault.text if server.fault else ""

@@ -1,27 +1,42 @@
 """`pizzashop up`: from nothing to an open shop, and back."""
 
 import itertools
+import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from rich.console import Console
 
-from pizzashop.access import keys
-from pizzashop.access.door import require_safe
-from pizzashop.local import disk, in_flight, preflight, redis, storage
-from pizzashop.local.closing import Closing, Interrupted
-from pizzashop.local.connection import Connection
-from pizzashop.local.entrance import Entrance, tokens
-from pizzashop.local.follow import following
-from pizzashop.local.health import name_of
-from pizzashop.local.opening import Opening
+from pizzashop.auth import accounts
+from pizzashop.auth.authentication import require_safe
+from pizzashop.console.output import ignore_output_errors, require_output
+from pizzashop.local import disk, orders_in_flight, redis, storage
+from pizzashop.local.build import provide_dapr
+from pizzashop.local.messages import Entrance, Messages, api_tokens
+from pizzashop.local.ports import name_of
+from pizzashop.local.processes import Interrupted, Shutdown
 from pizzashop.local.project import Project
-from pizzashop.local.provide import provide
-from pizzashop.local.register import Register
-from pizzashop.local.shop import Shop
+from pizzashop.local.redis import Connection
+from pizzashop.local.shop import Register, Shop, require_startable
 from pizzashop.settings import Settings
-from pizzashop.streams import ignore_output_errors, require_output
+
+
+@contextmanager
+def show_logs(logs: Sequence[Path], wanted: bool) -> Iterator[None]:
+    """Show what is added to these logs while this lasts, if it is wanted."""
+    if not wanted:
+        yield
+        return
+    # `tail -F` also waits for a file to appear and follows it when it is replaced; each line names its part.
+    command = ["tail", "-q", "-n", "+1", "-F", *map(str, logs)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as tail:
+        try:
+            yield
+        finally:
+            tail.terminate()
+
 
 STORE_TURNS = 6
 """The store is looked at in every turn of so many, which is every 3 seconds."""
@@ -30,18 +45,18 @@ STORE_TURNS = 6
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
     """Open the shop until told to close; raises LocalError where that cannot be, BadSettings where it may not."""
     require_safe(settings)
-    project, opening = Project.find(), Opening(console)
+    project, opening = Project.find(), Messages(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
-    with disk.report_full(state_dir), Closing().listening() as closing, register.held(), ignore_output_errors():
+    with disk.report_full(state_dir), Shutdown().listening() as closing, register.held(), ignore_output_errors():
         opening.title()
         # Later nobody is told: the shop serves on when its reader goes, or the disk of its output is full.
         require_output()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
-        preflight.require(project, closing, opening.waits_for)
-        needed = storage.require(project, state_dir, closing)
-        dapr = provide(settings.cache_dir, console, closing)
+        require_startable(project, closing, opening.waits_for)
+        needed = storage.require_storage(project, state_dir, closing)
+        dapr = provide_dapr(settings.cache_dir, console, closing)
         opening.dapr(dapr)
         shop = Shop(
             state_dir,
@@ -49,30 +64,30 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
             dapr,
             closing=closing,
             needed=needed,
-            env={"PIZZASHOP_STATE_DIR": str(state_dir), **tokens(settings), **env},
+            env={"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings), **env},
         )
         try:
-            with following(shop.logs, verbose), shop:
+            with show_logs(shop.logs, verbose), shop:
                 _open(shop, opening, register, settings, needed)
                 _keep_open(shop, opening, register, storage.Watch(needed, state_dir))
                 opening.closing()
         finally:
-            keys.forget_link(state_dir)
+            accounts.forget_link(state_dir)
             register.tidy(closing)
         opening.closed()
 
 
-def _open(shop: Shop, opening: Opening, register: Register, settings: Settings, needed: list[Connection]) -> None:
+def _open(shop: Shop, opening: Messages, register: Register, settings: Settings, needed: list[Connection]) -> None:
     began = time.monotonic()
     register.note(shop.processes())
     opening.repairs([*shop.services.repairs, *storage.forget_torn(needed)])
     for connection in needed:
-        if server := redis.ask(connection):
+        if server := redis.inspect_server(connection):
             theirs = shop.services["valkey"].theirs or not connection.embedded
             opening.redis(connection, server, theirs, shop.state_dir / "valkey")
     opening.services(shop.services)
-    if in_flight.mark(shop.state_dir):
-        opening.warn(f"Note: {in_flight.DIFFER}. {in_flight.GO_ON}")
+    if orders_in_flight.write_marks(shop.state_dir):
+        opening.warn(f"Note: {orders_in_flight.DIFFER}. {orders_in_flight.GO_ON}")
     shop.apps.start()
     register.note(shop.processes())
     shop.apps.wait()
@@ -81,7 +96,7 @@ def _open(shop: Shop, opening: Opening, register: Register, settings: Settings, 
     opening.shop(shop.project, shop.state_dir / "logs", seconds, entrance, name_of(settings.host))
 
 
-def _keep_open(shop: Shop, opening: Opening, register: Register, watch: storage.Watch) -> None:
+def _keep_open(shop: Shop, opening: Messages, register: Register, watch: storage.Watch) -> None:
     with suppress(Interrupted):
         for count in itertools.count(1):
             shop.closing.pause(0.5)

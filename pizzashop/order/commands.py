@@ -1,4 +1,5 @@
-"""What the other roles ask of `order`, by service invocation: the moves that the record alone decides on."""
+"""`GET /unsettled`: the open orders of which the engine does not seem to know what the record says, and the progress of
+those that it has to move on."""
 
 import time
 from typing import Any, Literal
@@ -7,30 +8,36 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field, ValidationError
 
-from pizzashop.body import read_json_inside
-from pizzashop.domain.claims import Answer, Claim, answer, release
-from pizzashop.domain.errors import Conflict, NotFound, Unavailable
-from pizzashop.domain.history import MAX_HISTORY, Entry, now
-from pizzashop.domain.known import Terms
-from pizzashop.domain.record import Record
-from pizzashop.domain.requests import Decision, NewOrder, Request, invalid
-from pizzashop.domain.seal import seal
-from pizzashop.domain.steering import STEERING_SECONDS, Steered, require_held
-from pizzashop.domain.unsettled import progress
+from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
+from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision, seal
+from pizzashop.domain.history import MAX_HISTORY, Entry, utc_timestamp
+from pizzashop.domain.reconciliation import Need, awaits_engine, is_over, is_stuck, need, progress
+from pizzashop.domain.record import Record, Terms
+from pizzashop.domain.requests import Decision, NewOrder, Request, invalid_request
+from pizzashop.domain.suspension import (
+    SUSPENSION_LEASE_SECONDS,
+    SuspensionClaim,
+    SuspensionCommand,
+    claim_suspension,
+    release_suspension,
+    require_held,
+)
+from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.order.inbox import Inbox
-from pizzashop.order.views import records
-from pizzashop.parts import Clock
+from pizzashop.order.repository import records
+from pizzashop.web.dependencies import Clock
+from pizzashop.web.json_body import read_json_inside
 
 blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
 
 
-class Decided(Decision):
+class RecordedDecision(Decision):
     """A decision, with what the workflow knows to have happened: its events may still be on their way."""
 
     history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
-class End(Request):
+class EndCommand(Request):
     """How the workflow says that the order ends."""
 
     status: Literal["delivered", "failed", "cancelled"]
@@ -51,7 +58,7 @@ def accept(order_id: str) -> ResponseReturnValue:
     try:
         terms = Terms.model_validate(request.args.to_dict()) if request.args else None
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_request(error) from None
     return jsonify(_start(records().accept(content, wanted=True, terms=terms)))
 
 
@@ -69,14 +76,14 @@ def summary(order_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/claim")
 def claim(order_id: str) -> ResponseReturnValue:
-    """Answer a run that asks for a step, or take back one that it could not finish."""
+    "ClaimAnswer a run that asks for a step, or take back one that it could not finish."
     asked = Claim.parse(read_json_inside())
     try:
         if asked.release:
-            records().change(order_id, lambda record: release(record, asked))
+            records().change(order_id, lambda record: release_claim(record, asked))
             return jsonify(claim="granted")
         clock: Clock = current_app.extensions["clock"]
-        granted = records().change(order_id, lambda record: answer(record, asked, clock().timestamp()))
+        granted = records().change(order_id, lambda record: answer_claim(record, asked, clock().timestamp()))
     except NotFound:
         granted = _of_none(order_id, asked)
     return jsonify(granted.model_dump())
@@ -85,11 +92,11 @@ def claim(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/decide")
 def decide(order_id: str) -> ResponseReturnValue:
     """Record the manager's decision; answers the one that stands."""
-    asked = Decided.parse(read_json_inside())
+    asked = RecordedDecision.parse(read_json_inside())
 
     def record_it(record: Record) -> dict[str, Any]:
         record.hear(asked.history)
-        entry = record.decide(asked.verdict, asked.attempt, now(), asked.by, asked.note)
+        entry = record.decide(asked.verdict, asked.attempt, utc_timestamp(), asked.by, asked.note)
         return {**_summary(record), "decision": entry.model_dump(), "seal": seal(record.secret, entry.attempt)}
 
     return jsonify(records().change(order_id, record_it))
@@ -98,13 +105,13 @@ def decide(order_id: str) -> ResponseReturnValue:
 @blueprint.post("/<any(pause, resume, cancel):word>")
 def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
     """Mark the order as paused, as going on, or as being cancelled."""
-    asked = Steered.parse(read_json_inside())
+    asked = SuspensionCommand.parse(read_json_inside())
 
     def mark(record: Record) -> dict[str, Any]:
         if word != "cancel":
             require_held(record, asked.run)
         change = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}[word]
-        change(now(), asked.by, asked.note)
+        change(utc_timestamp(), asked.by, asked.note)
         return _summary(record)
 
     return jsonify(records().change(order_id, mark))
@@ -113,13 +120,13 @@ def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> Respon
 @blueprint.post("/end")
 def end(order_id: str) -> ResponseReturnValue:
     """Bring the order to its end, unless it has another already; answers the one that stands."""
-    asked = End.parse(read_json_inside())
+    asked = EndCommand.parse(read_json_inside())
 
     def end_it(record: Record) -> dict[str, Any]:
         if asked.uid not in (None, record.uid):
             raise NotFound("Order not found")
         record.hear(asked.history)
-        record.end(asked.status, now(), asked.error)
+        record.end(asked.status, utc_timestamp(), asked.error)
         return _summary(record)
 
     ended = records().change(order_id, end_it)
@@ -150,13 +157,98 @@ def _summary(record: Record) -> dict[str, Any]:
         "error": record.error,
         "wanted": record.wanted,
         "begun": record.begun,
-        "steered": record.steering.left(time.time(), STEERING_SECONDS) if record.steering else 0.0,
+        "steered": record.steering.left(time.time(), SUSPENSION_LEASE_SECONDS) if record.steering else 0.0,
         "cancelling": record.cancelling is not None,
     }
 
 
-def _of_none(order_id: str, asked: Claim) -> Answer:
+def _of_none(order_id: str, asked: Claim) -> ClaimAnswer:
     deleted = records().find(order_id) is not None
     if asked.uid is not None or deleted:
-        return Answer(claim="closed", error="the order was deleted")
-    return Answer(claim="unknown")
+        return ClaimAnswer(claim="closed", error="the order was deleted")
+    return ClaimAnswer(claim="unknown")
+
+
+class OrderVersion(Request):
+    """Which of the orders that have had this id; None: the present one."""
+
+    uid: str | None = Field(None, max_length=64)
+
+
+@blueprint.post("/content")
+def content(order_id: str) -> ResponseReturnValue:
+    """Answer the order as the client sent it: it never changes."""
+    asked = OrderVersion.parse(read_json_inside())
+    record = records().get(order_id)
+    _require(record, asked)
+    return jsonify(record.order)
+
+
+@blueprint.post("/heartbeat")
+def heartbeat(order_id: str) -> ResponseReturnValue:
+    """Note that an activity of the order is under way, and waits for something."""
+    asked = OrderVersion.parse(read_json_inside())
+
+    def note(record: Record) -> None:
+        _require(record, asked)
+        if not record.closed:
+            record.heartbeat_at = utc_timestamp()
+
+    records().change(order_id, note)
+    return jsonify(success=True)
+
+
+def _require(record: Record, asked: OrderVersion) -> None:
+    if asked.uid not in (None, record.uid):
+        raise NotFound("Order not found")
+
+
+@blueprint.post("/steer")
+def take_turn(order_id: str) -> ResponseReturnValue:
+    """Take the steering, or give it back."""
+    asked = SuspensionClaim.parse(read_json_inside())
+    move = release_suspension if asked.release else claim_suspension
+    return jsonify(records().change(order_id, lambda record: move(record, asked, time.time())).model_dump())
+
+
+@blueprint.post("/waiting")
+def waiting(order_id: str) -> ResponseReturnValue:
+    """Answer what stands of the decision; the order becomes overdue, or fails, where it is time for that."""
+    asked = DecisionQuery.parse(read_json_inside())
+    clock: Clock = current_app.extensions["clock"]
+
+    def look(record: Record) -> DecisionState:
+        if asked.uid not in (None, record.uid):
+            raise NotFound("Order not found")
+        if record.cancelling is not None:
+            raise Unavailable("The order is being cancelled")
+        return check_decision(record, asked, clock().isoformat())
+
+    return jsonify(records().change(order_id, look).model_dump())
+
+
+unsettled_blueprint = Blueprint("unsettled", __name__)
+
+
+@unsettled_blueprint.get("/unsettled")
+def unsettled() -> ResponseReturnValue:
+    """What the workflow role has to see to; on the way, what has ended leaves the index of open orders."""
+    found = records().find_many(records().open.ids())
+    records().close(record.order["order_id"] for record in found if is_over(record))
+    rows = [_row(record, needed) for record in found if (needed := need(record, time.time())) is not None]
+    clock: Clock = current_app.extensions["clock"]
+    at = clock().isoformat()
+    come = {record.order["order_id"]: progress(record) for record in found if awaits_engine(record, at)}
+    stuck = [record.order["order_id"] for record in found if is_stuck(record, time.time(), at)]
+    return jsonify(orders=rows, progress=come, stuck=stuck)
+
+
+def _row(record: Record, needed: Need) -> dict[str, Any]:
+    row = {"order_id": record.order["order_id"], "attempt": record.attempt, "need": needed}
+    decision = record.decision_of(record.attempt)
+    if needed == "start":
+        return {**row, "order": record.order}
+    if needed == "decide" and decision is not None:
+        verdict = {"approved": decision.status == "approved", "remake": decision.status == "remake"}
+        return {**row, "decision": {**verdict, "by": decision.by, "note": decision.note}}
+    return row

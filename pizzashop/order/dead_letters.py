@@ -18,13 +18,13 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from pizzashop.domain.errors import NotFound
+from pizzashop.dapr.sidecar import Sidecar, Write
 from pizzashop.domain.events import told_order_id
-from pizzashop.domain.history import now
+from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.requests import Digits, Request
-from pizzashop.order.cell import Cell
-from pizzashop.order.records import Records
-from pizzashop.sidecar import Sidecar, Write
+from pizzashop.errors import NotFound
+from pizzashop.order.index import StoredList
+from pizzashop.order.repository import Repository
 
 MAX_OWN = 1000
 MAX_FOREIGN = 100
@@ -89,11 +89,11 @@ class DeadLetters:
     """
 
     def __init__(
-        self, sidecar: Sidecar, records: Records, max_own: int = MAX_OWN, max_foreign: int = MAX_FOREIGN
+        self, sidecar: Sidecar, records: Repository, max_own: int = MAX_OWN, max_foreign: int = MAX_FOREIGN
     ) -> None:
         self._sidecar, self._records = sidecar, records
-        self._own = _List(Cell(sidecar, "aside_list"), max_own)
-        self._foreign = _List(Cell(sidecar, "aside_foreign"), max_foreign)
+        self._own = _List(StoredList(sidecar, "aside_list"), max_own)
+        self._foreign = _List(StoredList(sidecar, "aside_foreign"), max_foreign)
         self._budget = _Budget(FOREIGN_BURST, FOREIGN_SECONDS)
 
     def keep(self, rejected: Sequence[Rejected]) -> list[str | None]:
@@ -145,7 +145,7 @@ class DeadLetters:
         """Keep events in one list; answers their ids by digest."""
         if not rejected:
             return {}
-        at, by_digest = now(), {each.digest: each for each in rejected}
+        at, by_digest = utc_timestamp(), {each.digest: each for each in rejected}
         ids, oldest = target.add(at, list(by_digest))
         self._store(at, {ids[digest]: each for digest, each in by_digest.items()})
         for each in oldest:
@@ -167,7 +167,7 @@ class DeadLetters:
 class _List(NamedTuple):
     """The ids of kept events, oldest first, and how many there may be."""
 
-    cell: Cell
+    cell: StoredList
     most: int
 
     def digests(self) -> set[str]:

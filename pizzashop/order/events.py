@@ -6,11 +6,11 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
-from pizzashop.body import read_json
-from pizzashop.domain.errors import Unavailable
-from pizzashop.domain.requests import Request, invalid
+from pizzashop.domain.requests import Request, invalid_request
+from pizzashop.errors import Unavailable
 from pizzashop.order.dead_letters import DeadLetter, DeadLetters, Query
 from pizzashop.order.inbox import RETRY, SUCCESS, Inbox
+from pizzashop.web.json_body import read_json
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 
@@ -31,7 +31,7 @@ def index() -> ResponseReturnValue:
     try:
         query = Query.model_validate(request.args.to_dict())
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_request(error) from None
     kept, following = dead_letters().page(query)
     return jsonify(events=[each.row for each in kept], next=following)
 

@@ -1,25 +1,27 @@
-"""What has been kept long enough: found page by page from the oldest order on, and removed step by step.
-
-Each step can be taken again, by any process: what a crash leaves is found by the next round. An order that stays
-open keeps its page of the index, and stops nobody from going on to the next.
-"""
+"""`POST /expired` and `POST /purged`: what role `workflow` asks and tells while it keeps house."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from pizzashop.domain.errors import NotFound
+from flask import Blueprint, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from pydantic import Field
+
 from pizzashop.domain.record import Record
+from pizzashop.domain.requests import OrderId, Request
 from pizzashop.domain.retention import due, grace, is_young
-from pizzashop.order.index import TAIL_SECONDS
-from pizzashop.order.records import Records
-from pizzashop.parts import Clock
+from pizzashop.errors import NotFound
+from pizzashop.order.index import PAGE_SIZE, TAIL_SECONDS
+from pizzashop.order.repository import Repository
+from pizzashop.web.dependencies import Clock
+from pizzashop.web.json_body import read_json_inside
 
 AT_ONCE = 8
 """Records seen to at a time: a page is to be done well within the time that an answer may take."""
 
-Ended = dict[str, str]
+EndedJson = dict[str, str]
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +29,11 @@ log = logging.getLogger(__name__)
 class Housekeeping:
     """Looks through the index, a page at a time; `retention` is in seconds."""
 
-    def __init__(self, records: Records, retention: float, clock: Clock) -> None:
+    def __init__(self, records: Repository, retention: float, clock: Clock) -> None:
         self._records, self._retention, self._clock = records, retention, clock
         self._missed: dict[str, datetime] = {}
 
-    def look(self, after: int) -> tuple[list[Ended], int | None]:
+    def look(self, after: int) -> tuple[list[EndedJson], int | None]:
         """Tidy the first page after `after`: the orders whose workflow is to be purged, and the page to go on after."""
         now = self._clock()
         number = next((each for each in self._records.pages.numbers() if each > after), None)
@@ -101,3 +103,45 @@ class Housekeeping:
         self._missed = {each: self._missed.get(each, now) for each in missing}
         longest = timedelta(seconds=grace(self._retention))
         self._records.close(order_id for order_id, since in self._missed.items() if now - since >= longest)
+
+
+blueprint = Blueprint("expired", __name__)
+
+
+class PageQuery(Request):
+    """Which page of the index was looked through last; -1: none yet."""
+
+    after: int = Field(-1, ge=-1)
+
+
+class EndedOrder(Request):
+    """An order, and which of those that have had its id."""
+
+    order_id: OrderId
+    uid: str = Field(max_length=64)
+
+
+class PurgedOrders(Request):
+    """The orders of which the engine keeps nothing any more."""
+
+    orders: list[EndedOrder] = Field(max_length=PAGE_SIZE)
+
+
+def housekeeping() -> Housekeeping:
+    """The housekeeping of the application that serves this request."""
+    found: Housekeeping = current_app.extensions["housekeeping"]
+    return found
+
+
+@blueprint.post("/expired")
+def expired() -> ResponseReturnValue:
+    """Tidy one page of the index; answers whose workflow is to be purged, and the page to go on after."""
+    orders, following = housekeeping().look(PageQuery.parse(read_json_inside()).after)
+    return jsonify(orders=orders, next=following)
+
+
+@blueprint.post("/purged")
+def purged() -> ResponseReturnValue:
+    """Note that the engine keeps nothing of these orders any more."""
+    housekeeping().purged([(each.order_id, each.uid) for each in PurgedOrders.parse(read_json_inside()).orders])
+    return jsonify(success=True)

@@ -1,18 +1,150 @@
 """Events of the topic `orders` applied to the records: each once, however often and in whatever order."""
 
+import binascii
 import logging
+import re
+import time
+from base64 import b64decode
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from pizzashop.body import MAX_DEPTH, check
-from pizzashop.domain.errors import Broken, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.domain.events import StageEvent, read
-from pizzashop.domain.history import now
+from pizzashop.domain.history import seconds_since, utc_timestamp
 from pizzashop.domain.record import Record
+from pizzashop.errors import Broken, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.order.dead_letters import DeadLetters, Rejected
-from pizzashop.order.lag import Lag
-from pizzashop.order.records import Records
+from pizzashop.order.repository import Repository
+from pizzashop.web.json_body import MAX_BYTES, MAX_DEPTH, check, parse
+
+Entries = list[tuple[Any, Any]]
+"""Each event, after the id that Dapr wants its answer for."""
+
+RAW = "application/octet-stream"
+"""The content type of an event that the sidecar has not read: its bytes, in base64."""
+
+# Match strings whole, so that brackets in them are ignored. A quote alone starts a string that is cut off.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|"|[\[\]{},]', re.DOTALL)
+_START = re.compile(rb'\s*\{\s*"entries"\s*:\s*\[')
+_ENTRY_ID = re.compile(rb'\s*\{\s*"entryId"\s*:\s*"([^"\\]{1,100})"')
+
+
+def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
+    """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises Invalid."""
+    try:
+        content = parse(raw)
+    except Invalid:
+        entries = _entries_by_text(raw)
+        if entries is None:
+            raise
+        return None, entries
+    entries = content.get("entries") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        return content, None
+    rows: list[dict[str, Any]] = [each if isinstance(each, dict) else {} for each in entries]
+    return content, [(row.get("entryId"), _event(row)) for row in rows]
+
+
+def entries_in_start(raw: bytes) -> Entries | None:
+    """The whole entries at the beginning of an envelope that is too large to be read; None where it is none.
+
+    The sidecar delivers those again that have no answer: so the next delivery is smaller. An entry that is too large
+    on its own is read as far as it goes, so that it does not come again for ever.
+    """
+    start = _START.match(raw)
+    if start is None:
+        return None
+    array = raw[start.end() - 1 :]
+    if whole := [_entry(text) for text in _parts(array) if text.strip()]:
+        return whole
+    entry_id = _ENTRY_ID.match(array, 1)
+    return [(entry_id[1].decode(), _unreadable(array[1:], "It is too large"))] if entry_id else None
+
+
+def _event(row: dict[str, Any]) -> Any:
+    """The event of an entry, read from its bytes where the sidecar has not done that."""
+    event = row.get("event")
+    if row.get("contentType") != RAW or not isinstance(event, str):
+        return event
+    try:
+        told = b64decode(event, validate=True)
+    except binascii.Error:
+        return event
+    try:
+        return parse(told)
+    except Invalid as error:
+        return _unreadable(told, str(error))
+
+
+def _unreadable(told: bytes, why: str) -> dict[str, str]:
+    return {"unreadable": told[:MAX_BYTES].decode(errors="replace"), "why": why}
+
+
+def _entries_by_text(raw: bytes) -> Entries | None:
+    """Split an envelope that is not valid JSON into its entries by brackets and commas, then parse each one."""
+    entries = _members(raw).get(b"entries", b"")
+    return [_entry(text) for text in _parts(entries) if text.strip()] if entries.startswith(b"[") else None
+
+
+def _entry(text: bytes) -> tuple[Any, Any]:
+    members, row = _members(text), dict[str, Any]()
+    try:
+        for name in ("entryId", "contentType", "event"):
+            row[name] = parse(members.get(name.encode(), b"null"))
+    except Invalid as error:
+        # Keep the event's text only: the entry id differs at each delivery, and the event must be kept once.
+        return row.get("entryId"), _unreadable(members.get(b"event", text), str(error))
+    return row["entryId"], _event(row)
+
+
+def _members(text: bytes) -> dict[bytes, bytes]:
+    """The members of a JSON object as they are written, by name."""
+    pairs = (part.partition(b":") for part in _parts(text))
+    return {name.strip().strip(b'"'): value.strip() for name, _, value in pairs}
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """Yield the parts between the outermost brackets, split at the commas that are outside inner brackets."""
+    depth = start = 0
+    for token in _TOKEN.finditer(text):
+        sign = token.group()
+        if sign == b'"':
+            return
+        if sign in (b"]", b"}"):
+            depth -= 1
+        if (depth == 1 and sign == b",") or (depth == 0 and sign in (b"]", b"}")):
+            yield text[start : token.start()]
+            start = token.end()
+        if sign in (b"[", b"{"):
+            depth += 1
+            start = token.end() if depth == 1 else start
+
+
+MOST_SECONDS = 2.0
+FRESH_SECONDS = 5.0
+"""How long what was seen last counts: then the topic may be quiet."""
+LONG_AGO_SECONDS = 120.0
+"""What is older is not late: it is told again."""
+
+
+class TopicLag:
+    """Notes how old news are when they come in; what a record knows may be told again as late as it likes."""
+
+    def __init__(self, most: float = MOST_SECONDS) -> None:
+        self._most = most
+        self._late_until = 0.0
+
+    def note(self, at: str) -> None:
+        """An event comes in that was published `at`."""
+        late = self._most < seconds_since(at) < LONG_AGO_SECONDS
+        self._late_until = time.monotonic() + FRESH_SECONDS if late else 0.0
+
+    def check(self) -> None:
+        """Raise Unavailable where the records are too far behind for new orders."""
+        if time.monotonic() < self._late_until:
+            raise Unavailable("The shop is behind with its orders: ask again in a moment")
+
 
 MAX_EVENT_DEPTH = MAX_DEPTH + 1
 """An order nested as deep as it may be is one deeper in its event."""
@@ -27,9 +159,9 @@ log = logging.getLogger(__name__)
 class Inbox:
     """Takes events in; an event that can never be applied becomes a dead letter."""
 
-    def __init__(self, records: Records, dead_letters: DeadLetters) -> None:
+    def __init__(self, records: Repository, dead_letters: DeadLetters) -> None:
         self._records, self._dead_letters = records, dead_letters
-        self.lag = Lag()
+        self.lag = TopicLag()
 
     def take(self, cloud_events: list[Any]) -> list[str]:
         """Apply the events, all those of one order in one write.
@@ -42,7 +174,7 @@ class Inbox:
         for place, cloud_event in enumerate(cloud_events):
             try:
                 check(cloud_event, MAX_EVENT_DEPTH)
-                event = read(cloud_event, now())
+                event = read(cloud_event, utc_timestamp())
             except Invalid as error:
                 rejected[place] = Rejected(cloud_event, str(error))
             else:

@@ -1,22 +1,89 @@
 """What the workflow has done for it: one activity for each thing that the story asks for."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from dapr.ext.workflow import WorkflowActivityContext
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from pizzashop.domain.errors import NotFound, Refused, Unavailable
+from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.events import stage_event
-from pizzashop.domain.history import Entry, now
-from pizzashop.domain.order import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, Step
-from pizzashop.domain.requests import said_text
+from pizzashop.domain.history import Entry, utc_timestamp
+from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, Step
+from pizzashop.domain.requests import truncated_text
+from pizzashop.errors import NotFound, Refused, Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
-from pizzashop.sidecar import Sidecar
-from pizzashop.workflow.contents import Contents
-from pizzashop.workflow.heartbeat import heartbeat
+
+MOST_CHARACTERS = 8 * 1024 * 1024
+"""The size of the cache; beyond it the oldest contents are dropped and read from the record when needed."""
+
+Key = tuple[str, str]
+
+
+class ContentCache:
+    """The contents by order id and uid, the latest `most` characters of them; for any number of threads."""
+
+    def __init__(self, sidecar: Sidecar, most: int = MOST_CHARACTERS) -> None:
+        self._sidecar, self._most = sidecar, most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, str] = OrderedDict()
+        self._size = 0
+
+    def keep(self, order_id: str, uid: str, content: dict[str, Any]) -> None:
+        """Remember the content of an order that was accepted."""
+        text = json.dumps(content)
+        with self._lock:
+            self._size += len(text) - len(self._kept.pop((order_id, uid), ""))
+            self._kept[order_id, uid] = text
+            while self._size > self._most:
+                self._size -= len(self._kept.popitem(last=False)[1])
+
+    async def of(self, order_id: str, uid: str | None) -> dict[str, Any]:
+        """Answer the content; raises NotFound where the order was deleted, and Unavailable."""
+        text = self._kept.get((order_id, uid or ""))
+        if text is not None:
+            kept: dict[str, Any] = json.loads(text)
+            return kept
+        path = f"/order/{order_id}/content"
+        content: dict[str, Any] = await self._sidecar.ainvoke(ORDER, path, {"uid": uid}, 10.0)
+        if uid is not None:
+            self.keep(order_id, uid, content)
+        return content
+
+
+EVERY_SECONDS = 15.0
+"""Longer than any step takes at pace 1 (13 s), so that an order without delay sends no heartbeat."""
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def heartbeat(sidecar: Sidecar, order_id: str, uid: str | None) -> AsyncIterator[None]:
+    """Note in the order's record, every EVERY_SECONDS, that an activity of the order is still running."""
+    beating = asyncio.create_task(_beat(sidecar, order_id, uid))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
+async def _beat(sidecar: Sidecar, order_id: str, uid: str | None) -> None:
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        try:
+            await sidecar.ainvoke(ORDER, f"/order/{order_id}/heartbeat", {"uid": uid}, EVERY_SECONDS)
+        except (Refused, Unavailable) as error:
+            # A missed heartbeat is harmless: while role `order` is down the sweep finds no stuck orders either.
+            log.debug("no heartbeat: %s", error, extra={"order": order_id})
+
 
 MARGIN_SECONDS = 30.0
 """How much longer than its stages a step may take before it is asked again."""
@@ -36,21 +103,21 @@ class Activities:
     `contents`. In a workflow that began as version v1 the whole order travels, and the answer is as whole.
     """
 
-    def __init__(self, sidecar: Sidecar, pace: float, contents: Contents | None = None) -> None:
+    def __init__(self, sidecar: Sidecar, pace: float, contents: ContentCache | None = None) -> None:
         self._sidecar, self._pace = sidecar, pace
-        self._contents = contents or Contents(sidecar)
+        self._contents = contents or ContentCache(sidecar)
 
     async def order_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the storefront take the order in."""
-        return _brief(order, *await self._do(ORDER_STEP, STOREFRONT, "/order", order))
+        return _result(order, *await self._do(ORDER_STEP, STOREFRONT, "/order", order))
 
     async def cook_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the kitchen cook this attempt."""
-        return _brief(order, *await self._do(COOK_STEP, KITCHEN, "/cook", order))
+        return _result(order, *await self._do(COOK_STEP, KITCHEN, "/cook", order))
 
     async def validate_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Put the pizza before the manager: from now on the order reads `pending_validation`."""
-        entry = Entry(status=PENDING_VALIDATION, attempt=order["attempt"], at=now())
+        entry = Entry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
         key, value = (
             f"validation_{order['order_id']}",
             {"order_id": order["order_id"], "status": PENDING_VALIDATION},
@@ -63,7 +130,7 @@ class Activities:
         await _patiently(self._sidecar.apublish, stage_event(whole, entry, f"validate-{order['attempt']}"))
         history = [*order.get("history", []), entry.model_dump(exclude_defaults=True)]
         became = {"status": PENDING_VALIDATION, "history": history}
-        return {**order, **became} if _is_whole(order) else became
+        return {**order, **became} if _has_content(order) else became
 
     async def record_decision(self, _: WorkflowActivityContext, said: dict[str, Any]) -> dict[str, Any]:
         """Record a decision that was raised in the engine; answers the one that stands."""
@@ -75,7 +142,7 @@ class Activities:
             "remake": event.get("remake") is True and not approved,
             "attempt": order["attempt"],
             "history": order.get("history", []),
-            **{name: text for name in ("by", "note") if (text := said_text(event.get(name)))},
+            **{name: text for name in ("by", "note") if (text := truncated_text(event.get(name)))},
         }
         try:
             await self._ask_order(order, "decide", decision)
@@ -103,7 +170,7 @@ class Activities:
         """Have the pizza delivered, and write so to the record before the workflow ends."""
         sent, delivered = await self._do(DELIVER_STEP, DELIVERY, "/deliver", order)
         if delivered["status"] != "delivered":
-            return _brief(order, sent, delivered)
+            return _result(order, sent, delivered)
         end = {"status": "delivered", "uid": order.get("uid"), "history": delivered.get("history", [])}
         record = await self._end(order, end)
         if record["status"] != "delivered":
@@ -154,7 +221,7 @@ class Activities:
 
     async def _whole(self, order: Order) -> Order:
         """The order with all that it says; raises NotFound where it was deleted."""
-        if _is_whole(order):
+        if _has_content(order):
             return order
         content = await _patiently(self._contents.of, order["order_id"], order["uid"])
         known = {name: value for name, value in order.items() if name != "more"}
@@ -172,14 +239,14 @@ class Activities:
         return answer
 
 
-def _is_whole(order: Order) -> bool:
+def _has_content(order: Order) -> bool:
     """Whether it travels with all that it says, as in version v1: no order is without a type of pizza."""
     return "pizza_type" in order
 
 
-def _brief(order: Order, sent: Order, answer: Order) -> Order:
+def _result(order: Order, sent: Order, answer: Order) -> Order:
     """What became of a step: its status, its error, and the fields that the role has added to the order or changed."""
-    if _is_whole(order):
+    if _has_content(order):
         return answer
     brief: Order = {name: answer[name] for name in ("status", "error") if name in answer}
     added = {name: value for name, value in answer.items() if name not in OWN and (name, value) not in sent.items()}

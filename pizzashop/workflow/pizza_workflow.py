@@ -14,15 +14,15 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 from dapr.ext.workflow._durabletask.task import TaskFailedError
 
-from pizzashop.domain.seal import fits
+from pizzashop.domain.decisions import fits
 
 Order = dict[str, Any]
 """Which order: `order_id`, `uid` and `attempt`; and what its record may not have heard of yet, `history`."""
-Story = Generator[Any, Any, Any]
+Steps = Generator[Any, Any, Any]
 
 NAME = "pizza_workflow"
-DECIDED = "ValidationComplete"
-SAID = ("approved", "remake", "by", "note")
+DECISION_EVENT = "ValidationComplete"
+DECISION_FIELDS = ("approved", "remake", "by", "note")
 """What counts of a decision that somebody raised in the engine."""
 
 
@@ -30,7 +30,7 @@ class OrderFailed(Exception):
     """The order cannot go on; the text is what its record will say."""
 
 
-def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
+def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Steps:
     """Bring `plan["order"]` to its end; how long, and how often, is for the rest of the plan to say."""
     order = plan["order"]
     try:
@@ -48,7 +48,7 @@ def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
     }
 
 
-def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Story:
+def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Steps:
     """Cook until the manager approves; answers the order with the attempt that was good."""
     # Begun again, an order may have its decision already.
     is_known = bool(plan["restarted"])
@@ -65,7 +65,7 @@ def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) ->
         order, is_known = {**order, "attempt": order["attempt"] + 1}, False
 
 
-def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> Story:
+def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> Steps:
     """Have one step done; answers the order as it is then."""
     result = yield ctx.call_activity(activity, input=order)
     _require(result, expected, failure)
@@ -78,7 +78,7 @@ def _require(result: dict[str, Any], expected: str, failure: str) -> None:
         raise OrderFailed(f"{failure}: {result.get('error') or 'Unknown error'}")
 
 
-def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_known: bool) -> Story:
+def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_known: bool) -> Steps:
     """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over.
 
     `is_known`: the record may have one, so that it is asked first.
@@ -89,7 +89,7 @@ def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_k
         try:
             if is_known:
                 raise TimeoutError
-            event = yield ctx.wait_for_external_event(DECIDED, timeout=until)
+            event = yield ctx.wait_for_external_event(DECISION_EVENT, timeout=until)
         except TimeoutError:
             # The engine's time runs on while the order is paused or decided on: the record knows what it is worth.
             is_known = False
@@ -109,7 +109,7 @@ def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_k
         if fits(plan["seals"], order["attempt"], event.get("seal")):
             return event
         # Somebody raised it in the engine, past the shop: the record has the last word on it too.
-        said = {name: event[name] for name in SAID if name in event}
+        said = {name: event[name] for name in DECISION_FIELDS if name in event}
         return (yield ctx.call_activity("record_decision", input={"order": order, "event": said}))
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 from dapr.ext.workflow._durabletask.task import TaskFailedError
 
-from pizzashop.domain.seal import fits
-from pizzashop.workflow.pizza_workflow import DECIDED, OrderFailed
+from pizzashop.domain.decisions import fits
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, OrderFailed
 
 Order = dict[str, Any]
 Story = Generator[Any, Any, Any]
@@ -69,7 +69,7 @@ def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], 
     until = _after(ctx, min(filter(None, patience.values()), default=None))
     while True:
         try:
-            event = yield ctx.wait_for_external_event(DECIDED, timeout=until)
+            event = yield ctx.wait_for_external_event(DECISION_EVENT, timeout=until)
         except TimeoutError:
             # The engine's time runs on while the order is paused or decided on: the record knows what it is worth.
             standing = yield ctx.call_activity("remind_manager", input={"order": order, **patience})

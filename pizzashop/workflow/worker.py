@@ -8,13 +8,13 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
-from pizzashop.workflow import suspension
+from pizzashop.workflow import sdk
 from pizzashop.workflow.activities import Activities, Activity
-from pizzashop.workflow.in_hand import InHand
-from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
+from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.pizza_workflow import NAME, Steps, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 
-STORIES: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Story]] = {
+VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Steps]] = {
     "v1": pizza_workflow_v1,
     "v2": pizza_workflow,
 }
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs the workflow and its activities on threads of its own, from `start` to `stop`."""
 
-    def __init__(self, grpc_port: int, activities: Activities, in_hand: InHand) -> None:
+    def __init__(self, grpc_port: int, activities: Activities, in_hand: Capacity) -> None:
         self._runtime = WorkflowRuntime(
             host="127.0.0.1",
             port=str(grpc_port),
@@ -79,25 +79,25 @@ class Worker:
         return False
 
 
-def register(runtime: WorkflowRuntime, activities: Activities, in_hand: InHand) -> None:
+def register(runtime: WorkflowRuntime, activities: Activities, in_hand: Capacity) -> None:
     """Make the story known, in each of its versions, and the activities, which `in_hand` counts."""
-    suspension.mend()
-    for version in STORIES:
+    sdk.patch_suspension()
+    for version in VERSIONS:
         is_latest = version == LATEST
-        runtime.register_versioned_workflow(_told(version), name=NAME, version_name=version, is_latest=is_latest)
+        runtime.register_versioned_workflow(_versioned(version), name=NAME, version_name=version, is_latest=is_latest)
     for activity in activities.all():
-        runtime.register_activity(_watched(activity, activities, in_hand), name=activity.__name__)
+        runtime.register_activity(_counted(activity, activities, in_hand), name=activity.__name__)
 
 
-def _told(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Story]:
+def _versioned(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Steps]:
     # The SDK marks what it registers, once in a process; wrapped here, the originals stay plain functions.
-    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
-        return STORIES[version](ctx, plan)
+    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Steps:
+        return VERSIONS[version](ctx, plan)
 
     return versioned
 
 
-def _watched(activity: Activity, activities: Activities, in_hand: InHand) -> Activity:
+def _counted(activity: Activity, activities: Activities, in_hand: Capacity) -> Activity:
     async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
         order = content.get("order", content)
         with in_hand.under_way(order["order_id"]):

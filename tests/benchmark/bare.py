@@ -14,11 +14,10 @@ import grpc
 import psutil
 from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
 
-from pizzashop.local import sidecars
-from pizzashop.local.closing import Closing
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import http_ok, wait_until
-from pizzashop.local.process import Process
+from pizzashop.local import apps
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import http_ok, wait_until
+from pizzashop.local.processes import Process, Shutdown
 from pizzashop.local.project import App, Project
 
 APP_ID = "bare"
@@ -120,11 +119,11 @@ def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
     resources.mkdir(parents=True, exist_ok=True)
     (resources / "store.yaml").write_text(STORE)
     app = App(APP_ID, PORTS, (), {})
-    daprd = sidecars.daprd(dapr, replace(project, resources=resources), app)
-    process = Process(APP_ID, daprd, state_dir / "logs" / "bare.log", sidecars.environment())
+    daprd = apps.daprd_command(dapr, replace(project, resources=resources), app)
+    process = Process(APP_ID, daprd, state_dir / "logs" / "bare.log", apps.role_environment())
     process.start()
     try:
-        wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Closing())
+        wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Shutdown())
         with closing(Bare(process)) as bare:
             bare.start()
             yield bare

@@ -7,7 +7,7 @@ from pathlib import Path
 from psutil import Process
 from valkey import Valkey
 
-from pizzashop.http import HttpClient
+from pizzashop.dapr.http import HttpClient
 from pizzashop.local.shop import Shop
 
 KINDS = {"order_": "records", "orders_": "index", "open_": "index", "validation_": "validation", "aside_": "aside"}

@@ -14,11 +14,10 @@ from load import Load
 from reserved import reserved
 from rich.console import Console
 
-from pizzashop.local import preflight
-from pizzashop.local.closing import Closing
+from pizzashop.local.build import provide_dapr
+from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
-from pizzashop.local.provide import provide
-from pizzashop.local.shop import Shop
+from pizzashop.local.shop import Shop, require_startable, required_ports
 from pizzashop.settings import Settings
 
 
@@ -51,10 +50,10 @@ def tell(row: dict[str, str], title: str) -> None:
 def main(orders: int, at_once: int, every: int, retention: float) -> None:
     """Open the shop at pace 0 in a directory of its own, drive ORDERS through it, and print what grows."""
     project = Project.read(Path(__file__).parents[2] / "dapr.yaml")
-    preflight.require(project)
-    dapr = provide(Settings.from_env().cache_dir, Console(stderr=True), Closing())
+    require_startable(project)
+    dapr = provide_dapr(Settings.from_env().cache_dir, Console(stderr=True), Shutdown())
     env = {"PIZZASHOP_PACE": "0", "PIZZASHOP_RETENTION": str(retention), "PIZZASHOP_LOG_LEVEL": "warning"}
-    with reserved(preflight.wanted(project)), tempfile.TemporaryDirectory() as name:
+    with reserved(required_ports(project)), tempfile.TemporaryDirectory() as name:
         state_dir = Path(name)
         with Shop(state_dir, project, dapr, env=env) as shop:
             shop.open()

@@ -13,15 +13,15 @@ from load import ORDERS, Load, approval, new_order, session, until_taken_in
 from speed import AT_ONCE, WARM
 from stand import Stand
 
-from pizzashop.domain.history import now
-from pizzashop.domain.order import ORDER_STEP, WAY
+from pizzashop.domain.history import utc_timestamp
+from pizzashop.domain.lifecycle import HAPPY_PATH, ORDER_STEP
 from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN, ORDER, PUBSUB, TOPIC, WORKFLOW, Role
 
 COUNT = 300
 STEP_SECONDS = 0.25
 """How long an order at pace 0 is at each of its four steps, with 32 of them at a time."""
-INVOCATIONS, REQUESTS, EVENTS = 9, 8, len(WAY) - 1
+INVOCATIONS, REQUESTS, EVENTS = 9, 8, len(HAPPY_PATH) - 1
 """Of an order: from role to role (to accept, claim three times, decide and end it, and its three steps); from outside
 (to start and decide on it, and about six looks at it); and on the topic."""
 
@@ -109,7 +109,7 @@ async def _accept(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
 
 
 async def _claim(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
-    begins = [{"status": status, "attempt": 1, "at": now()} for status in ORDER_STEP.announced]
+    begins = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.announced]
     claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "begins": begins}
     await _ask(client, KITCHEN, order, "claim", claim)
 
@@ -123,7 +123,7 @@ async def _decide(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
 
 
 async def _tell(client: aiohttp.ClientSession, order: dict[str, Any], topic: str = TOPIC) -> None:
-    event = {**order, "status": WAY[1], "attempt": 1, "at": now(), "run": "bench"}
+    event = {**order, "status": HAPPY_PATH[1], "attempt": 1, "at": utc_timestamp(), "run": "bench"}
     await _post(client, f"{_at(KITCHEN)}/v1.0/publish/{PUBSUB}/{topic}", event)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from bare import Bare, beside
 
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
 

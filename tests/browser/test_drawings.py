@@ -11,7 +11,7 @@ from in_process import served
 from person import NewPerson, Person
 from playwright.sync_api import Browser
 
-from pizzashop.domain.order import WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.roles import ORDER, WORKFLOW
 
 LONG = {"name": "x" * 200, "address": "y" * 200, "phone": "1-800-PIZZA"}
@@ -47,7 +47,7 @@ def place(shop: FakeShop, order_id: str, status: str, customer: Any) -> None:
     if status == "delivered":
         shop.engine.work(order_id)
         shop.decide(approved=True, order_id=order_id)
-    for each in WAY[1 : WAY.index(status) + 1]:
+    for each in HAPPY_PATH[1 : HAPPY_PATH.index(status) + 1]:
         shop.client(ORDER).post("/orders-sub", json={"data": stage(each) | content})
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from separate import Separate
 from shop_client import ShopClient, eventually, stages
 
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 

@@ -9,7 +9,7 @@ from person import PACE, SHOP, NewPerson, Person
 from playwright.sync_api import expect
 from shop_client import OpenShop, ShopClient
 
-from pizzashop.access.accounts import Accounts
+from pizzashop.auth.accounts import Accounts
 
 TOKEN = "a-token-of-all-the-staff"
 PASSWORD = "a long enough password"

@@ -9,9 +9,9 @@ from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.access.door import Door
-from pizzashop.access.people import INTERNAL, PUBLIC, STAFF_ROLES
-from pizzashop.access.table import ACCESS
+from pizzashop.auth.authentication import Authenticator
+from pizzashop.auth.people import INTERNAL, PUBLIC, STAFF_ROLES
+from pizzashop.auth.permissions import PERMISSIONS
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, STOREFRONT, WORKFLOW, Role
 
 
@@ -26,7 +26,7 @@ FOR_TOKENS = {"kim": {"kitchen"}, "cem": {"courier"}, "ana": set(STAFF_ROLES)}
 
 def each(role: Role) -> list[tuple[str, frozenset[str]]]:
     """Every route of a role, and who may call it; the sign-in has answers of its own."""
-    return [(route, who) for route, who in ACCESS[role].items() if not route.endswith("/sign-in")]
+    return [(route, who) for route, who in PERMISSIONS[role].items() if not route.endswith("/sign-in")]
 
 
 def ask(shop: FakeShop, role: Role, route: str, headers: dict[str, str]) -> TestResponse:
@@ -154,7 +154,7 @@ def test_a_step_is_for_the_sidecar_alone(shop: FakeShop) -> None:
 
 
 def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
-    shop = FakeShop(door=Door(app_token=SIDECAR["dapr-api-token"]))
+    shop = FakeShop(door=Authenticator(app_token=SIDECAR["dapr-api-token"]))
     shop.place_and_work()
     shop.decide(approved=True)
     assert shop.record()["status"] == "delivered"

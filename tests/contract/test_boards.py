@@ -8,7 +8,7 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 
-from pizzashop.order.rows import Rows, StillReading
+from pizzashop.order.boards import BoardRows, StillReading
 from pizzashop.roles import ORDER, WORKFLOW
 
 
@@ -155,7 +155,7 @@ def test_many_orders_are_read_over_several_requests(shop: FakeShop, order: Flask
     client = shop.client(WORKFLOW)
     for number in range(205):
         client.post("/start-order", json={**ORDER_123, "order_id": f"n{number}"})
-    rows = Rows(shop.sidecar.apps[ORDER].extensions["records"], pace=1.0)
+    rows = BoardRows(shop.sidecar.apps[ORDER].extensions["records"], pace=1.0)
     with pytest.raises(StillReading):
         next(rows.newest(-1, []))
     all_of_them = [row.order_id for page in rows.newest(60, []) for row in page]

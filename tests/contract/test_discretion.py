@@ -6,10 +6,10 @@ import re
 import pytest
 from fakes.shop import ORDER_123, FakeShop
 
-from pizzashop import replies
-from pizzashop.domain.errors import Unavailable
+from pizzashop.dapr import replies
+from pizzashop.dapr.http import Reply
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
-from pizzashop.wire import Reply
 
 PRIVATE = ("John", "Doe", "Main St", "555-0123")
 

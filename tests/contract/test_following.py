@@ -7,9 +7,9 @@ import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
 from flask.testing import FlaskClient
 
-from pizzashop.domain.history import said
-from pizzashop.domain.order import WAY
-from pizzashop.domain.times import hour
+from pizzashop.domain.history import format_timestamp
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.presentation.times import clock_minute
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -29,8 +29,8 @@ def shown(shop: FakeShop, order_id: str = "123") -> str:
 
 def hear(shop: FakeShop, *statuses: str, attempt: int = 1) -> None:
     for status in statuses:
-        said = shop.client(ORDER).post("/orders-sub", json={"data": stage(status, attempt=attempt)})
-        assert said.json["status"] == "SUCCESS"
+        format_timestamp = shop.client(ORDER).post("/orders-sub", json={"data": stage(status, attempt=attempt)})
+        assert format_timestamp.json["status"] == "SUCCESS"
 
 
 def headline(html: str) -> str:
@@ -57,7 +57,7 @@ def states(html: str) -> list[str]:
 )
 def test_each_moment_has_its_headline_and_its_place(slow: FakeShop, last: str, said: str, here: int) -> None:
     slow.place()
-    hear(slow, *WAY[1 : WAY.index(last) + 1])
+    hear(slow, *HAPPY_PATH[1 : HAPPY_PATH.index(last) + 1])
     html = shown(slow)
     assert headline(html) == said
     assert states(html) == [*["done"] * here, "now", *["ahead"] * (5 - here)]
@@ -65,7 +65,7 @@ def test_each_moment_has_its_headline_and_its_place(slow: FakeShop, last: str, s
 
 def test_the_whole_way_has_a_drawing_at_every_moment(slow: FakeShop) -> None:
     slow.place()
-    for status in WAY[1:]:
+    for status in HAPPY_PATH[1:]:
         hear(slow, status)
         assert 'class="scene ' in shown(slow)
 
@@ -83,7 +83,7 @@ def test_delivered(shop: FakeShop) -> None:
 def test_the_managers_wait_has_no_estimate_and_says_so(slow: FakeShop) -> None:
     slow.place()
     assert "How long that takes we cannot say" in shown(slow)
-    hear(slow, *WAY[1 : WAY.index("pending_validation") + 1])
+    hear(slow, *HAPPY_PATH[1 : HAPPY_PATH.index("pending_validation") + 1])
     html = shown(slow)
     assert "the manager has yet to look at it" in html
     assert "about 15 seconds to your door" in html
@@ -91,7 +91,7 @@ def test_the_managers_wait_has_no_estimate_and_says_so(slow: FakeShop) -> None:
 
 def test_an_approved_one_has_an_estimate(slow: FakeShop) -> None:
     slow.place()
-    hear(slow, *WAY[1 : WAY.index("pending_validation") + 1])
+    hear(slow, *HAPPY_PATH[1 : HAPPY_PATH.index("pending_validation") + 1])
     slow.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
     html = shown(slow)
     assert headline(html) == "Your pepperoni is about to leave"
@@ -101,7 +101,7 @@ def test_an_approved_one_has_an_estimate(slow: FakeShop) -> None:
 
 def test_a_remake_is_told_with_the_managers_reason(slow: FakeShop) -> None:
     slow.place()
-    hear(slow, *WAY[1 : WAY.index("pending_validation") + 1])
+    hear(slow, *HAPPY_PATH[1 : HAPPY_PATH.index("pending_validation") + 1])
     sent_back = {"order_id": "123", "approved": False, "remake": True, "note": "too dark"}
     slow.client(WORKFLOW).post("/validate-pizza", json=sent_back)
     html = shown(slow)
@@ -179,7 +179,7 @@ def test_hostile_text_is_shown_as_text(shop: FakeShop) -> None:
 def test_a_time_has_its_day_where_that_is_not_todays(shop: FakeShop) -> None:
     shop.client(ORDER).post("/order", json=ORDER_123)
     for days, status in ((400, "validating"), (2, "processing"), (0, "confirmed")):
-        at = said(datetime.now(UTC) - timedelta(days=days))
+        at = format_timestamp(datetime.now(UTC) - timedelta(days=days))
         shop.client(ORDER).post("/orders-sub", json={"data": stage(status, at=at)})
     html = shown(shop)
     day, moment = r"\d{1,2} [A-Z][a-z]{2}", r"\d\d:\d\d:\d\d</time>"
@@ -190,7 +190,7 @@ def test_a_time_has_its_day_where_that_is_not_todays(shop: FakeShop) -> None:
 
 def test_the_browser_counts_down_to_the_time_that_the_page_says(slow: FakeShop) -> None:
     slow.place()
-    hear(slow, *WAY[1:9])
+    hear(slow, *HAPPY_PATH[1:9])
     found = re.search(r'data-until="([^"]+)" data-clock="([^"]+)"', shown(slow))
     assert found
-    assert found[2] == hour(found[1])
+    assert found[2] == clock_minute(found[1])

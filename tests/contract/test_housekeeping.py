@@ -8,7 +8,7 @@ from fakes.shop import ORDER_123, FakeShop
 from fakes.sidecar import Died
 from flask.testing import FlaskClient
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.errors import Unavailable
 from pizzashop.order.index import PAGE_SIZE
 from pizzashop.roles import ORDER, WORKFLOW
 

@@ -8,9 +8,9 @@ from fakes.shop import ORDER_123, FakeShop, stage
 from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.dapr.sidecar import Write
+from pizzashop.errors import Unavailable
 from pizzashop.order.dead_letters import DeadLetter
-from pizzashop.sidecar import Write
 
 
 def send(order: FlaskClient, data: Any) -> str:

@@ -14,12 +14,11 @@ from fakes.shop import FakeShop, stage
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.access.door import Door
+from pizzashop.auth.authentication import Authenticator
+from pizzashop.pages import live
+from pizzashop.pages.live import StreamSocket, event
+from pizzashop.pages.watching import LiveStates
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
-from pizzashop.storefront import live
-from pizzashop.storefront.events import event
-from pizzashop.storefront.sending import Sending
-from pizzashop.storefront.watching import Watch
 
 HOSTILE = "x\n\nevent: gone\rdata: <script>\r\n\r\n"
 SSE = {"Accept": "text/event-stream"}
@@ -32,7 +31,7 @@ def shop() -> Iterator[FakeShop]:
     made = FakeShop(pace=1, watchers=2)
     made.place()
     yield made
-    watch: Watch = made.sidecar.apps[STOREFRONT].extensions["watch"]
+    watch: LiveStates = made.sidecar.apps[STOREFRONT].extensions["watch"]
     watch.stop()
 
 
@@ -187,14 +186,14 @@ def fill(sock: socket.socket) -> None:
 def test_a_browser_that_takes_nothing_is_let_go() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        sending = Sending(ours, seconds=0.05)
+        sending = StreamSocket(ours, seconds=0.05)
         assert sending.goes_on(60)
         fill(ours)
         assert not sending.goes_on(60)
 
 
 def test_a_stream_has_an_age() -> None:
-    sending = Sending(None)
+    sending = StreamSocket(None)
     assert sending.goes_on(60)
     assert not sending.goes_on(-1)
 
@@ -213,14 +212,14 @@ class TestWhoMayReadOn:
     """A stream lasts for longer than what its reader may do."""
 
     @pytest.fixture
-    def door(self, tmp_path: Path) -> Door:
+    def door(self, tmp_path: Path) -> Authenticator:
         return make_door(tmp_path)
 
     @pytest.fixture
-    def shop(self, door: Door) -> Iterator[FakeShop]:
+    def shop(self, door: Authenticator) -> Iterator[FakeShop]:
         made = FakeShop(pace=1, watchers=9, door=door)
         yield made
-        watch: Watch = made.sidecar.apps[STOREFRONT].extensions["watch"]
+        watch: LiveStates = made.sidecar.apps[STOREFRONT].extensions["watch"]
         watch.stop()
 
     @pytest.fixture
@@ -245,7 +244,11 @@ class TestWhoMayReadOn:
         ids=["account removed", "password changed", "role taken away", "session over", "signed out"],
     )
     def test_it_ends_when_its_reader_may_no_longer_read(
-        self, shop: FakeShop, door: Door, client: FlaskClient, end: Callable[[Door, FakeShop, FlaskClient], object]
+        self,
+        shop: FakeShop,
+        door: Authenticator,
+        client: FlaskClient,
+        end: Callable[[Authenticator, FakeShop, FlaskClient], object],
     ) -> None:
         stream = Stream(client.get("/live/manager", headers=SSE))
         assert stream.next()["event"] == "shown"
@@ -253,7 +256,7 @@ class TestWhoMayReadOn:
         stream.until("gone")
 
     def test_a_program_reads_on_for_as_long_as_its_token_holds(
-        self, shop: FakeShop, door: Door, monkeypatch: pytest.MonkeyPatch
+        self, shop: FakeShop, door: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
         stream = Stream(shop.client(STOREFRONT).get("/live/manager", headers={**SSE, **bearer("ana")}))

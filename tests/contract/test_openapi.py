@@ -19,11 +19,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pizzashop.access.table import ACCESS
-from pizzashop.openapi.operation import Operation
-from pizzashop.openapi.operations import OPERATIONS
-from pizzashop.openapi.routes import summaries
+from pizzashop.auth.permissions import PERMISSIONS
 from pizzashop.roles import ORDER, ROLES, Role
+from pizzashop.server.openapi import OPERATIONS, Operation, summaries
 
 CHECKS = [
     not_a_server_error,
@@ -70,7 +68,7 @@ def test_a_body_is_described_by_what_checks_it(shop: FakeShop) -> None:
 def test_every_operation_says_who_may_call_it(shop: FakeShop, role: Role) -> None:
     for path, methods in get(shop, role)["paths"].items():
         for method, each in methods.items():
-            who = ACCESS[role][f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"]
+            who = PERMISSIONS[role][f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"]
             schemes = {name for alternative in each["security"] for name in alternative}
             assert schemes == {"sidecar" if one == "internal" else "staff" for one in who - {"public"}}
             assert ("401" in each["responses"]) == ("staff" in schemes)

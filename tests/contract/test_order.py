@@ -9,7 +9,7 @@ from fakes.shop import ORDER_123, FakeShop, stage
 from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
-from pizzashop.domain.order import WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.roles import WORKFLOW
 
 TAKEN = {"success": True, "status": "SUCCESS"}
@@ -122,7 +122,7 @@ class TestShow:
         shop.decide(approved=True, by="ana", note="looks good")
         record = shop.record()
         assert record["status"] == "delivered"
-        assert [e["status"] for e in record["history"] if e["kind"] == "stage"] == list(WAY)
+        assert [e["status"] for e in record["history"] if e["kind"] == "stage"] == list(HAPPY_PATH)
         assert [e["status"] for e in record["history"]][10:12] == ["pending_validation", "approved"]
         (decision,) = [e for e in record["history"] if e["kind"] == "decision"]
         assert (decision["by"], decision["note"], decision["attempt"]) == ("ana", "looks good", 1)

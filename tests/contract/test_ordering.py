@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from pizzashop.domain.ids import is_own
-from pizzashop.domain.menu import MENU, SIZES
+from pizzashop.presentation.menu import MENU, SIZES
 from pizzashop.roles import ORDER, WORKFLOW
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

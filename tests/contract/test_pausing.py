@@ -8,8 +8,8 @@ import pytest
 from fakes.problems import assert_problem
 from fakes.shop import FakeShop, Post
 
-from pizzashop.domain.steering import STEERING_SECONDS
-from pizzashop.order import steering, unsettled
+from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
+from pizzashop.order import commands
 
 Meanwhile = Callable[[], object]
 
@@ -19,11 +19,10 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     """Call it, and a caller's lease is over."""
     ahead = [0.0]
     clock = SimpleNamespace(time=lambda: time.time() + ahead[0])
-    for module in (steering, unsettled):
-        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(commands, "time", clock)
 
     def until_its_lease_ends() -> None:
-        ahead[0] += STEERING_SECONDS + 1
+        ahead[0] += SUSPENSION_LEASE_SECONDS + 1
 
     return until_its_lease_ends
 

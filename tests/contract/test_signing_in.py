@@ -10,9 +10,9 @@ from fakes.doors import OF_ALL, PAGE, PASSWORDS, csrf, make_door, sign_in
 from fakes.shop import FakeShop
 from flask.testing import FlaskClient
 
-from pizzashop.access import keys
-from pizzashop.access.accounts import Accounts
-from pizzashop.access.door import SESSION_SECONDS, Door
+from pizzashop.auth import accounts
+from pizzashop.auth.accounts import Accounts
+from pizzashop.auth.authentication import SESSION_SECONDS, Authenticator
 from pizzashop.roles import STOREFRONT
 
 
@@ -94,7 +94,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize("target", ELSEWHERE)
 def test_one_is_led_nowhere_else(client: FlaskClient, shop: FakeShop, target: str) -> None:
     assert sign_in(client, next=target).location == "/manager"
-    link = keys.new_link(shop.door.state_dir, "root")
+    link = accounts.new_link(shop.door.state_dir, "root")
     assert client.get(f"/sign-in?once={link}&next={quote(target)}").location == "/manager"
     assert "evil" not in client.get(f"/sign-in?next={quote(target)}", headers=PAGE).text
 
@@ -201,7 +201,9 @@ def test_a_session_of_another_shop(client: FlaskClient, tmp_path: Path) -> None:
     cookie = client.get_cookie("pizzashop")
     assert cookie
     accounts = Accounts(tmp_path / "staff.json")
-    other = FakeShop(door=Door(accounts, OF_ALL, "t", "another key of 48 characters" * 2, tmp_path)).client(STOREFRONT)
+    other = FakeShop(door=Authenticator(accounts, OF_ALL, "t", "another key of 48 characters" * 2, tmp_path)).client(
+        STOREFRONT
+    )
     other.set_cookie("pizzashop", cookie.value)
     assert looks(other) == 303
 
@@ -228,7 +230,7 @@ def test_another_token_ends_what_was_signed_in_with_the_one_before(tmp_path: Pat
 
 
 def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
-    link = keys.new_link(shop.door.state_dir, "root")
+    link = accounts.new_link(shop.door.state_dir, "root")
     assert client.head(f"/sign-in?once={link}").status_code == 200
     answer = client.get(f"/sign-in?once={link}", headers=PAGE)
     assert (answer.status_code, answer.location) == (303, "/manager")
@@ -243,15 +245,15 @@ def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
 
 @pytest.mark.parametrize("link", ["", "wrong", "x" * 500, "%ff"])
 def test_a_link_that_is_none(client: FlaskClient, shop: FakeShop, link: str) -> None:
-    good = keys.new_link(shop.door.state_dir, "root")
+    good = accounts.new_link(shop.door.state_dir, "root")
     assert client.get(f"/sign-in?once={link}", headers=PAGE).status_code == 403
     assert client.get(f"/sign-in?once={good}", headers=PAGE).status_code == 303
 
 
 def test_a_new_link_takes_the_place_of_the_one_before(client: FlaskClient, shop: FakeShop) -> None:
-    before, after = (keys.new_link(shop.door.state_dir, "root") for _ in range(2))
+    before, after = (accounts.new_link(shop.door.state_dir, "root") for _ in range(2))
     assert client.get(f"/sign-in?once={before}").status_code == 403
-    keys.forget_link(shop.door.state_dir)
+    accounts.forget_link(shop.door.state_dir)
     assert client.get(f"/sign-in?once={after}").status_code == 403
 
 

@@ -9,7 +9,7 @@ from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW, Role
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -224,7 +224,7 @@ def test_several_end_in_time_where_each_takes_long(
         raise Unavailable("No answer within 10 s")
 
     monkeypatch.setattr(shop.sidecar, "invoke", hangs)
-    monkeypatch.setattr("pizzashop.storefront.doing.time", SimpleNamespace(monotonic=lambda: passed[0]))
+    monkeypatch.setattr("pizzashop.pages.manager.time", SimpleNamespace(monotonic=lambda: passed[0]))
     answer = act(storefront, "several", action="approve", order=[f"{each}:1" for each in orders])
     assert passed[0] <= 20
     tried = round(passed[0] / 10)

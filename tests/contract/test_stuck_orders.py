@@ -7,13 +7,12 @@ from datetime import timedelta
 import pytest
 from fakes.shop import FakeShop, Post
 
-from pizzashop.domain import unsettled
-from pizzashop.domain.order import WAY
-from pizzashop.domain.unsettled import STUCK_SECONDS
+from pizzashop.domain import reconciliation
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.roles import ORDER
-from pizzashop.workflow.office import Office
-from pizzashop.workflow.sweep import CANCEL_SECONDS, Sweep
-from pizzashop.workflow.watchdog import WAKE_SECONDS, Watchdog
+from pizzashop.workflow.commands import OrderCommands
+from pizzashop.workflow.reconciler import CANCEL_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
 
 class Watched:
@@ -21,7 +20,7 @@ class Watched:
 
     def __init__(self, shop: FakeShop) -> None:
         self.shop, self.seconds = shop, 0.0
-        self.sweep: Sweep = shop.sweeper(Watchdog(clock=lambda: self.seconds))
+        self.sweep: Reconciler = shop.sweeper(Watchdog(clock=lambda: self.seconds))
         self.sweep.once()
 
     def pass_by(self, seconds: float) -> None:
@@ -53,7 +52,7 @@ def test_it_is_woken_and_then_restarted(watched: Watched, shop: FakeShop) -> Non
     assert shop.engine.scheduled == ["123", "123"]
     shop.engine.work()
     shop.decide(approved=True)
-    assert [each for each in shop.history() if each != "approved"] == list(WAY)
+    assert [each for each in shop.history() if each != "approved"] == list(HAPPY_PATH)
 
 
 def lost_while_it_waits(shop: FakeShop) -> None:
@@ -109,7 +108,7 @@ def test_of_two_processes_that_see_it_one_begins_it_again(watched: Watched, shop
         each.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
     asked = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["progress"]["123"]
-    office = Office(shop.sidecar, shop.engine, shop.settings)
+    office = OrderCommands(shop.sidecar, shop.engine, shop.settings)
     shop.sidecar.invoke(ORDER, "POST", "/order/123/heartbeat", {"uid": None})
     assert office.recover("123", asked, is_woken=True) is None, "asked at the same moment, and a little later"
     assert shop.engine.scheduled == ["123", "123"]
@@ -221,7 +220,7 @@ def test_where_the_engine_never_ends_it_the_order_is_cancelled_all_the_same(
     assert post("/cancel-order").status_code == 503
     at = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: 1000 + at[-1])
-    monkeypatch.setattr(unsettled, "SETTLE_SECONDS", -1)
+    monkeypatch.setattr(reconciliation, "SETTLE_SECONDS", -1)
     sweep = shop.sweeper()
     for seconds in (0, CANCEL_SECONDS - 1):
         at.append(seconds)

@@ -10,8 +10,8 @@ from fakes.shop import ORDER_123, FakeShop, stage
 from fakes.sidecar import cloud_event
 from flask.testing import FlaskClient
 
-from pizzashop.domain.order import WAY
-from pizzashop.order import views
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.order import routes
 
 UNREADABLE = {
     "lone surrogate": '{"data": {"order_id": "\\ud800"}}',
@@ -113,10 +113,10 @@ def test_a_flood_of_foreign_events_is_taken_and_mostly_passed_over(shop: FakeSho
     order.post("/order", json=ORDER_123)
     for start in range(0, 1000, 100):
         events = [json.dumps(cloud_event({"orderId": number})).encode() for number in range(start, start + 99)]
-        answers = take_raw(order, *events, good(WAY[1 + start // 100]).encode())
+        answers = take_raw(order, *events, good(HAPPY_PATH[1 + start // 100]).encode())
         assert answers["e99"] == "SUCCESS"
         assert set(answers.values()) <= {"SUCCESS", "DROP"}
-    assert shop.history() == list(WAY[:11])
+    assert shop.history() == list(HAPPY_PATH[:11])
     assert len(order.get("/events?limit=100").json["events"]) < 100
     single = order.post("/orders-sub", json=cloud_event({"orderId": 1000}))
     assert single.json == {"success": False, "status": "DROP"}
@@ -127,11 +127,11 @@ class TestABulkThatIsTooLarge:
 
     @pytest.fixture(autouse=True)
     def less_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(views, "MAX_BYTES_IN_BULK", 100_000)
+        monkeypatch.setattr(routes, "MAX_BYTES_IN_BULK", 100_000)
 
     def test_what_fits_is_answered_and_the_rest_comes_again(self, shop: FakeShop, order: FlaskClient) -> None:
         order.post("/order", json=ORDER_123)
-        events = [json.dumps({**cloud_event(stage(status)), "x": "x" * 30_000}).encode() for status in WAY[1:6]]
+        events = [json.dumps({**cloud_event(stage(status)), "x": "x" * 30_000}).encode() for status in HAPPY_PATH[1:6]]
         said: dict[str, str] = {}
         while left := [n for n in range(len(events)) if f"e{n}" not in said]:
             entries = [raw_entry(events[number], f"e{number}") for number in left]
@@ -139,7 +139,7 @@ class TestABulkThatIsTooLarge:
             assert answer.json["statuses"]
             said |= {each["entryId"]: each["status"] for each in answer.json["statuses"]}
         assert set(said.values()) == {"SUCCESS"}
-        assert shop.history() == list(WAY[:6])
+        assert shop.history() == list(HAPPY_PATH[:6])
 
     def test_an_event_that_is_too_large_alone_is_kept_as_far_as_it_goes(self, order: FlaskClient) -> None:
         assert take_raw(order, b"x" * 200_000) == {"e0": "DROP"}

@@ -7,7 +7,7 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop, Post
 from flask.testing import FlaskClient
 
-from pizzashop.domain.order import WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH
 
 STARTED = {"order_id": "123", "workflow_instance_id": "pizza-order-123", "status": "started"}
 COMMANDS = ["/pause-order", "/resume-order", "/cancel-order"]
@@ -106,7 +106,7 @@ class TestTheWholeWay:
     def test_all_16_statuses_are_on_the_topic_once(self, shop: FakeShop) -> None:
         shop.place_and_work()
         shop.decide(approved=True)
-        assert [event["status"] for event in shop.sidecar.published] == list(WAY[1:])
+        assert [event["status"] for event in shop.sidecar.published] == list(HAPPY_PATH[1:])
 
     def test_the_question_to_the_manager_is_in_the_store(self, shop: FakeShop) -> None:
         shop.place_and_work()

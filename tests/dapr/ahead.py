@@ -4,10 +4,10 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from types import SimpleNamespace
 
-from pizzashop import parts
 from pizzashop.cli import main
 from pizzashop.domain import history
-from pizzashop.order import commands, steering, unsettled
+from pizzashop.order import commands
+from pizzashop.web import dependencies
 
 AHEAD = timedelta(hours=1)
 
@@ -20,10 +20,9 @@ class Ahead(datetime):
         return datetime.now(tz) + AHEAD
 
 
-for module in (parts, history):
+for module in (dependencies, history):
     module.datetime = Ahead  # type: ignore[attr-defined]
-for module in (commands, steering, unsettled):
-    module.time = SimpleNamespace(time=lambda: time.time() + AHEAD.total_seconds())  # type: ignore[attr-defined]
+commands.time = SimpleNamespace(time=lambda: time.time() + AHEAD.total_seconds())  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     main()

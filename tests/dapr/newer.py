@@ -3,7 +3,7 @@
 from pizzashop.cli import main
 from pizzashop.workflow import worker
 
-worker.STORIES["of a later release"] = worker.STORIES[worker.LATEST]
+worker.VERSIONS["of a later release"] = worker.VERSIONS[worker.LATEST]
 worker.LATEST = "of a later release"
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc impor
 from google.protobuf.json_format import MessageToDict
 from shop_client import OpenShop, ShopClient, eventually
 
-from pizzashop.dapr_sidecar import DaprSidecar
-from pizzashop.http import HttpClient
+from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.http import HttpClient
 from pizzashop.local.shop import Shop
 from pizzashop.roles import ORDER, WORKFLOW
 from pizzashop.settings import Settings
-from pizzashop.workflow.dapr_engine import DaprEngine
-from pizzashop.workflow.office import Office
-from pizzashop.workflow.pizza_workflow import DECIDED
+from pizzashop.workflow.commands import OrderCommands
+from pizzashop.workflow.engine import DaprEngine
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT
 from pizzashop.workflow.worker import LATEST
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -106,7 +106,7 @@ def paused_beyond_a_reminder(client: ShopClient) -> str:
 
 def decided_in_the_engine(client: ShopClient) -> str:
     order_id = waiting(client)
-    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECIDED, data=PAST_THE_SHOP)
+    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECISION_EVENT, data=PAST_THE_SHOP)
     return order_id
 
 
@@ -133,7 +133,7 @@ def restart(order_id: str) -> None:
     with HttpClient() as http:
         sidecar = DaprSidecar(http, WORKFLOW.dapr_http_port)
         progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
-        Office(sidecar, engine, Settings()).recover(order_id, progress, is_woken=True)
+        OrderCommands(sidecar, engine, Settings()).recover(order_id, progress, is_woken=True)
     engine.close()
 
 

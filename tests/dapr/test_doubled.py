@@ -12,8 +12,8 @@ from separate import Separate
 from shop_client import FaultTable, ShopClient, eventually, new_order, stages
 from told import runs, twice
 
-from pizzashop.domain.order import FINAL, WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 from pizzashop.roles import KITCHEN, ORDER, WORKFLOW
 
@@ -56,7 +56,7 @@ def test_what_the_killed_ones_leave_the_others_finish(
     at_kill = time.time()
     in_flight = sum(status not in FINAL for status in statuses)
     records = [client.until(order_id, "delivered", seconds=300) for order_id in orders]
-    lost = [record["order_id"] for record in records if stages(record) != list(WAY)]
+    lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     over_again, in_flight_again = twice(runs(orders), at_kill)
     fault_table(("one of two of each", in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
     assert in_flight

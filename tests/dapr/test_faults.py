@@ -12,8 +12,8 @@ from shop_client import KITCHEN, WORKFLOW, FaultTable, ShopClient, eventually, n
 from shop_client import ORDERS as ORDER_ROLE
 from told import runs, twice
 
-from pizzashop.domain.order import FINAL, WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 AHEAD = sys.executable, str(Path(__file__).with_name("ahead.py"))
@@ -81,7 +81,7 @@ def test_nothing_is_lost_and_nothing_done_twice(
         _approve(client, order_id)
     records = [client.until(order_id, "delivered", seconds=90) for order_id in orders]
     over_again, in_flight_again = twice(runs(orders), at_kill)
-    lost = [record["order_id"] for record in records if stages(record) != list(WAY)]
+    lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     name = "everything" if killed == PROCESSES else killed[0]
     fault_table((name, in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
     assert (lost, over_again, in_flight_again) == ([], [], [])
@@ -101,4 +101,4 @@ def test_a_clock_set_back_by_an_hour_holds_up_no_order(separate: Separate, clien
     separate.start("kitchen")
     client.until(order_id, "pending_validation", seconds=40)
     _approve(client, order_id)
-    assert stages(client.until(order_id, "delivered", seconds=40)) == list(WAY)
+    assert stages(client.until(order_id, "delivered", seconds=40)) == list(HAPPY_PATH)

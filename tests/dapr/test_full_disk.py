@@ -8,9 +8,9 @@ from running_up import OPEN, Up
 from shop_client import WORKFLOW, ShopClient, eventually, new_order
 from small_disk import SmallDisk, small_disk
 
-from pizzashop.http import Reply
-from pizzashop.local import family
-from pizzashop.local.dapr import Dapr
+from pizzashop.dapr.http import Reply
+from pizzashop.local import processes
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 
@@ -50,7 +50,7 @@ def test_orders_wait_until_there_is_room(up: Up, disk: SmallDisk, client: ShopCl
     up.until("is full: orders wait until there is room")
     # For lack of room it ends, sooner or later, and it is not started again before there is some.
     for each in up.everyone:
-        if not family.gone(each) and "/scheduler" in " ".join(each.cmdline()):
+        if not processes.has_ended(each) and "/scheduler" in " ".join(each.cmdline()):
             each.kill()
     assert client.record(waiting[0])["status"] == "pending_validation"
     disk.clear()

@@ -8,8 +8,8 @@ from separate import Separate
 from shop_client import ShopClient, eventually, stages
 from told import runs, twice
 
-from pizzashop.domain.order import WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 from pizzashop.roles import ROLES
 
@@ -38,6 +38,6 @@ def test_a_role_told_to_stop_hands_over(separate: Separate, client: ShopClient, 
     separate.tell_to_stop(role)
     eventually(lambda: not separate.runs(role), seconds=EXIT_SECONDS)
     separate.start(role)
-    assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+    assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
     # Of one run each: whoever takes over may tell of the last stage again, in the name of the run that began it.
     assert twice(runs([order_id]), time.time()) == ([], [])

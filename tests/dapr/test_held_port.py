@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shop_client import ShopClient, eventually
 
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
 

@@ -9,10 +9,10 @@ from separate import Separate
 from shop_client import ShopClient, eventually
 from sse import Page
 
-from pizzashop.domain.order import WAY
-from pizzashop.domain.words import say
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
+from pizzashop.presentation.status_text import status_text
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: Separat
     last = page.until("Enjoy it!")
     eventually(lambda: "over" in page.names)
     assert page.marks == sorted(set(page.marks))
-    assert [each for each in happened(last.text) if each != "approved"] == [say(status) for status in WAY]
+    assert [each for each in happened(last.text) if each != "approved"] == [
+        status_text(status) for status in HAPPY_PATH
+    ]
 
 
 def test_a_page_comes_again_when_the_storefront_was_killed(shop: Separate, client: ShopClient) -> None:

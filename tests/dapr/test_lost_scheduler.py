@@ -11,8 +11,8 @@ from separate import PROCESSES, Separate
 from shop_client import ShopClient, eventually, stages
 from told import runs, twice
 
-from pizzashop.domain.order import WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 IMPATIENT = sys.executable, str(Path(__file__).with_name("impatient.py"))
@@ -51,12 +51,12 @@ def test_orders_go_on_though_the_scheduler_has_lost_all_that_it_kept(separate: S
     assert eventually(lambda: client.command("resume", paused)[0] == 200)
     # From here on nobody has to say a word.
     client.until(remade, "pending_validation", attempt=2, seconds=60)
-    assert stages(client.until(delivering, "delivered", seconds=60)) == list(WAY)
+    assert stages(client.until(delivering, "delivered", seconds=60)) == list(HAPPY_PATH)
     client.until(cooking, "pending_validation", seconds=60)
     eventually(lambda: client.record(waiting), lambda record: record.get("overdue"), seconds=60)
     for order_id in (waiting, cooking, paused):
         eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200)
-        assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+        assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
     client.decide(remade, approved=True, attempt=2)
     client.until(remade, "delivered", attempt=2, seconds=60)
     assert client.record(cancelled)["status"] == "cancelled"

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from shop_client import PIZZASHOP, ShopClient, stages
 
-from pizzashop.domain.order import WAY
-from pizzashop.local import sidecars
-from pizzashop.local.closing import Closing
-from pizzashop.local.dapr import Dapr, bin_dir
-from pizzashop.local.health import http_ok, wait_until
-from pizzashop.local.process import Process
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local import apps
+from pizzashop.local.dapr_binaries import Dapr, bin_dir
+from pizzashop.local.ports import http_ok, wait_until
+from pizzashop.local.processes import Process, Shutdown
 from pizzashop.local.project import Project
 from pizzashop.local.services import Services
 from pizzashop.roles import ROLES, Role
@@ -28,7 +27,7 @@ def environment(tmp_path: Path, project: Project, dapr: Dapr) -> Iterator[dict[s
     # As `dapr init` leaves one.
     (runtime_path / ".dapr" / "config.yaml").write_bytes(project.config.with_name("mdns.yaml").read_bytes())
     with Services(tmp_path, dapr):
-        yield sidecars.environment({"PIZZASHOP_PACE": "0", "DAPR_RUNTIME_PATH": str(runtime_path)})
+        yield apps.role_environment({"PIZZASHOP_PACE": "0", "DAPR_RUNTIME_PATH": str(runtime_path)})
 
 
 def _write_launcher(runtime_path: Path, dapr: Dapr) -> None:
@@ -50,17 +49,17 @@ def _goes_all_the_way(client: ShopClient, processes: list[Process], how: int = s
             stack.callback(process.stop, 10, how)
             process.start()
         for role in ROLES:
-            wait_until(lambda role=role: _healthy(role), role.name, seconds=60, closing=Closing())
+            wait_until(lambda role=role: _healthy(role), role.name, seconds=60, closing=Shutdown())
         order_id = client.placed()
         client.decide(order_id, approved=True)
-        assert stages(client.until(order_id, "delivered")) == list(WAY)
+        assert stages(client.until(order_id, "delivered")) == list(HAPPY_PATH)
 
 
 def test_one_process_behind_five_sidecars(
     client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     every = [
-        Process(app.app_id, sidecars.daprd(dapr, project, app), tmp_path / app.name, environment)
+        Process(app.app_id, apps.daprd_command(dapr, project, app), tmp_path / app.name, environment)
         for app in project.apps
     ]
     roles = Process("all", [PIZZASHOP, "serve", "--role", "all"], tmp_path / "all", environment)

@@ -15,9 +15,9 @@ from separate import Separate
 from shop_client import KITCHEN, WORKFLOW, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
 
-from pizzashop.domain.order import WAY
-from pizzashop.http import Reply
-from pizzashop.local.dapr import Dapr
+from pizzashop.dapr.http import Reply
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 OUTAGE_SECONDS = float(os.environ.get("PIZZASHOP_TEST_OUTAGE", "8"))
@@ -102,4 +102,4 @@ def _go_on_to_their_end(client: ShopClient, orders: list[str]) -> None:
     for order_id in orders:
         eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200, seconds=60)
     for order_id in orders:
-        assert stages(client.until(order_id, "delivered", seconds=120)) == list(WAY)
+        assert stages(client.until(order_id, "delivered", seconds=120)) == list(HAPPY_PATH)

@@ -11,7 +11,7 @@ from own_valkey import own_valkey
 from running_up import OPEN, Up
 from shop_client import PIZZASHOP, WORKFLOW, ShopClient, new_order
 
-from pizzashop.local.dapr import Dapr
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 PASSWORD = "s3cret of ours"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from shop_client import OpenShop, ShopClient, stages, told_on_topic
 
-from pizzashop.domain.order import WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -63,7 +63,7 @@ def test_a_paused_order_finishes_its_step_and_waits(client: ShopClient) -> None:
     client.until(order_id, "pending_validation")
     client.decide(order_id, approved=True)
     record = client.until(order_id, "delivered")
-    assert stages(record) == list(WAY)
+    assert stages(record) == list(HAPPY_PATH)
     actions = [entry["status"] for entry in record["history"] if entry["kind"] == "action"]
     assert (actions, record["paused"]) == (["paused", "resumed"], False)
 

@@ -21,10 +21,10 @@ from shop_client import (
     told_on_topic,
 )
 
-from pizzashop.body import MAX_BYTES
-from pizzashop.domain.order import COOK_STEP, WAY
+from pizzashop.domain.lifecycle import COOK_STEP, HAPPY_PATH
 from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN
+from pizzashop.web.json_body import MAX_BYTES
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -42,8 +42,8 @@ def test_a_good_pizza_is_delivered_and_its_history_is_whole(client: ShopClient) 
     assert client.decide(order_id, approved=True) == (200, {"order_id": order_id, "validation_status": "approved"})
     record = client.until(order_id, "delivered")
     kinds = [(entry["kind"], entry["status"]) for entry in record["history"]]
-    decided = WAY.index("pending_validation") + 1
-    expected = [("stage", status) for status in WAY]
+    decided = HAPPY_PATH.index("pending_validation") + 1
+    expected = [("stage", status) for status in HAPPY_PATH]
     assert kinds == [*expected[:decided], ("decision", "approved"), *expected[decided:]]
     assert record["customer"] == JOHN
     eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
@@ -54,7 +54,7 @@ def test_each_stage_is_told_once_on_the_topic(client: ShopClient) -> None:
     client.decide(order_id, approved=True)
     client.until(order_id, "delivered")
     told = told_on_topic(order_id)
-    assert told == {(1, status): 1 for status in WAY if status != "accepted"}
+    assert told == {(1, status): 1 for status in HAPPY_PATH if status != "accepted"}
 
 
 def test_twenty_orders_at_once_all_arrive(client: ShopClient) -> None:
@@ -64,7 +64,7 @@ def test_twenty_orders_at_once_all_arrive(client: ShopClient) -> None:
         return stages(client.until(order_id, "delivered"))
 
     with ThreadPoolExecutor(20) as pool:
-        assert all(way == list(WAY) for way in pool.map(one, range(20)))
+        assert all(way == list(HAPPY_PATH) for way in pool.map(one, range(20)))
 
 
 def test_a_rejected_pizza_fails_the_order(client: ShopClient) -> None:

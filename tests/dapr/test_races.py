@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from shop_client import OpenShop, ShopClient, eventually, new_order, stages, told_on_topic
 
-from pizzashop.domain.order import FINAL, WAY
+from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -46,7 +46,7 @@ def test_fifty_identical_starts_are_one_order(client: ShopClient) -> None:
     assert {status for status, _ in answers} == {200}
     assert len({str(answer) for _, answer in answers}) == 1
     client.decide(order["order_id"], approved=True)
-    assert stages(client.until(order["order_id"], "delivered")) == list(WAY)
+    assert stages(client.until(order["order_id"], "delivered")) == list(HAPPY_PATH)
     assert agreed(client, order["order_id"]) == "delivered"
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from shop_client import OpenShop, ShopClient, eventually
 
-from pizzashop.domain.order import FINAL
+from pizzashop.domain.lifecycle import FINAL
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")

@@ -7,7 +7,7 @@ import pytest
 from shop_client import OpenShop, ShopClient, eventually, stages
 from told import runs, twice
 
-from pizzashop.domain.order import WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH
 
 
 def _in_flight(client: ShopClient) -> list[str]:
@@ -37,7 +37,7 @@ def test_orders_in_flight_go_on_when_it_opens_again(
             # While the engine takes up its workflows, the answer may be 503: ask again.
             eventually(lambda each=order_id: client.decide(each, approved=True)[0], lambda status: status == 200)
         for order_id in orders:
-            assert stages(client.until(order_id, "delivered", seconds=60)) == list(WAY)
+            assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
         # Whoever goes on may tell of the last stage again, in the name of the run that began it.
         assert twice(runs(orders), closed_at) == ([], [])
     assert len(list((tmp_path / "scheduler").glob("*-dapr-scheduler-server-0"))) == 1

@@ -11,8 +11,8 @@ from separate import PROCESSES, Separate
 from shop_client import ORDERS, ShopClient, eventually, new_order, pizzashop, stages
 from valkey import Valkey
 
-from pizzashop.domain.order import WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 PUBLISH = "http://127.0.0.1:3503/v1.0/publish/pizzapubsub/orders"
@@ -147,7 +147,7 @@ def _an_order_is_delivered(client: ShopClient) -> None:
     order_id = client.placed("after")
     client.until(order_id, "pending_validation")
     assert client.decide(order_id, approved=True)[0] == 200
-    assert stages(client.until(order_id, "delivered")) == list(WAY)
+    assert stages(client.until(order_id, "delivered")) == list(HAPPY_PATH)
 
 
 def test_an_event_is_kept_once_until_an_operator_is_done_with_it(separate: Separate, client: ShopClient) -> None:

@@ -13,18 +13,17 @@ import pytest
 from running_up import IN_TERMINAL, OPEN, PIZZASHOP, Up
 from shop_client import ShopClient, eventually, new_order
 
-from pizzashop.local import family, ports, preflight
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.patience import MOST
+from pizzashop.local import ports, processes, shop
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
-from pizzashop.local.services import PORTS
+from pizzashop.local.services import MAX_RESTARTS, PORTS
 from pizzashop.settings import is_loopback
 
 
 def nothing_remains(up: Up, project: Project) -> None:
     assert up.everyone
-    assert [each for each in up.everyone if not family.gone(each)] == []
-    assert ports.taken(preflight.wanted(project)) == []
+    assert [each for each in up.everyone if not processes.has_ended(each)] == []
+    assert ports.taken(shop.required_ports(project)) == []
 
 
 def test_it_opens_and_ctrl_c_closes_it(up: Up, project: Project, client: ShopClient) -> None:
@@ -113,7 +112,7 @@ def test_a_part_that_dies_is_started_again(up: Up, project: Project, client: Sho
 def test_one_that_dies_again_and_again_closes_the_shop(up: Up, project: Project) -> None:
     up.start()
     up.until(OPEN)
-    for _ in range(MOST):
+    for _ in range(MAX_RESTARTS):
         up.find(PARTS["pizza-kitchen"]).kill()
         up.until("pizza-kitchen had ended: started again")
     up.find(PARTS["pizza-kitchen"]).kill()
@@ -146,7 +145,7 @@ def test_a_terminal_that_is_closed_closes_it(up: Up, project: Project) -> None:
     os.close(its)
     while OPEN not in up.said:
         up.said += os.read(ours, 1024).decode(errors="replace")
-    up.everyone = family.children(up.child.pid)
+    up.everyone = processes.children(up.child.pid)
     os.close(ours)
     assert up.end() == 0
     nothing_remains(up, project)
@@ -158,13 +157,13 @@ def test_a_full_disk_is_said_before_anything_starts(up: Up, project: Project) ->
         _, said = up.child.communicate(timeout=60)
     assert up.child.returncode == 1
     assert said == "pizzashop: The output cannot be written: No space left on device.\n"
-    assert ports.taken(preflight.wanted(project)) == []
+    assert ports.taken(shop.required_ports(project)) == []
 
 
 def test_closed_before_it_is_open(up: Up, project: Project) -> None:
     up.start()
     up.until("scheduler")
-    up.everyone = eventually(lambda: family.children(up.child.pid), lambda found: len(found) > 4)
+    up.everyone = eventually(lambda: processes.children(up.child.pid), lambda found: len(found) > 4)
     assert up.end(signal.SIGINT) == 130
     nothing_remains(up, project)
 
@@ -174,10 +173,10 @@ def test_what_a_killed_one_left_is_ended_by_the_next(up: Up, project: Project) -
     up.until(OPEN)
     left = up.everyone
     up.end(signal.SIGKILL)
-    assert not any(family.gone(each) for each in left)
+    assert not any(processes.has_ended(each) for each in left)
     up.start()
     up.until("was not closed")
-    assert all(family.gone(each) for each in left)
+    assert all(processes.has_ended(each) for each in left)
     up.until(OPEN)
     assert up.end(signal.SIGINT) == 0
     nothing_remains(up, project)
@@ -193,4 +192,4 @@ def test_a_port_that_is_held_is_named_before_anything_starts(up: Up, project: Pr
             assert re.search(rf"8003 by .*\(pid {other.pid}\).*Nothing was started", up.said)
         finally:
             other.kill()
-    assert ports.taken(preflight.wanted(project)) == []
+    assert ports.taken(shop.required_ports(project)) == []

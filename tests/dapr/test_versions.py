@@ -8,8 +8,8 @@ import pytest
 from separate import Separate
 from shop_client import ShopClient, eventually, stages
 
-from pizzashop.domain.order import WAY
-from pizzashop.local.dapr import Dapr
+from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 NEWER = sys.executable, str(Path(__file__).with_name("newer.py"))
@@ -39,14 +39,14 @@ def test_orders_wait_for_the_code_that_knows_them(separate: Separate, client: Sh
     assert client.record(approved)["status"] == "pending_validation"
     _older_ones_go_on(client)
     _restart(separate, *NEWER)
-    assert stages(client.until(approved, "delivered")) == list(WAY)
+    assert stages(client.until(approved, "delivered")) == list(HAPPY_PATH)
     for order_id, runtime_status in ((approved, "COMPLETED"), (cancelled, "TERMINATED"), (paused, "SUSPENDED")):
         eventually(lambda order_id=order_id: client.runtime_status(order_id), runtime_status.__eq__, seconds=40)
     assert client.record(cancelled)["status"] == "cancelled"
     assert client.record(paused)["paused"]
     eventually(lambda: client.command("resume", paused)[0] == 200)
     client.decide(paused, approved=True)
-    assert stages(client.until(paused, "delivered")) == list(WAY)
+    assert stages(client.until(paused, "delivered")) == list(HAPPY_PATH)
 
 
 def _older_ones_go_on(client: ShopClient) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from valkey import Valkey
 
-from pizzashop.domain.order import STEPS, WAY
+from pizzashop.domain.lifecycle import HAPPY_PATH, STEPS
 
 STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 
@@ -40,4 +40,4 @@ def twice(told: Runs, killed_at: float) -> tuple[list[tuple[str, int, str]], lis
 def _last_before(by_stage: dict[Stage, list[dict[str, Any]]], moment: float) -> Stage | None:
     first = {stage: datetime.fromisoformat(events[0]["at"]).timestamp() for stage, events in by_stage.items()}
     before = [stage for stage, at in first.items() if at <= moment]
-    return max(before, key=lambda stage: (stage[0], WAY.index(stage[1])), default=None)
+    return max(before, key=lambda stage: (stage[0], HAPPY_PATH.index(stage[1])), default=None)

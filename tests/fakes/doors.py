@@ -9,8 +9,8 @@ from typing import NamedTuple
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.access.accounts import Accounts
-from pizzashop.access.door import Door
+from pizzashop.auth.accounts import Accounts
+from pizzashop.auth.authentication import Authenticator
 
 PAGE = {"Accept": "text/html"}
 SIDECAR = {"dapr-api-token": "the-token-of-the-sidecar"}
@@ -35,10 +35,10 @@ def kept() -> Kept:
     return Kept(accounts.path, {name: accounts.give_token(name) for name in ROLES})
 
 
-def make_door(state_dir: Path, *, staff_token: str = OF_ALL, https: bool = False) -> Door:
+def make_door(state_dir: Path, *, staff_token: str = OF_ALL, https: bool = False) -> Authenticator:
     """The door, with its files in a directory of its own."""
     path = Path(shutil.copy(kept().path, state_dir / "staff.json"))
-    return Door(Accounts(path), staff_token, SIDECAR["dapr-api-token"], "k" * 48, state_dir, https)
+    return Authenticator(Accounts(path), staff_token, SIDECAR["dapr-api-token"], "k" * 48, state_dir, https)
 
 
 def bearer(name: str) -> dict[str, str]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pizzashop.domain.errors import Conflict, NotFound, Unavailable
+from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.pizza_workflow import DECIDED, Story, pizza_workflow
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, Steps, pizza_workflow
 
 NOON = datetime(2026, 11, 23, 12)
 
@@ -45,7 +45,7 @@ class Instance:
     """One workflow: where its story is, the events that it has not asked for yet, and an outcome that came while it was
     suspended."""
 
-    story: Story
+    story: Steps
     status: str = "PENDING"
     waits_for: Call | Wait | None = None
     events: list[Any] = field(default_factory=list)
@@ -161,7 +161,7 @@ class FakeEngine:
             activity = self._activities[waits_for.activity]
             return copied(asyncio.run(activity(None, waits_for.content)))  # type: ignore[arg-type]
         assert isinstance(waits_for, Wait)
-        assert waits_for.event == DECIDED
+        assert waits_for.event == DECISION_EVENT
         return instance.events.pop(0)
 
     def _steer(self, order_id: str, status: str) -> None:

@@ -10,20 +10,18 @@ from werkzeug.test import TestResponse
 
 from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
-from pizzashop.access.door import Door
-from pizzashop.app import create_app
-from pizzashop.domain.history import now
-from pizzashop.means import Gate
-from pizzashop.parts import Parts, utc_now
+from pizzashop.auth.authentication import Authenticator
+from pizzashop.domain.history import utc_timestamp
 from pizzashop.roles import ORDER, WORKFLOW, Role
+from pizzashop.server.app import create_app
 from pizzashop.settings import Settings
-from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.contents import Contents
-from pizzashop.workflow.housekeeping import Housekeeping
-from pizzashop.workflow.in_hand import InHand
-from pizzashop.workflow.office import Office
-from pizzashop.workflow.sweep import Sweep
-from pizzashop.workflow.watchdog import Watchdog
+from pizzashop.steps.runner import ConcurrencyLimit
+from pizzashop.web.dependencies import Dependencies, utc_now
+from pizzashop.workflow.activities import Activities, ContentCache
+from pizzashop.workflow.background import Housekeeping
+from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.commands import OrderCommands
+from pizzashop.workflow.reconciler import Reconciler, Watchdog
 
 Post = Callable[..., TestResponse]
 
@@ -50,21 +48,21 @@ class _Apps(dict[Role, Flask]):
 class FakeShop:
     """The shop at pace 0; `settings` as the environment would have them."""
 
-    def __init__(self, door: Door | None = None, **settings: Any) -> None:
+    def __init__(self, door: Authenticator | None = None, **settings: Any) -> None:
         self.settings = Settings(**{"pace": 0, **settings})
-        self.door = door or Door()
+        self.door = door or Authenticator()
         self.sidecar = FakeSidecar(self.door.app_token)
-        self.contents, self.in_hand = Contents(self.sidecar), InHand(self.settings.threads)
+        self.contents, self.in_hand = ContentCache(self.sidecar), Capacity(self.settings.threads)
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace, self.contents))
-        self.gate = Gate(8)
+        self.gate = ConcurrencyLimit(8)
         self.ahead = timedelta()
         self.sidecar.apps = _Apps(self._app)
 
     def _app(self, role: Role) -> Flask:
-        parts = Parts(self.sidecar, self.gate, lambda: utc_now() + self.ahead, self.door)
+        dependencies = Dependencies(self.sidecar, self.gate, lambda: utc_now() + self.ahead)
         whole = {"engine": self.engine, "in_hand": self.in_hand, "contents": self.contents}
         own = whole if role is WORKFLOW else {}
-        return create_app(role, self.settings, parts, **own)
+        return create_app(role, self.settings, dependencies, self.door, **own)
 
     def keep_house(self, *, days: float = 0) -> None:
         """One round of housekeeping, so many days after what has happened so far."""
@@ -75,9 +73,9 @@ class FakeShop:
         """One round of the sweep."""
         self.sweeper().once()
 
-    def sweeper(self, watchdog: Watchdog | None = None) -> Sweep:
+    def sweeper(self, watchdog: Watchdog | None = None) -> Reconciler:
         """A sweep that can make several rounds."""
-        return Sweep(self.sidecar, Office(self.sidecar, self.engine, self.settings), self.in_hand, watchdog)
+        return Reconciler(self.sidecar, OrderCommands(self.sidecar, self.engine, self.settings), self.in_hand, watchdog)
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()
@@ -116,4 +114,4 @@ class FakeShop:
 
 def stage(status: str, **more: Any) -> dict[str, Any]:
     """An event of the topic: a stage of the sample order that began just now."""
-    return {**ORDER_123, "status": status, "attempt": 1, "at": now(), "run": "run-1", **more}
+    return {**ORDER_123, "status": status, "attempt": 1, "at": utc_timestamp(), "run": "run-1", **more}

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from pizzashop.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from pizzashop.dapr.sidecar import Stale, Stored, Write
+from pizzashop.errors import Conflict, Invalid, NotFound, Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.sidecar import Stale, Stored, Write
 
 Content = dict[str, Any]
 

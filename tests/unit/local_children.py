@@ -3,9 +3,8 @@
 import sys
 from pathlib import Path
 
-from pizzashop.local.closing import Closing
-from pizzashop.local.health import wait_until
-from pizzashop.local.process import Process
+from pizzashop.local.ports import wait_until
+from pizzashop.local.processes import Process, Shutdown
 
 CHILD = "import time; print('up', flush=True); time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
@@ -24,7 +23,7 @@ class Children:
         process = Process("child", [sys.executable, "-c", code], self.directory / "child.log")
         self._made.append(process)
         process.start()
-        wait_until(lambda: "up" in process.log.read_text(), "child", seconds=20, closing=Closing())
+        wait_until(lambda: "up" in process.log.read_text(), "child", seconds=20, closing=Shutdown())
         return process
 
     def stop(self) -> None:

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pizzashop.admission import Admission, Environ, StartResponse
-from pizzashop.domain.errors import Unavailable
-from pizzashop.workflow.in_hand import InHand
+from pizzashop.errors import Unavailable
+from pizzashop.server.admission import Admission, Environ, StartResponse
+from pizzashop.workflow.capacity import Capacity
 
 
 class Call:
@@ -74,13 +74,13 @@ def _answer(_: Environ, start_response: StartResponse) -> list[bytes]:
     return []
 
 
-def _start(hand: InHand, order_id: str) -> None:
+def _start(hand: Capacity, order_id: str) -> None:
     with hand.starting(order_id):
         pass
 
 
 def test_no_order_is_started_beyond_those_in_hand() -> None:
-    hand = InHand(2)
+    hand = Capacity(2)
     _start(hand, "1")
     with hand.under_way("2"), pytest.raises(Unavailable):
         _start(hand, "3")
@@ -88,33 +88,33 @@ def test_no_order_is_started_beyond_those_in_hand() -> None:
 
 
 def test_an_order_that_begins_is_counted_once() -> None:
-    hand = InHand(2)
+    hand = Capacity(2)
     _start(hand, "1")
     with hand.under_way("1"):
         _start(hand, "2")
 
 
 def test_only_so_many_are_started_at_once() -> None:
-    hand = InHand(9, starts_at_once=1, turn_seconds=0.01)
+    hand = Capacity(9, starts_at_once=1, turn_seconds=0.01)
     with hand.starting("1"), pytest.raises(Unavailable):
         _start(hand, "2")
     _start(hand, "2")
 
 
 def test_a_rush_is_taken_in_one_after_another() -> None:
-    hand = InHand(9, starts_at_once=1, turn_seconds=60)
+    hand = Capacity(9, starts_at_once=1, turn_seconds=60)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: _start(hand, str(number)), range(8)))
 
 
 def test_a_start_that_fails_leaves_its_place() -> None:
-    hand = InHand(1)
+    hand = Capacity(1)
     with pytest.raises(KeyError), hand.starting("1"):
         raise KeyError
     _start(hand, "2")
 
 
 def test_what_began_elsewhere_is_not_expected_for_ever() -> None:
-    hand = InHand(1, begin_seconds=0)
+    hand = Capacity(1, begin_seconds=0)
     _start(hand, "1")
     _start(hand, "2")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pizzashop.workflow.beat import Beat
+from pizzashop.workflow.periodic import PeriodicTask
 
 
-class Rounds(Beat):
+class Rounds(PeriodicTask):
     """Has `work` done at each beat."""
 
     def __init__(self, seconds: float, work: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.claims import LEASE_SECONDS, Answer, Claim, answer, release
+from pizzashop.domain.claims import LEASE_SECONDS, Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.history import Entry
 from pizzashop.domain.record import Record
 
@@ -28,13 +28,13 @@ def claim(step: str = "cook", run: str = "run-1", attempt: int = 1, **more: Any)
     return Claim.parse({"step": step, "run": run, "attempt": attempt, **more})
 
 
-def ask(of: Record, now: float = NOW, **claimed: Any) -> Answer:
-    return answer(of, claim(**claimed), now)
+def ask(of: Record, now: float = NOW, **claimed: Any) -> ClaimAnswer:
+    return answer_claim(of, claim(**claimed), now)
 
 
 def test_a_free_step_is_granted() -> None:
     asked = record("confirmed")
-    assert ask(asked) == Answer(claim="granted")
+    assert ask(asked) == ClaimAnswer(claim="granted")
     assert asked.lease is not None
     assert (asked.lease.run, asked.lease.until) == ("run-1", NOW + LEASE_SECONDS)
 
@@ -54,7 +54,7 @@ def test_what_the_order_brings_along_counts_as_begun() -> None:
 def test_a_step_that_another_run_has_is_taken_until_its_lease_ends() -> None:
     asked = record("confirmed")
     ask(asked, run="run-1")
-    assert ask(asked, run="run-2", now=NOW + 3) == Answer(claim="taken", seconds=LEASE_SECONDS - 3)
+    assert ask(asked, run="run-2", now=NOW + 3) == ClaimAnswer(claim="taken", seconds=LEASE_SECONDS - 3)
     assert ask(asked, run="run-2", now=NOW + LEASE_SECONDS).claim == "granted"
     assert ask(asked, run="run-1", now=NOW + LEASE_SECONDS + 1).claim == "taken"
 
@@ -101,14 +101,14 @@ def test_a_step_whose_last_stage_has_begun_holds_nobody_up() -> None:
 def test_a_lease_given_back_is_free() -> None:
     asked = record("confirmed")
     ask(asked, run="run-1")
-    assert release(asked, claim(run="run-1", release=True))
+    assert release_claim(asked, claim(run="run-1", release=True))
     assert ask(asked, run="run-2").claim == "granted"
 
 
 def test_a_run_gives_back_only_its_own_lease() -> None:
     asked = record("confirmed")
     ask(asked, run="run-1")
-    assert not release(asked, claim(run="run-2", release=True))
+    assert not release_claim(asked, claim(run="run-2", release=True))
     assert ask(asked, run="run-2").claim == "taken"
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from fakes.shop import ORDER_123, FakeShop
 
-from pizzashop.domain.errors import NotFound
+from pizzashop.errors import NotFound
 from pizzashop.roles import ORDER
-from pizzashop.workflow.contents import Contents
+from pizzashop.workflow.activities import ContentCache
 
 ROOM_FOR_TWO = 2 * len(str(ORDER_123)) + 50
 
 
-def of(contents: Contents, order_id: str, uid: str | None) -> dict[str, Any]:
+def of(contents: ContentCache, order_id: str, uid: str | None) -> dict[str, Any]:
     return asyncio.run(contents.of(order_id, uid))
 
 
@@ -28,7 +28,7 @@ def uid(shop: FakeShop) -> str:
 
 def test_it_is_read_from_the_record_once(shop: FakeShop) -> None:
     shop.place()
-    contents = Contents(shop.sidecar)
+    contents = ContentCache(shop.sidecar)
     for _ in range(3):
         assert of(contents, "123", uid(shop)) == ORDER_123
     assert reads(shop) == 1
@@ -53,7 +53,7 @@ def test_it_is_never_that_of_another_order_of_the_same_id(shop: FakeShop) -> Non
 
 
 def test_the_oldest_go_where_there_is_no_room(shop: FakeShop) -> None:
-    contents = Contents(shop.sidecar, most=ROOM_FOR_TWO)
+    contents = ContentCache(shop.sidecar, most=ROOM_FOR_TWO)
     for number in range(4):
         contents.keep(str(number), "uid", ORDER_123)
     assert of(contents, "3", "uid") == of(contents, "2", "uid") == ORDER_123
@@ -62,7 +62,7 @@ def test_the_oldest_go_where_there_is_no_room(shop: FakeShop) -> None:
 
 
 def test_one_that_is_kept_again_takes_its_room_once(shop: FakeShop) -> None:
-    contents = Contents(shop.sidecar, most=ROOM_FOR_TWO)
+    contents = ContentCache(shop.sidecar, most=ROOM_FOR_TWO)
     contents.keep("0", "uid", ORDER_123)
     for _ in range(9):
         contents.keep("1", "uid", ORDER_123)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 from shop_client import PIZZASHOP
 
-from pizzashop.domain.errors import Unavailable
-from pizzashop.workflow import dapr_engine
-from pizzashop.workflow.dapr_engine import REASONS, DaprEngine
-from pizzashop.workflow.engine_call import Stalled
+from pizzashop.errors import Unavailable
+from pizzashop.workflow import engine as workflow_engine
+from pizzashop.workflow.engine import REASONS, DaprEngine
+from pizzashop.workflow.sdk import Stalled
 
 CALLS = ("pause_workflow", "resume_workflow", "terminate_workflow")
 
@@ -22,7 +22,7 @@ CALLS = ("pause_workflow", "resume_workflow", "terminate_workflow")
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> DaprEngine:
     """One that hears everything and does nothing; it has 10 ms for it."""
-    monkeypatch.setattr(dapr_engine, "SETTLE_SECONDS", 0.01)
+    monkeypatch.setattr(workflow_engine, "SETTLE_SECONDS", 0.01)
     made = DaprEngine(1)
     monkeypatch.setattr(made, "_client", SimpleNamespace(**{call: lambda *_, **__: None for call in CALLS}))
     return made

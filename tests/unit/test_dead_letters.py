@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from fakes.sidecar import FakeSidecar, cloud_event
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.errors import Unavailable
 from pizzashop.order.dead_letters import FOREIGN_BURST, MAX_EVENT_CHARS, DeadLetters, Query, Rejected
-from pizzashop.order.records import Records
+from pizzashop.order.repository import Repository
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def sidecar() -> FakeSidecar:
 
 def made(sidecar: FakeSidecar, orders: int = 0, **bounds: int) -> DeadLetters:
     """Dead letters in a shop that has so many orders: 0, 1, 2, …"""
-    records = Records(sidecar)
+    records = Repository(sidecar)
     for number in range(orders):
         records.accept({"order_id": f"{number}", "pizza_type": "funghi", "size": "small"}, wanted=False)
     return DeadLetters(sidecar, records, **bounds)

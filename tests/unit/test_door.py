@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from pizzashop.access.accounts import Accounts
-from pizzashop.access.door import Door, require_guarded, require_safe, signs_in
-from pizzashop.access.keys import new_link, session_key, use_link
-from pizzashop.domain.errors import BadSettings
+from pizzashop.auth.accounts import Accounts, new_link, session_key, use_link
+from pizzashop.auth.authentication import Authenticator, require_guarded, require_safe, requires_sign_in
 from pizzashop.domain.ids import is_own, new_id, own_id
-from pizzashop.local.entrance import tokens
+from pizzashop.errors import BadSettings
+from pizzashop.local.messages import api_tokens
 from pizzashop.settings import Settings
 
 TOKEN = "a-token-of-the-staff"
@@ -33,18 +32,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_nothing_set_nobody_signs_in(settings: Any, tmp_path: Path) -> None:
-    assert not signs_in(settings())
-    assert not Door.of(settings()).closed
+    assert not requires_sign_in(settings())
+    assert not Authenticator.of(settings()).closed
     assert list(tmp_path.iterdir()) == []
     require_guarded(settings())
-    assert tokens(settings()) == {}
+    assert api_tokens(settings()) == {}
 
 
 def test_a_token_or_an_account_is_enough(settings: Any, tmp_path: Path) -> None:
-    assert signs_in(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
+    assert requires_sign_in(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
     Accounts(tmp_path / "staff.json").add("ana", ("manager",), "a password")
-    assert signs_in(settings(PIZZASHOP_STAFF_TOKEN=""))
-    assert signs_in(settings(PIZZASHOP_STAFF_FILE=str(tmp_path / "other.json")))
+    assert requires_sign_in(settings(PIZZASHOP_STAFF_TOKEN=""))
+    assert requires_sign_in(settings(PIZZASHOP_STAFF_FILE=str(tmp_path / "other.json")))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "pizza.example"])
@@ -83,9 +82,9 @@ def test_secrets_are_not_shown(settings: Any) -> None:
 
 
 def test_up_makes_tokens_or_takes_those_that_are_set(settings: Any) -> None:
-    made = [tokens(settings(PIZZASHOP_STAFF_TOKEN=TOKEN)) for _ in range(2)]
+    made = [api_tokens(settings(PIZZASHOP_STAFF_TOKEN=TOKEN)) for _ in range(2)]
     assert len({token for each in made for token in each.values()}) == 4
-    given = tokens(settings(APP_API_TOKEN="one", DAPR_API_TOKEN="two"))
+    given = api_tokens(settings(APP_API_TOKEN="one", DAPR_API_TOKEN="two"))
     assert given == {"APP_API_TOKEN": "one", "DAPR_API_TOKEN": "two"}
 
 
@@ -97,7 +96,7 @@ def test_the_key_of_sessions_is_made_once_for_this_user_alone(tmp_path: Path) ->
 
 
 def test_or_it_is_given(settings: Any, tmp_path: Path) -> None:
-    assert Door.of(settings(PIZZASHOP_STAFF_TOKEN=TOKEN, PIZZASHOP_SECRET="k" * 32)).key == "k" * 32
+    assert Authenticator.of(settings(PIZZASHOP_STAFF_TOKEN=TOKEN, PIZZASHOP_SECRET="k" * 32)).key == "k" * 32
     assert not (tmp_path / "session.key").exists()
 
 

@@ -3,8 +3,8 @@
 import grpc
 import pytest
 
-from pizzashop.domain.errors import Unavailable
-from pizzashop.workflow import engine_call
+from pizzashop.errors import Unavailable
+from pizzashop.workflow import sdk
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_why_it_cannot_is_said(told: str, reason: str) -> None:
         raise grpc.RpcError(told)
 
     with pytest.raises(Unavailable, match=reason):
-        engine_call.call(what)
+        sdk.call_engine(what)
 
 
 def test_a_sidecar_that_takes_no_connections_yet_is_asked_again() -> None:
@@ -38,4 +38,4 @@ def test_a_sidecar_that_takes_no_connections_yet_is_asked_again() -> None:
             raise error
         return "done"
 
-    assert engine_call.call(what) == "done"
+    assert sdk.call_engine(what) == "done"

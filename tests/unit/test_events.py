@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.errors import Invalid
 from pizzashop.domain.events import read, stage_event
 from pizzashop.domain.history import Entry
+from pizzashop.errors import Invalid
 
 AT = "2026-01-01T00:00:00.000000Z"
 DATA = {"order_id": "123", "status": "cooked", "attempt": 2, "at": AT, "run": "run-1", "uid": "uid-1", "size": "large"}

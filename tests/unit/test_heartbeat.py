@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.errors import Unavailable
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.workflow import heartbeat
-from pizzashop.workflow.heartbeat import heartbeat as beating
+from pizzashop.workflow import activities
+from pizzashop.workflow.activities import heartbeat as beating
 
 
 class Heard:
@@ -28,7 +28,7 @@ class Heard:
 
 
 def test_it_beats_for_as_long_as_it_takes_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "EVERY_SECONDS", 0.001)
+    monkeypatch.setattr(activities, "EVERY_SECONDS", 0.001)
 
     async def work() -> Heard:
         heard = Heard()

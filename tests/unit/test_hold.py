@@ -3,15 +3,15 @@
 import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
 
-from pizzashop.domain.order import COOK_STEP
+from pizzashop.domain.lifecycle import COOK_STEP
 from pizzashop.domain.requests import StepOrder
-from pizzashop.hold import Hold
+from pizzashop.steps.runner import StepLease
 
 FIRST = COOK_STEP.announced[:1]
 
 
 @pytest.fixture
-def one(shop: FakeShop) -> Hold:
+def one(shop: FakeShop) -> StepLease:
     """A run that has begun the first stage."""
     shop.place()
     shop.sidecar.deliver(stage("confirmed"))
@@ -20,17 +20,17 @@ def one(shop: FakeShop) -> Hold:
     return hold
 
 
-def new(shop: FakeShop) -> Hold:
-    return Hold(COOK_STEP, StepOrder.parse(ORDER_123), shop.sidecar)
+def new(shop: FakeShop) -> StepLease:
+    return StepLease(COOK_STEP, StepOrder.parse(ORDER_123), shop.sidecar)
 
 
-def test_with_all_told_the_next_run_goes_on_at_once(shop: FakeShop, one: Hold) -> None:
+def test_with_all_told_the_next_run_goes_on_at_once(shop: FakeShop, one: StepLease) -> None:
     one.told(*FIRST)
     one.give_back()
     answer = new(shop).ask()
     assert (answer.claim, answer.heir_of) == ("granted", None)
 
 
-def test_with_something_untold_the_lease_is_kept(shop: FakeShop, one: Hold) -> None:
+def test_with_something_untold_the_lease_is_kept(shop: FakeShop, one: StepLease) -> None:
     one.give_back()
     assert new(shop).ask().claim == "taken"

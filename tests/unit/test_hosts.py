@@ -2,10 +2,10 @@
 
 import pytest
 
-from pizzashop.access.door import require_safe
-from pizzashop.access.hosts import Hosts
-from pizzashop.domain.errors import BadSettings
-from pizzashop.local.health import name_of
+from pizzashop.auth.authentication import require_safe
+from pizzashop.auth.origin import Hosts
+from pizzashop.errors import BadSettings
+from pizzashop.local.ports import name_of
 from pizzashop.settings import Settings
 
 

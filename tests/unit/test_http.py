@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
 
-from pizzashop.async_http import AsyncHttpClient
-from pizzashop.domain.errors import Unavailable
-from pizzashop.http import HttpClient
-from pizzashop.wire import Reply
+from pizzashop.dapr.async_http import AsyncHttpClient
+from pizzashop.dapr.http import HttpClient, Reply
+from pizzashop.errors import Unavailable
 
 Ask = Callable[..., Reply]
 

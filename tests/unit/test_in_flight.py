@@ -14,9 +14,9 @@ from fakes.sidecar import FakeSidecar
 from google.protobuf.json_format import ParseDict
 
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.in_hand import InHand
-from pizzashop.workflow.pizza_workflow import NAME, Story, pizza_workflow
-from pizzashop.workflow.worker import LATEST, STORIES, register
+from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.pizza_workflow import NAME, Steps, pizza_workflow
+from pizzashop.workflow.worker import LATEST, VERSIONS, register
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 STORED = sorted(HISTORIES.glob("*/*.json"))
@@ -80,13 +80,13 @@ def differences(events: Events, registry: _Registry) -> list[tuple[int, list[Did
 def registered() -> _Registry:
     """The workflow and its activities, as the worker registers them."""
     runtime = WorkflowRuntime(host="127.0.0.1", port="1")
-    register(runtime, Activities(FakeSidecar(), 0), InHand(8))
+    register(runtime, Activities(FakeSidecar(), 0), Capacity(8))
     registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
     assert isinstance(registry, _Registry)
     return registry
 
 
-def altered(story: Callable[[Any, Any], Story]) -> _Registry:
+def altered(story: Callable[[Any, Any], Steps]) -> _Registry:
     registry = _Registry()
     registry.add_named_orchestrator(NAME, story, LATEST, True)
     return registry
@@ -104,12 +104,12 @@ def test_each_kind_of_ending_is_stored_of_each_version() -> None:
         "cancelled_while_it_waits",
         "paused_and_resumed",
     }
-    for version in STORIES:
+    for version in VERSIONS:
         assert wanted <= {path.stem for path in STORED if path.parent.name == version}
 
 
 def test_each_version_that_has_histories_is_told_still() -> None:
-    assert {path.parent.name for path in STORED} == set(STORIES)
+    assert {path.parent.name for path in STORED} == set(VERSIONS)
 
 
 @pytest.mark.parametrize("path", STORED, ids=NAMES)
@@ -137,31 +137,31 @@ class Changed:
         return self._ctx.wait_for_external_event("Another" if self._impatient else name, **more)
 
 
-def swapped(ctx: Any, plan: dict[str, Any]) -> Story:
+def swapped(ctx: Any, plan: dict[str, Any]) -> Steps:
     names = {"cook_pizza": "validate_pizza", "validate_pizza": "cook_pizza"}
     return pizza_workflow(Changed(ctx, names), plan)  # type: ignore[arg-type]
 
 
-def renamed(ctx: Any, plan: dict[str, Any]) -> Story:
+def renamed(ctx: Any, plan: dict[str, Any]) -> Steps:
     return pizza_workflow(Changed(ctx, {"deliver_pizza": "bring_pizza"}), plan)  # type: ignore[arg-type]
 
 
-def waiting_for_another_event(ctx: Any, plan: dict[str, Any]) -> Story:
+def waiting_for_another_event(ctx: Any, plan: dict[str, Any]) -> Steps:
     return pizza_workflow(Changed(ctx, impatient=True), plan)  # type: ignore[arg-type]
 
 
-def with_one_more_at_the_beginning(ctx: Any, plan: dict[str, Any]) -> Story:
+def with_one_more_at_the_beginning(ctx: Any, plan: dict[str, Any]) -> Steps:
     yield ctx.call_activity("greet_customer", input=None)
     return (yield from pizza_workflow(ctx, plan))
 
 
-def with_one_more_at_the_end(ctx: Any, plan: dict[str, Any]) -> Story:
+def with_one_more_at_the_end(ctx: Any, plan: dict[str, Any]) -> Steps:
     result = yield from pizza_workflow(ctx, plan)
     yield ctx.call_activity("thank_customer", input=None)
     return result
 
 
-def with_another_result(ctx: Any, plan: dict[str, Any]) -> Story:
+def with_another_result(ctx: Any, plan: dict[str, Any]) -> Steps:
     result = yield from pizza_workflow(ctx, plan)
     return {**result, "thanks": True}
 
@@ -178,7 +178,7 @@ def with_another_result(ctx: Any, plan: dict[str, Any]) -> Story:
     ],
     ids=lambda story: story.__name__,
 )
-def test_a_change_that_would_break_orders_in_flight_is_noticed(story: Callable[[Any, Any], Story]) -> None:
+def test_a_change_that_would_break_orders_in_flight_is_noticed(story: Callable[[Any, Any], Steps]) -> None:
     assert any(differences(stored(path), altered(story)) for path in OF_TODAY)
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pizzashop.domain.errors import Unavailable
-from pizzashop.order.lag import Lag
+from pizzashop.errors import Unavailable
+from pizzashop.order.inbox import TopicLag
 
 
 def _ago(seconds: float) -> str:
@@ -13,11 +13,11 @@ def _ago(seconds: float) -> str:
 
 
 def test_nothing_heard_is_not_late() -> None:
-    Lag().check()
+    TopicLag().check()
 
 
 def test_events_that_come_late_keep_new_orders_out() -> None:
-    lag = Lag()
+    lag = TopicLag()
     lag.note(_ago(10))
     with pytest.raises(Unavailable):
         lag.check()
@@ -25,7 +25,7 @@ def test_events_that_come_late_keep_new_orders_out() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 3600])
 def test_an_event_in_time_ends_it_and_so_does_one_that_is_told_again(seconds: float) -> None:
-    lag = Lag()
+    lag = TopicLag()
     lag.note(_ago(10))
     lag.note(_ago(seconds))
     lag.check()

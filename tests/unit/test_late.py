@@ -4,17 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pizzashop.domain.history import Entry, said
-from pizzashop.domain.late import late_at, since
+from pizzashop.domain.history import Entry, format_timestamp
 from pizzashop.domain.record import Record
-from pizzashop.domain.row import Row, phase_of
+from pizzashop.presentation.boards import Row, current_since, late_at, phase_of
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CONTENT = {"order_id": "123", "pizza_type": "funghi", "size": "large", "customer": {"name": "Ana"}}
 
 
 def at(seconds: float) -> str:
-    return said(START + timedelta(seconds=seconds))
+    return format_timestamp(START + timedelta(seconds=seconds))
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def test_while_it_is_paused_it_is_not_late_and_then_its_time_begins_anew(record:
     record.pause(at(1), "ana", None)
     assert late_at(record, 1) is None
     record.resume(at(100), "ana", None)
-    assert (since(record), late_at(record, 1)) == (at(100), at(120))
+    assert (current_since(record), late_at(record, 1)) == (at(100), at(120))
 
 
 def test_the_manager_has_time_until_the_first_reminder(record: Record) -> None:
@@ -53,7 +52,7 @@ def test_the_manager_has_time_until_the_first_reminder(record: Record) -> None:
     assert late_at(record, 1) is None
     for seconds in (300, 600):
         record.history.append(Entry(kind="action", status="overdue", at=at(seconds)))
-    assert (since(record), late_at(record, 1)) == (at(0), at(300))
+    assert (current_since(record), late_at(record, 1)) == (at(0), at(300))
 
 
 def test_after_the_decision_the_next_step_is_to_begin(record: Record) -> None:
@@ -66,13 +65,13 @@ def test_after_the_decision_the_next_step_is_to_begin(record: Record) -> None:
 @pytest.mark.parametrize("end", ["delivered", "failed", "cancelled"])
 def test_what_has_ended_is_not_late(record: Record, end: str) -> None:
     record.end(end, at(5), None)  # type: ignore[arg-type]
-    assert (late_at(record, 1), since(record), phase_of(record)) == (None, at(5), "ended")
+    assert (late_at(record, 1), current_since(record), phase_of(record)) == (None, at(5), "ended")
 
 
 def test_what_the_topic_says_of_the_end_is_no_stage_yet(record: Record) -> None:
     hear(record, "delivery_at_location", 10)
     hear(record, "delivered", 11)
-    assert since(record) == at(10)
+    assert current_since(record) == at(10)
 
 
 @pytest.mark.parametrize(

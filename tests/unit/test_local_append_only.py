@@ -9,8 +9,8 @@ import valkey
 from own_valkey import client, own_valkey
 from shop_client import eventually
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import append_only
+from pizzashop.errors import LocalError
+from pizzashop.local import repairs
 
 ORDERS = 200
 BASE, WRITES, MANIFEST = "appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"
@@ -22,7 +22,7 @@ def files(tmp_path: Path) -> Path:
     with own_valkey(tmp_path, appendonly="yes") as port, client(port) as shop:
         for number in range(ORDERS):
             shop.set(f"order-{number}", "pizza")
-    assert list(append_only.damages(tmp_path)) == []
+    assert list(repairs.damages(tmp_path)) == []
     return tmp_path / "appendonlydir"
 
 
@@ -76,21 +76,21 @@ def test_what_is_whole_is_opened_and_the_damaged_file_is_kept(
 ) -> None:
     damage(files)
     damaged = (files / file).read_bytes()
-    (found,) = append_only.damages(files.parent)
+    (found,) = repairs.damages(files.parent)
     assert found.file == files / file
     assert (files / file).read_bytes() == damaged
-    (said,) = append_only.mend(files.parent)
+    (said,) = repairs.repair(files.parent)
     assert file in said
     (copies,) = files.parent.glob("damaged-*")
     assert str(copies) in said
     assert (copies / file).read_bytes() == damaged
-    assert list(append_only.damages(files.parent)) == []
+    assert list(repairs.damages(files.parent)) == []
     assert orders(files.parent) == whole
 
 
 def test_without_a_manifest_no_order_is_forgotten(files: Path) -> None:
     (files / MANIFEST).unlink()
-    list(append_only.mend(files.parent))
+    list(repairs.repair(files.parent))
     assert orders(files.parent) == ORDERS
 
 
@@ -98,7 +98,7 @@ def test_a_missing_file_of_writes_leaves_those_before_it(files: Path) -> None:
     with own_valkey(files.parent, appendonly="yes") as port, client(port) as shop:
         rewrite(shop)
     (files / "appendonly.aof.2.incr.aof").unlink()
-    list(append_only.mend(files.parent))
+    list(repairs.repair(files.parent))
     assert orders(files.parent) == ORDERS
 
 
@@ -111,7 +111,7 @@ def test_after_a_rewrite_the_newer_base_goes_with_the_last_writes(files: Path) -
     for name in (BASE, WRITES):
         (files / name).write_bytes(old[name])
     (files / MANIFEST).write_bytes(b"")
-    list(append_only.mend(files.parent))
+    list(repairs.repair(files.parent))
     with own_valkey(files.parent, appendonly="yes") as port, client(port) as shop:
         assert shop.get("counter") == b"2"
         assert shop.dbsize() == ORDERS + 1
@@ -125,16 +125,16 @@ def test_what_cannot_be_mended_is_one_sentence_and_stays_as_it_is(files: Path, l
         (files / BASE).unlink()
     before = {each.name: each.read_bytes() for each in files.iterdir()}
     with pytest.raises(LocalError, match="put back a copy"):
-        list(append_only.mend(files.parent))
+        list(repairs.repair(files.parent))
     assert {each.name: each.read_bytes() for each in files.iterdir()} == before
 
 
 def test_where_there_was_no_shop_there_is_nothing_to_mend(tmp_path: Path) -> None:
-    assert list(append_only.mend(tmp_path / "none")) == []
+    assert list(repairs.repair(tmp_path / "none")) == []
 
 
 def test_a_state_directory_with_a_blank_in_its_name(files: Path, tmp_path: Path) -> None:
     other = tmp_path / "a b"
     shutil.copytree(files.parent, other / "valkey", ignore=shutil.ignore_patterns("a b"))
     append(other / "valkey/appendonlydir" / WRITES, bytes(10))
-    assert len(list(append_only.mend(other / "valkey"))) == 1
+    assert len(list(repairs.repair(other / "valkey"))) == 1

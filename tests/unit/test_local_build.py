@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import dapr, toolchain
-from pizzashop.local.amend import AMENDMENTS, amend
-from pizzashop.local.build import build, remove
-from pizzashop.local.closing import Closing, Interrupted
-from pizzashop.local.gobuild import DAPR
-from pizzashop.local.health import wait_until
-from pizzashop.local.provide import present, provide, provide_cli
+from pizzashop.errors import LocalError
+from pizzashop.local import dapr_binaries
+from pizzashop.local import go as toolchain
+from pizzashop.local.build import build, find_dapr, provide_cli, provide_dapr, remove
+from pizzashop.local.go import DAPR, PATCHES, patch_source
+from pizzashop.local.ports import wait_until
+from pizzashop.local.processes import Interrupted, Shutdown
 
 ROOT = Path(__file__).parents[2]
 VERSION = 'echo "go version go1.26.6 linux/amd64"'
@@ -26,15 +25,18 @@ VERSION = 'echo "go version go1.26.6 linux/amd64"'
 FETCH = "".join(
     f"mkdir -p $(dirname $GOMODCACHE/{DAPR.amended}/{each.file});"
     f" echo '{each.before}' > $GOMODCACHE/{DAPR.amended}/{each.file}; "
-    for each in AMENDMENTS
+    for each in PATCHES
 )
-LIST = FETCH + f'echo "go: downloading github.com/dapr/dapr"; echo "fmt@"; echo "github.com/dapr/dapr@v{dapr.VERSION}"'
+LIST = (
+    FETCH
+    + f'echo "go: downloading github.com/dapr/dapr"; echo "fmt@"; echo "github.com/dapr/dapr@v{dapr_binaries.VERSION}"'
+)
 # Go's -o is followed by the place: a directory, or the one binary.
 MAKE = f"""
 while [ "$1" != -o ]; do shift; done
 case "$2" in
-*/) names="daprd placement scheduler"; place="$2"; version={dapr.VERSION} ;;
-*) names=dapr; place="$(dirname "$2")/"; version={dapr.CLI_VERSION} ;;
+*/) names="daprd placement scheduler"; place="$2"; version={dapr_binaries.VERSION} ;;
+*) names=dapr; place="$(dirname "$2")/"; version={dapr_binaries.CLI_VERSION} ;;
 esac
 for name in $names; do printf '#!/bin/sh\\necho %s\\n' $version > "$place$name"; chmod +x "$place$name"; done
 echo github.com/dapr/dapr
@@ -72,10 +74,10 @@ def left(cache: Path) -> list[str]:
 
 def test_only_the_binaries_stay(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path)
-    found = provide(cache, console, Closing())
-    assert left(cache) == [dapr.home(cache).name]
-    assert found == dapr.built(cache) == present(cache)
-    assert found.daprd == cache / dapr.home(cache).name / ".dapr" / "bin" / "daprd"
+    found = provide_dapr(cache, console, Shutdown())
+    assert left(cache) == [dapr_binaries.runtime_home(cache).name]
+    assert found == dapr_binaries.built_dapr(cache) == find_dapr(cache)
+    assert found.daprd == cache / dapr_binaries.runtime_home(cache).name / ".dapr" / "bin" / "daprd"
     said = console.export_text()
     assert "about 4 minutes" in said
     assert "Compiling: 2 packages" in said
@@ -84,24 +86,24 @@ def test_only_the_binaries_stay(tmp_path: Path, cache: Path, console: Console) -
 def test_a_build_that_fails_leaves_nothing_and_says_what_to_do(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path, make="echo 'dial tcp: no route to host'; exit 1")
     with pytest.raises(LocalError, match=r"(?s)no route to host.*Nothing is left behind.*`dapr init`"):
-        build(cache, console, Closing())
+        build(cache, console, Shutdown())
     assert left(cache) == []
 
 
 def test_binaries_of_another_version_are_not_taken(tmp_path: Path, cache: Path, console: Console) -> None:
-    go(tmp_path, make=MAKE.replace(dapr.VERSION, "1.17.0"))
+    go(tmp_path, make=MAKE.replace(dapr_binaries.VERSION, "1.17.0"))
     with pytest.raises(LocalError, match="not those that were wanted"):
-        build(cache, console, Closing())
+        build(cache, console, Shutdown())
     assert left(cache) == []
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path, cache: Path, console: Console) -> None:
     begun = tmp_path / "begun"
     go(tmp_path, make=f"touch {begun}; exec sleep 600")
-    closing = Closing()
+    closing = Shutdown()
 
     def interrupt() -> None:
-        wait_until(begun.exists, "the build", seconds=20, closing=Closing())
+        wait_until(begun.exists, "the build", seconds=20, closing=Shutdown())
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -119,11 +121,11 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, cache: Path
     read_only.mkdir(parents=True)
     (read_only / "go.mod").touch()
     read_only.chmod(0o500)
-    incomplete = dapr.bin_dir(dapr.home(cache))
+    incomplete = dapr_binaries.bin_dir(dapr_binaries.runtime_home(cache))
     incomplete.mkdir(parents=True)
-    build(cache, console, Closing())
-    assert left(cache) == [dapr.home(cache).name]
-    assert dapr.built(cache)
+    build(cache, console, Shutdown())
+    assert left(cache) == [dapr_binaries.runtime_home(cache).name]
+    assert dapr_binaries.built_dapr(cache)
 
 
 def test_two_builds_at_once_are_one(tmp_path: Path, cache: Path, console: Console) -> None:
@@ -131,18 +133,18 @@ def test_two_builds_at_once_are_one(tmp_path: Path, cache: Path, console: Consol
     cache.mkdir()
     with (cache / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=build, args=(cache, console, Closing()))
+        waiting = threading.Thread(target=build, args=(cache, console, Shutdown()))
         waiting.start()
-        wait_until(lambda: "waiting for it" in console.export_text(clear=False), "it", seconds=20, closing=Closing())
+        wait_until(lambda: "waiting for it" in console.export_text(clear=False), "it", seconds=20, closing=Shutdown())
         assert left(cache) == []
     waiting.join()
-    assert dapr.built(cache)
+    assert dapr_binaries.built_dapr(cache)
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, console: Console) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be written"):
-        build(tmp_path / "file" / "cache", console, Closing())
+        build(tmp_path / "file" / "cache", console, Shutdown())
 
 
 def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
@@ -151,15 +153,19 @@ def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
 
 def test_the_cli_is_built_when_it_is_asked_for(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path)
-    provide(cache, console, Closing())
-    assert dapr.cli(cache) is None
-    assert provide_cli(cache, console, Closing()) == dapr.cli(cache) == dapr.cli_home(cache) / "dapr"
-    assert left(cache) == sorted([dapr.home(cache).name, dapr.cli_home(cache).name])
-    assert dapr.built(cache)
+    provide_dapr(cache, console, Shutdown())
+    assert dapr_binaries.dapr_cli(cache) is None
+    assert (
+        provide_cli(cache, console, Shutdown())
+        == dapr_binaries.dapr_cli(cache)
+        == dapr_binaries.cli_home(cache) / "dapr"
+    )
+    assert left(cache) == sorted([dapr_binaries.runtime_home(cache).name, dapr_binaries.cli_home(cache).name])
+    assert dapr_binaries.built_dapr(cache)
 
 
 def _source(tmp_path: Path, change: dict[str, str] | None = None) -> dict[Path, str]:
-    texts = {tmp_path / each.file: (change or {}).get(each.file, f"before {each.before} after") for each in AMENDMENTS}
+    texts = {tmp_path / each.file: (change or {}).get(each.file, f"before {each.before} after") for each in PATCHES}
     for file, text in texts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -168,17 +174,17 @@ def _source(tmp_path: Path, change: dict[str, str] | None = None) -> dict[Path, 
 
 def test_lines_of_dapr_are_changed_in_the_copy_that_is_built(tmp_path: Path) -> None:
     _source(tmp_path)
-    amend(tmp_path)
-    assert [(tmp_path / each.file).read_text() for each in AMENDMENTS] == [
-        f"before {each.after} after" for each in AMENDMENTS
+    patch_source(tmp_path)
+    assert [(tmp_path / each.file).read_text() for each in PATCHES] == [
+        f"before {each.after} after" for each in PATCHES
     ]
 
 
-@pytest.mark.parametrize("text", ["", f"{AMENDMENTS[0].before} {AMENDMENTS[0].before}", AMENDMENTS[0].after])
+@pytest.mark.parametrize("text", ["", f"{PATCHES[0].before} {PATCHES[0].before}", PATCHES[0].after])
 def test_a_source_that_is_another_is_not_changed(tmp_path: Path, text: str) -> None:
-    before = _source(tmp_path, {AMENDMENTS[0].file: text})
+    before = _source(tmp_path, {PATCHES[0].file: text})
     with pytest.raises(LocalError, match="not as it should be"):
-        amend(tmp_path)
+        patch_source(tmp_path)
     assert {file: file.read_text() for file in before} == before
 
 
@@ -205,7 +211,7 @@ def test_the_build_hears_only_where_its_modules_come_from(
         monkeypatch.setenv(name, value)
     seen = tmp_path / "seen"
     go(tmp_path, make=f"env > {seen}\n{MAKE}")
-    build(cache, console, Closing())
+    build(cache, console, Shutdown())
     told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
     assert {name: told.get(name) for name in ("GOPROXY", "GOPRIVATE")} == {
         "GOPROXY": "https://proxy.example",
@@ -222,7 +228,7 @@ def test_the_build_hears_where_its_modules_come_from_also_from_what_go_env_has_w
 ) -> None:
     seen, written = tmp_path / "seen", '{"GOPROXY": "https://written.example", "GOSUMDB": "off"}'
     go(tmp_path, make=f"env > {seen}\n{MAKE}", env=f"echo '{written}'")
-    build(cache, console, Closing())
+    build(cache, console, Shutdown())
     told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
     assert (told["GOPROXY"], told["GOSUMDB"]) == ("https://written.example", "off")
     # Else `go env -w GOOS=windows` would build for another system.
@@ -237,7 +243,7 @@ def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch
     python.write_text(f"#!/bin/sh\nenv > {seen}\n")
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(python))
-    toolchain.fetch(tmp_path / "toolchain", Closing())
+    toolchain.fetch_go(tmp_path / "toolchain", Shutdown())
     told = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
     assert "PIP_INDEX_URL" in told
     assert told & HARMFUL.keys() == set()
@@ -256,4 +262,4 @@ def test_make_tells_pip_only_where_its_packages_come_from() -> None:
 def test_without_pip_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "find_spec", lambda _: None)
     with pytest.raises(LocalError, match="ensurepip"):
-        toolchain.fetch(tmp_path, Closing())
+        toolchain.fetch_go(tmp_path, Shutdown())

@@ -6,18 +6,18 @@ import socket
 
 import pytest
 
-from pizzashop.domain.errors import LocalError
+from pizzashop.errors import LocalError
 from pizzashop.local import ports
-from pizzashop.local.closing import Closing, Interrupted
-from pizzashop.local.health import http_ok, listening, wait_until
+from pizzashop.local.ports import http_ok, listening, wait_until
+from pizzashop.local.processes import Interrupted, Shutdown
 
 
 @pytest.fixture
-def closing() -> Closing:
-    return Closing()
+def closing() -> Shutdown:
+    return Shutdown()
 
 
-def test_a_signal_ends_the_waiting(closing: Closing) -> None:
+def test_a_signal_ends_the_waiting(closing: Shutdown) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with closing.listening():
         closing.pause(0)
@@ -28,7 +28,7 @@ def test_a_signal_ends_the_waiting(closing: Closing) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_signal_while_it_closes_means_hurry(closing: Closing) -> None:
+def test_a_signal_while_it_closes_means_hurry(closing: Shutdown) -> None:
     with closing.listening():
         closing.begin()
         os.kill(os.getpid(), signal.SIGINT)
@@ -36,7 +36,7 @@ def test_a_signal_while_it_closes_means_hurry(closing: Closing) -> None:
         assert closing.hurry
 
 
-def test_a_hang_up_that_is_ignored_stays_ignored(closing: Closing) -> None:
+def test_a_hang_up_that_is_ignored_stays_ignored(closing: Shutdown) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with closing.listening():
@@ -50,7 +50,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored(closing: Closing) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_waiting_has_an_end(closing: Closing) -> None:
+def test_waiting_has_an_end(closing: Shutdown) -> None:
     with pytest.raises(LocalError, match="the oven was not ready after 0 s"):
         wait_until(lambda: False, "the oven", seconds=0.1, closing=closing)
 
@@ -61,7 +61,7 @@ def test_a_port_that_is_held_is_named_with_its_holder() -> None:
         assert ports.taken([port]) == [port]
         assert listening(port)
         with pytest.raises(LocalError, match=rf"{port} by .*\(pid {os.getpid()}\).*Nothing was started"):
-            ports.require_free([port], Closing())
+            ports.require_free([port], Shutdown())
     assert ports.taken([port]) == []
     assert not http_ok(port, "/")
-    ports.require_free([port], Closing())
+    ports.require_free([port], Shutdown())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import components, doctor, preflight, sidecars
-from pizzashop.local.dapr import Dapr
+from pizzashop.errors import LocalError
+from pizzashop.local import apps, components, doctor, shop
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,9 @@ def test_what_the_run_file_tells_a_sidecar_reaches_it(copy: Path) -> None:
     change(copy / "dapr.yaml", "    appPort: 8003\n", entry)
     project = Project.read(copy / "dapr.yaml")
     binaries = Dapr(Path("daprd"), None, None, "1.18.3", "built")
-    order, kitchen = (sidecars.daprd(binaries, project, project.app(f"pizza-{name}")) for name in ("order", "kitchen"))
+    order, kitchen = (
+        apps.daprd_command(binaries, project, project.app(f"pizza-{name}")) for name in ("order", "kitchen")
+    )
     assert {"--log-level=debug", "--max-body-size=8Mi", f"--resources-path={copy / 'resources'}"} <= set(order)
     assert {"--log-level=error", "--max-body-size=8Mi", "--enable-api-logging=true"} <= set(kitchen)
     resources = [word.partition("=")[2] for word in kitchen if word.startswith("--resources-path=")]
@@ -151,9 +153,9 @@ def test_an_app_may_have_a_directory_of_its_own(copy: Path) -> None:
     project = Project.read(copy / "dapr.yaml")
     assert project.app("printer").directory == copy / "printer"
     with pytest.raises(LocalError, match=r"`./run.sh`, which printer runs, is not installed"):
-        preflight.require_commands(project)
+        shop.require_commands(project)
     (copy / "printer" / "run.sh").touch(mode=0o755)
-    preflight.require_commands(project)
+    shop.require_commands(project)
 
 
 def test_what_up_cannot_pass_on_is_named(copy: Path) -> None:

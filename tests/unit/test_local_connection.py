@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pizzashop.local.connection import EMBEDDED, Connection, connections
 from pizzashop.local.project import Project
+from pizzashop.local.redis import EMBEDDED, Connection, connections
 
 ROOT = Path(__file__).parents[2]
 

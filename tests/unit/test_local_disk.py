@@ -14,15 +14,14 @@ import pytest
 from shop_client import PIZZASHOP, eventually
 from small_disk import SmallDisk, small_disk
 
-from pizzashop.access.accounts import write_private
-from pizzashop.domain.errors import LocalError
+from pizzashop.auth.accounts import write_private
+from pizzashop.errors import LocalError
 from pizzashop.local import disk, storage
-from pizzashop.local.dapr import Dapr
-from pizzashop.local.health import http_ok
-from pizzashop.local.patience import MOST
-from pizzashop.local.process import Process
-from pizzashop.local.register import Register
-from pizzashop.local.services import Services
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import http_ok
+from pizzashop.local.processes import Process
+from pizzashop.local.services import MAX_RESTARTS, Services
+from pizzashop.local.shop import Register
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_a_service_that_ended_waits_for_room(tmp_path: Path, said: str, megabyte
         process.start()
         eventually(lambda: not process.running)
         small.fill(leave=needed - 2)
-        for _ in range(2 * MOST):
+        for _ in range(2 * MAX_RESTARTS):
             assert list(services.restart_ended()) == []
         small.clear()
         assert list(services.restart_ended()) == [process]

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from pizzashop.cli import main
 from pizzashop.local.doctor import directory, shop_ports, show
-from pizzashop.local.finding import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.project import App, Project
-from pizzashop.local.register import Register
+from pizzashop.local.shop import Register
 
 GOOD = Finding("Python", "ok", "3.11.7")
 BAD = Finding("Redis", "wrong", "[none]", "start one")

@@ -2,16 +2,16 @@
 
 from itertools import count
 
-from pizzashop.local.patience import MOST, WITHIN_SECONDS, Patience
+from pizzashop.local.services import MAX_RESTARTS, RESTART_WINDOW_SECONDS, RestartLimit
 
 
 def test_what_ends_again_and_again_is_left() -> None:
     ended = count(0, 5)
-    patience = Patience(lambda: next(ended))
-    assert [patience.over() for _ in range(MOST + 1)] == [*[False] * MOST, True]
+    patience = RestartLimit(lambda: next(ended))
+    assert [patience.over() for _ in range(MAX_RESTARTS + 1)] == [*[False] * MAX_RESTARTS, True]
 
 
 def test_what_ends_now_and_then_is_started_for_ever() -> None:
-    ended = count(0, WITHIN_SECONDS / MOST)
-    patience = Patience(lambda: next(ended))
+    ended = count(0, RESTART_WINDOW_SECONDS / MAX_RESTARTS)
+    patience = RestartLimit(lambda: next(ended))
     assert not any(patience.over() for _ in range(100))

@@ -8,9 +8,9 @@ import pytest
 from local_children import CHILD, PARENT, STUBBORN, Children
 from shop_client import eventually
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import family
-from pizzashop.local.process import Process
+from pizzashop.errors import LocalError
+from pizzashop.local import processes
+from pizzashop.local.processes import Process
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def test_one_that_does_not_end_is_killed(children: Children) -> None:
 
 def test_what_it_started_ends_with_it(children: Children) -> None:
     process = children.start(PARENT)
-    below = family.children(process.pid)
+    below = processes.children(process.pid)
     assert below
     process.stop()
-    assert all(family.gone(each) for each in below)
+    assert all(processes.has_ended(each) for each in below)
 
 
 def test_a_hurried_stop_does_not_wait(children: Children) -> None:
@@ -54,7 +54,7 @@ def test_one_that_has_ended_at_once_is_known_all_the_same(tmp_path: Path) -> Non
     for _ in range(50):
         started = process.start()
         assert started.pid != os.getpid()
-        eventually(lambda started=started: family.gone(started))
+        eventually(lambda started=started: processes.has_ended(started))
     assert not process.running
 
 

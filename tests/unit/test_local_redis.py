@@ -10,12 +10,11 @@ import pytest
 from own_valkey import client, own_valkey
 
 from pizzashop.local import redis
-from pizzashop.local.connection import Connection
-from pizzashop.local.redis import Redis
+from pizzashop.local.redis import Connection, Redis
 
 
 def about(port: int, **login: str) -> Redis:
-    found = redis.ask(Connection(port=port, **login))  # type: ignore[arg-type]
+    found = redis.inspect_server(Connection(port=port, **login))  # type: ignore[arg-type]
     assert found
     return found
 
@@ -157,4 +156,4 @@ def test_a_server_that_still_loads_its_data_is_not_ready() -> None:
 
 
 def test_where_nothing_listens_there_is_none() -> None:
-    assert redis.ask(Connection(port=1)) is None
+    assert redis.inspect_server(Connection(port=1)) is None

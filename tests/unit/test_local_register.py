@@ -8,10 +8,10 @@ import psutil
 import pytest
 from local_children import PARENT, STUBBORN, Children
 
-from pizzashop.domain.errors import LocalError
-from pizzashop.local import family
-from pizzashop.local.closing import Closing
-from pizzashop.local.register import Register
+from pizzashop.errors import LocalError
+from pizzashop.local import processes
+from pizzashop.local.processes import Shutdown
+from pizzashop.local.shop import Register
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None
 def test_what_a_killed_shop_left_is_ended(children: Children, tmp_path: Path) -> None:
     process = children.start(PARENT)
     assert process.pid
-    everyone = [psutil.Process(process.pid), *family.children(process.pid)]
+    everyone = [psutil.Process(process.pid), *processes.children(process.pid)]
     Register(tmp_path).note(everyone)
-    assert Register(tmp_path).tidy(Closing()) == len(everyone)
+    assert Register(tmp_path).tidy(Shutdown()) == len(everyone)
     assert not process.running
-    assert all(family.gone(each) for each in everyone)
-    assert Register(tmp_path).tidy(Closing()) is None
+    assert all(processes.has_ended(each) for each in everyone)
+    assert Register(tmp_path).tidy(Shutdown()) is None
 
 
 def test_another_process_with_the_same_number_is_left_alone(children: Children, tmp_path: Path) -> None:
     process = children.start(STUBBORN)
     register = Register(tmp_path)
     register.path.write_text(f"[[{process.pid}, 1.0]]")
-    assert register.tidy(Closing()) == 0
+    assert register.tidy(Shutdown()) == 0
     assert process.running

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pizzashop.local import scheduler_data
+from pizzashop.local import repairs
 
 META = struct.pack("<IIIIQQQQQQ", 0xED0CDAED, 2, PAGESIZE, 0, 3, 0, 2, 4, 7, 0)
 PANIC = "goroutine 1 [running]:\ngo.etcd.io/bbolt.(*DB).page(...)\n"
@@ -25,12 +25,12 @@ def member(tmp_path: Path) -> Path:
 
 
 def damaged(member: Path) -> bool:
-    return scheduler_data.visibly_damaged(member.parents[2])
+    return repairs.visibly_damaged(member.parents[2])
 
 
 def test_a_whole_one_is_not_damaged(member: Path, tmp_path: Path) -> None:
     assert not damaged(member)
-    assert not scheduler_data.visibly_damaged(tmp_path / "none")
+    assert not repairs.visibly_damaged(tmp_path / "none")
 
 
 def test_one_of_its_two_first_pages_is_enough(member: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_file_of_zeros_is_damaged(member: Path, name: str) -> None:
     ],
 )
 def test_an_end_for_its_damage_is_known_by_the_log(log: str) -> None:
-    assert scheduler_data.ended_by_damage(log)
+    assert repairs.ended_by_damage(log)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_an_end_for_its_damage_is_known_by_the_log(log: str) -> None:
     ],
 )
 def test_an_end_for_another_reason_moves_nothing(log: str) -> None:
-    assert not scheduler_data.ended_by_damage(log)
+    assert not repairs.ended_by_damage(log)
 
 
 def test_moved_away_it_is_kept_whole(member: Path) -> None:
     directory = member.parents[2]
-    aside = scheduler_data.move_away(directory)
+    aside = repairs.move_away(directory)
     assert aside.parent == directory.parent
     assert not directory.exists()
     assert (aside / member.relative_to(directory) / "snap/db").exists()

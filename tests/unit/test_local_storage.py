@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from own_valkey import client, own_valkey
 
-from pizzashop.domain.errors import LocalError
+from pizzashop.errors import LocalError
 from pizzashop.local import storage
-from pizzashop.local.closing import Closing
-from pizzashop.local.connection import Connection
-from pizzashop.local.finding import Finding
+from pizzashop.local.findings import Finding
+from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
+from pizzashop.local.redis import Connection
 
 ROOT = Path(__file__).parents[2]
 Named = Callable[..., Project]
@@ -41,7 +41,7 @@ def redis(project: Project, tmp_path: Path) -> list[Finding]:
 
 def refused(project: Project, tmp_path: Path) -> str:
     with pytest.raises(LocalError) as error:
-        storage.require(project, tmp_path, Closing())
+        storage.require_storage(project, tmp_path, Shutdown())
     return str(error.value)
 
 
@@ -50,14 +50,14 @@ def test_a_server_that_can_be_used(named: Named, tmp_path: Path) -> None:
         project = named(port, "s3cret")
         (found,) = redis(project, tmp_path)
         assert (found.state, f"runs, port {port}, every write" in found.found) == ("ok", True)
-        assert storage.require(project, tmp_path, Closing()) == [Connection(port=port, password="s3cret")]
+        assert storage.require_storage(project, tmp_path, Shutdown()) == [Connection(port=port, password="s3cret")]
 
 
 def test_one_that_loses_orders_opens_with_a_note(named: Named, tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own") as port:
         project = named(port)
         assert [each.state for each in redis(project, tmp_path)] == ["ok", "note"]
-        assert storage.require(project, tmp_path, Closing())
+        assert storage.require_storage(project, tmp_path, Shutdown())
 
 
 def test_the_reason_to_refuse_is_the_same_in_both(named: Named, tmp_path: Path) -> None:
@@ -108,6 +108,6 @@ def test_a_login_from_a_secret_store_is_left_to_the_sidecar(named: Named, tmp_pa
             secret = "secretKeyRef: {name: redis, key: password}"
             path.write_text(path.read_text().replace('value: ""', secret))
         assert [each.state for each in redis(project, tmp_path)] == ["note"]
-        needed = storage.require(project, tmp_path, Closing())
+        needed = storage.require_storage(project, tmp_path, Shutdown())
         assert list(storage.Watch(needed, tmp_path).look()) == []
         assert list(storage.forget_torn(needed)) == []

@@ -8,8 +8,8 @@ import pytest
 import valkey
 from own_valkey import client, own_valkey
 
-from pizzashop.local import torn
-from pizzashop.local.connection import Connection
+from pizzashop.local import orders_in_flight
+from pizzashop.local.redis import Connection
 
 ACTOR = "pizza-workflow||dapr.internal.default.pizza-workflow.workflow"
 INBOX, HISTORY, GENERATION = (lambda n: bytes([8, n])), (lambda n: bytes([16, n])), (lambda n: bytes([24, n]))
@@ -46,11 +46,11 @@ def test_those_that_miss_events_are_forgotten_whole(store: "valkey.Valkey", port
     store.hset("pizza-order||order_begun", "data", "{}")
     others = "other||dapr.internal.default.other.workflow||begun||metadata"
     store.hset(others, "data", INBOX(1) + GENERATION(1))
-    assert sorted(torn.forget(Connection(port=port))) == ["begun", "half-way"]
+    assert sorted(orders_in_flight.forget_torn_workflows(Connection(port=port))) == ["begun", "half-way"]
     assert kept(store) == {"finished", "under-way"}
     assert store.exists(others)
     assert store.exists("pizza-order||order_begun")
-    assert torn.forget(Connection(port=port)) == []
+    assert orders_in_flight.forget_torn_workflows(Connection(port=port)) == []
 
 
 class _Engine(valkey.Valkey):
@@ -72,5 +72,5 @@ def test_one_that_the_engine_writes_meanwhile_stays(store: "valkey.Valkey", port
     keep(store, "busy", INBOX(1) + GENERATION(1))
     key = f"{ACTOR}||busy||metadata"
     with _Engine(port=port) as engine:
-        assert not torn._forget(engine, key.encode())
+        assert not orders_in_flight._forget_torn(engine, key.encode())
     assert store.hget(key, "version") == b"2"

@@ -19,7 +19,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 
 def record(message: str = "cooking_baking", **fields: object) -> logging.LogRecord:
-    return logging.makeLogRecord({"name": "pizzashop.stages", "levelname": "INFO", "msg": message, **fields})
+    return logging.makeLogRecord({"name": "pizzashop.steps.runner", "levelname": "INFO", "msg": message, **fields})
 
 
 def test_one_line_with_role_order_and_attempt() -> None:
@@ -43,7 +43,7 @@ def test_one_json_object_a_line() -> None:
         "order": "123",
         "attempt": 1,
         "message": "two\nlines",
-        "logger": "pizzashop.stages",
+        "logger": "pizzashop.steps.runner",
     }
 
 

@@ -8,14 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pizzashop.domain.claims import Claim, answer, release
-from pizzashop.domain.errors import Conflict, NotFound
-from pizzashop.domain.history import Entry, now
-from pizzashop.domain.order import FINAL, RANK, STEP_BY_NAME, WAY
+from pizzashop.domain.claims import Claim, answer_claim, release_claim
+from pizzashop.domain.history import Entry, utc_timestamp
+from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH, RANK, STEP_BY_NAME
 from pizzashop.domain.record import Record
+from pizzashop.errors import Conflict, NotFound
 from pizzashop.order.dead_letters import DeadLetters
 from pizzashop.order.inbox import Inbox
-from pizzashop.order.records import Records
+from pizzashop.order.repository import Repository
 
 ID = "1"
 ORDER = {"order_id": ID, "pizza_type": "funghi", "size": "small"}
@@ -23,7 +23,7 @@ RUNS = ("run-1", "run-2", "run-3")
 
 attempts = st.integers(1, 3)
 verdicts = st.sampled_from(["approved", "rejected", "remake"])
-stages = st.tuples(st.sampled_from(WAY[1:]), attempts)
+stages = st.tuples(st.sampled_from(HAPPY_PATH[1:]), attempts)
 steps = st.sampled_from(list(STEP_BY_NAME))
 runs = st.sampled_from(RUNS)
 
@@ -34,7 +34,7 @@ class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         sidecar = FakeSidecar()
-        self.records = Records(sidecar)
+        self.records = Repository(sidecar)
         self.inbox = Inbox(self.records, DeadLetters(sidecar, self.records))
         self.clock = 1000.0
         self.before: Record | None = None
@@ -60,7 +60,14 @@ class OrderMachine(RuleBasedStateMachine):
         """Events in any order, also of an order that had the id before."""
         uid = (self.uids[which], None)[which % 2] if which < len(self.uids) else self.uids[-1]
         events = [
-            {**ORDER, "status": status, "attempt": attempt, "at": now(), "run": run, **({"uid": uid} if uid else {})}
+            {
+                **ORDER,
+                "status": status,
+                "attempt": attempt,
+                "at": utc_timestamp(),
+                "run": run,
+                **({"uid": uid} if uid else {}),
+            }
             for status, attempt in told
         ]
         before = self.found()
@@ -68,7 +75,7 @@ class OrderMachine(RuleBasedStateMachine):
         if before and (before.deleted or uid not in (None, before.uid)):
             assert self.found() == before
 
-    @rule(status=st.sampled_from(WAY[1:]))
+    @rule(status=st.sampled_from(HAPPY_PATH[1:]))
     def go_on(self, status: str) -> None:
         """The next stage of the present attempt: so that machines get far."""
         record = self.found()
@@ -81,7 +88,7 @@ class OrderMachine(RuleBasedStateMachine):
         attempt = max(1, (record.attempt if record else 1) + ahead)
         asked = Claim(step=step, attempt=attempt, run=run, uid=self.uids[-1 if of_now else 0])
         try:
-            got = self.records.change(ID, lambda record: answer(record, asked, self.clock)).claim
+            got = self.records.change(ID, lambda record: answer_claim(record, asked, self.clock)).claim
         except NotFound:
             assert record is None or record.deleted
             return
@@ -97,14 +104,14 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(step=steps, run=runs)
     def release(self, step: str, run: str) -> None:
         asked = Claim(step=step, attempt=1, run=run, release=True)
-        self.attempted(lambda record: release(record, asked))
+        self.attempted(lambda record: release_claim(record, asked))
         if self.held and self.held[2] == run:
             self.held = None
 
     @rule(verdict=verdicts, attempt=attempts | st.none())
     def decide(self, verdict: str, attempt: int | None) -> None:
         record = self.found()
-        stood = self.attempted(lambda record: record.decide(verdict, attempt, now(), "ana", None))
+        stood = self.attempted(lambda record: record.decide(verdict, attempt, utc_timestamp(), "ana", None))
         if isinstance(stood, Entry) and record:
             assert stood.status == verdict
             first = self.first_decisions.setdefault((record.uid, stood.attempt), verdict)
@@ -112,16 +119,16 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(word=st.sampled_from(["pause", "resume", "cancel"]))
     def steer(self, word: str) -> None:
-        self.attempted(lambda record: getattr(record, word)(now(), "ana", None))
+        self.attempted(lambda record: getattr(record, word)(utc_timestamp(), "ana", None))
 
     @rule(status=st.sampled_from(sorted(FINAL)))
     def end(self, status: Any) -> None:
-        self.attempted(lambda record: record.end(status, now(), "why" if status == "failed" else None))
+        self.attempted(lambda record: record.end(status, utc_timestamp(), "why" if status == "failed" else None))
 
     @rule()
     def delete(self) -> None:
         record = self.found()
-        self.attempted(lambda record: record.delete(now()))
+        self.attempted(lambda record: record.delete(utc_timestamp()))
         if record and not record.live:
             assert self.there().deleted
 

@@ -8,7 +8,7 @@ import pytest
 from dapr.ext.workflow._durabletask.task import TaskFailedError, pb
 from fakes.engine import NOON, Call, FakeContext, Wait
 
-from pizzashop.domain.seal import prints, seal
+from pizzashop.domain.decisions import prints, seal
 from pizzashop.workflow.pizza_workflow import pizza_workflow
 
 ORDER = {"order_id": "123", "attempt": 1, "uid": "uid-1"}

@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pizzashop.domain.errors import Conflict
 from pizzashop.domain.history import Entry
-from pizzashop.domain.known import Lease
-from pizzashop.domain.order import RANK, WAY
-from pizzashop.domain.record import Record
+from pizzashop.domain.lifecycle import HAPPY_PATH, RANK
+from pizzashop.domain.record import Lease, Record
+from pizzashop.errors import Conflict
 
 AT = "2026-01-01T00:00:00.000000Z"
 LATER = "2026-01-01T00:01:00.000000Z"
-EVENTS = [status for status in WAY if status not in ("accepted", "pending_validation")]
+EVENTS = [status for status in HAPPY_PATH if status not in ("accepted", "pending_validation")]
 
 
 def wanted(**more: object) -> Record:

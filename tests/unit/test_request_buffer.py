@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
-from pizzashop.order.views import MAX_BYTES_IN_BULK
-from pizzashop.request_buffer import MAX_BODY_BYTES, MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
+from pizzashop.order.routes import MAX_BYTES_IN_BULK
+from pizzashop.server.request_buffer import MAX_BODY_BYTES, MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\ncontent-length: 5\r\n\r\nhello"

@@ -15,9 +15,9 @@ from gunicorn.config import Config
 from gunicorn.workers.base import Worker
 from shop_client import eventually
 
-from pizzashop import request_worker
-from pizzashop.local.health import http_ok
-from pizzashop.request_worker import Connection, RequestWorker
+from pizzashop.local.ports import http_ok
+from pizzashop.server import request_worker
+from pizzashop.server.request_worker import Connection, RequestWorker
 
 APPLICATION = """
 def application(environ, start_response):
@@ -47,7 +47,13 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def _gunicorn(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    worker = ["--worker-class", "pizzashop.request_worker.RequestWorker", "--threads", "1", "--no-control-socket"]
+    worker = [
+        "--worker-class",
+        "pizzashop.server.request_worker.RequestWorker",
+        "--threads",
+        "1",
+        "--no-control-socket",
+    ]
     bind = ["--bind", f"127.0.0.1:{port}", "echo:application"]
     return subprocess.Popen([sys.executable, "-m", "gunicorn", *worker, *bind], cwd=folder)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.errors import Invalid
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, StepOrder
+from pizzashop.errors import Invalid
 
 ORDER: dict[str, Any] = {"order_id": "123", "pizza_type": "pepperoni", "size": "large"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from shop_client import PIZZASHOP, eventually
 
-from pizzashop.local.health import http_ok
+from pizzashop.local.ports import http_ok
 from pizzashop.roles import ROLES
 
 START = """
@@ -175,14 +175,20 @@ def test_each_wait_for_a_client_ends(serve: Serve) -> None:
 @pytest.mark.parametrize("role", [each.name for each in ROLES])
 def test_it_loads_what_its_role_needs(role: str) -> None:
     """Whatever it loads besides is in every process of the shop, five times."""
-    code = (
-        f"import json, sys, pizzashop.cli, pizzashop.server, pizzashop.{role}.wiring\nprint(json.dumps([*sys.modules]))"
-    )
+    code = f"""
+import json, sys
+import pizzashop.cli
+from pizzashop.roles import BY_NAME
+from pizzashop.server import app, server
+app._wiring(BY_NAME["{role}"])
+print(json.dumps([*sys.modules]))
+"""
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     loaded = set(json.loads(answer.stdout))
-    heavy = {"asyncio", "grpc", "aiohttp", "rich", "limits", "yaml", "pizzashop.local", "pizzashop.console"}
-    pages = {"flask_wtf", "babel", "pizzashop.storefront"} if role != "storefront" else set()
-    assert loaded & (heavy | pages) == set()
+    heavy = {"rich", "limits", "yaml", "pizzashop.local", "pizzashop.console.session"}
+    engine = {"asyncio", "grpc", "aiohttp"} if role != "workflow" else set()
+    pages = {"flask_wtf", "babel", "pizzashop.pages"} if role != "storefront" else set()
+    assert loaded & (heavy | engine | pages) == set()
 
 
 def asked(connection: http.client.HTTPConnection) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pizzashop.domain.errors import BadSettings
+from pizzashop.errors import BadSettings
 from pizzashop.settings import Settings, is_loopback
 
 Set = Callable[..., None]

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
 
-from pizzashop.dapr_sidecar import DaprSidecar
-from pizzashop.domain.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
-from pizzashop.http import HttpClient
+from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.http import HttpClient
+from pizzashop.dapr.sidecar import Stale, Stored, Write
+from pizzashop.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
 from pizzashop.roles import KITCHEN
-from pizzashop.sidecar import Stale, Stored, Write
 
 T = TypeVar("T")
 

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
 
+from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.errors import Conflict, Unavailable
-from pizzashop.domain.order import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
-from pizzashop.means import Gate, Means
+from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
+from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER
-from pizzashop.sidecar import Sidecar
-from pizzashop.stages import do_step
+from pizzashop.steps.runner import ConcurrencyLimit, StepContext, run_step
 
 DOUGH = ("cooking_preparing_ingredients", "cooking_making_dough")
 
@@ -31,11 +30,11 @@ def shop() -> FakeShop:
 
 
 def cook(shop: FakeShop, pace: float = 0, **more: Any) -> dict[str, Any]:
-    return do_step(COOK_STEP, {**ORDER_123, **more}, means(shop.sidecar, shop.gate, pace))
+    return run_step(COOK_STEP, {**ORDER_123, **more}, means(shop.sidecar, shop.gate, pace))
 
 
-def means(sidecar: Sidecar, gate: Gate, pace: float = 0) -> Means:
-    return Means(sidecar, gate, pace)
+def means(sidecar: Sidecar, gate: ConcurrencyLimit, pace: float = 0) -> StepContext:
+    return StepContext(sidecar, gate, pace)
 
 
 def published(shop: FakeShop) -> list[str]:
@@ -57,7 +56,7 @@ def test_each_stage_is_published_once_in_order(step: Step) -> None:
     shop.place()
     shop.sidecar.deliver(*(stage("confirmed") for _ in [step] if step is COOK_STEP))
     before = datetime.now(UTC)
-    do_step(step, ORDER_123, means(shop.sidecar, shop.gate))
+    run_step(step, ORDER_123, means(shop.sidecar, shop.gate))
     assert published(shop) == list(step.announced)
     events = shop.sidecar.published
     assert len({event["run"] for event in events}) == 1
@@ -138,7 +137,7 @@ class TestClosed:
 
     def test_nothing_is_delivered_that_was_not_approved(self, shop: FakeShop) -> None:
         with pytest.raises(Conflict):
-            do_step(DELIVER_STEP, ORDER_123, means(shop.sidecar, shop.gate))
+            run_step(DELIVER_STEP, ORDER_123, means(shop.sidecar, shop.gate))
 
     def test_nothing_is_done_for_a_deleted_order(self, shop: FakeShop) -> None:
         known = uid(shop)
@@ -186,7 +185,7 @@ class Halting:
 
 def test_what_did_not_reach_the_topic_is_published_again_before_the_step_is_done(shop: FakeShop) -> None:
     halting: Any = Halting(shop.sidecar, most=2)
-    assert do_step(COOK_STEP, ORDER_123, means(halting, shop.gate))["status"] == "cooked"
+    assert run_step(COOK_STEP, ORDER_123, means(halting, shop.gate))["status"] == "cooked"
     assert published(shop) == list(COOK_STEP.announced)
 
 
@@ -203,38 +202,38 @@ class TestStopping:
             cook(shop, pace=100)
         assert published(shop) == [COOK_STEP.announced[0]]
         began = time.monotonic()
-        assert do_step(COOK_STEP, ORDER_123, means(shop.sidecar, Gate(1)))["status"] == "cooked"
+        assert run_step(COOK_STEP, ORDER_123, means(shop.sidecar, ConcurrencyLimit(1)))["status"] == "cooked"
         assert time.monotonic() - began < LEASE_SECONDS / 2
         assert published(shop) == list(COOK_STEP.announced)
 
 
 class TestGate:
     @pytest.fixture
-    def full(self) -> Iterator[Gate]:
-        gate = Gate(1)
+    def full(self) -> Iterator[ConcurrencyLimit]:
+        gate = ConcurrencyLimit(1)
         with gate:
             yield gate
 
-    def test_no_more_than_its_places(self, shop: FakeShop, full: Gate) -> None:
+    def test_no_more_than_its_places(self, shop: FakeShop, full: ConcurrencyLimit) -> None:
         with pytest.raises(Unavailable):
-            do_step(COOK_STEP, ORDER_123, means(shop.sidecar, full))
+            run_step(COOK_STEP, ORDER_123, means(shop.sidecar, full))
 
     def test_a_place_is_free_again(self, shop: FakeShop) -> None:
-        gate = Gate(1)
+        gate = ConcurrencyLimit(1)
         for order_id in ("a", "b"):
-            do_step(COOK_STEP, {**ORDER_123, "order_id": order_id}, means(shop.sidecar, gate))
+            run_step(COOK_STEP, {**ORDER_123, "order_id": order_id}, means(shop.sidecar, gate))
 
 
 class TestFailingOnPurpose:
     def test_it_ends_in_that_stage(self, shop: FakeShop) -> None:
-        answer = do_step(COOK_STEP, ORDER_123, Means(shop.sidecar, shop.gate, 0, "cooking_making_dough:12"))
+        answer = run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.gate, 0, "cooking_making_dough:12"))
         assert answer["status"] == "cooking_failed"
         assert "cooking_making_dough" in answer["error"]
         assert published(shop) == list(DOUGH)
 
     @pytest.mark.parametrize("fail", ["cooking_making_dough:4", "processing:123", "cooking:"])
     def test_only_that_stage_of_those_orders(self, shop: FakeShop, fail: str) -> None:
-        assert do_step(COOK_STEP, ORDER_123, Means(shop.sidecar, shop.gate, 0, fail))["status"] == "cooked"
+        assert run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.gate, 0, fail))["status"] == "cooked"
 
 
 def test_without_a_record_a_step_answers_the_order_with_its_status_changed() -> None:

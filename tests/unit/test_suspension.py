@@ -11,7 +11,7 @@ from dapr.ext.workflow._durabletask.internal import helpers
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor, _Registry
 
-from pizzashop.workflow import suspension
+from pizzashop.workflow import sdk
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 START = [
@@ -29,7 +29,7 @@ def story(ctx: DaprWorkflowContext, _: Any) -> Generator[Any, Any, Any]:
 
 @pytest.fixture
 def registry() -> _Registry:
-    suspension.mend()
+    sdk.patch_suspension()
     found = _Registry()
     found.add_named_orchestrator("story", story)
     return found

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.errors import Unavailable
 from pizzashop.domain.requests import OrderRef
-from pizzashop.workflow.in_hand import InHand
-from pizzashop.workflow.sweep import EVERY_SECONDS, Sweep
+from pizzashop.errors import Unavailable
+from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.reconciler import EVERY_SECONDS, Reconciler
 
 
 class Unsettled:
@@ -36,11 +36,11 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
     return unsettled
 
 
-def sweep_of(unsettled: Unsettled) -> Sweep:
-    return Sweep(unsettled, unsettled, InHand(8))  # type: ignore[arg-type]
+def sweep_of(unsettled: Unsettled) -> Reconciler:
+    return Reconciler(unsettled, unsettled, Capacity(8))  # type: ignore[arg-type]
 
 
-def rounds(sweep: Sweep, unsettled: Unsettled, until: float) -> None:
+def rounds(sweep: Reconciler, unsettled: Unsettled, until: float) -> None:
     while unsettled.seconds < until:
         sweep.once()
         unsettled.seconds += EVERY_SECONDS

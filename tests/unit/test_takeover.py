@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.errors import Unavailable
-from pizzashop.domain.order import COOK_STEP, ORDER_STEP, STEPS, Step
-from pizzashop.means import Gate, Means
+from pizzashop.domain.lifecycle import COOK_STEP, ORDER_STEP, STEPS, Step
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER
-from pizzashop.stages import do_step
+from pizzashop.steps.runner import ConcurrencyLimit, StepContext, run_step
 
 AT_ONCE, ONE_BY_ONE = 0.0, 1e-6
 """Paces: all stages begin in one claim, or each in its own, and last no time to speak of."""
@@ -70,7 +69,7 @@ def shop_with(step: Step, *, delivers: bool) -> FakeShop:
 
 
 def do(step: Step, shop: FakeShop, pace: float, sidecar: Any = None) -> dict[str, Any]:
-    return do_step(step, ORDER_123, Means(sidecar or shop.sidecar, Gate(1), pace))
+    return run_step(step, ORDER_123, StepContext(sidecar or shop.sidecar, ConcurrencyLimit(1), pace))
 
 
 def die() -> None:

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pizzashop.domain.history import Entry, said
+from pizzashop.domain.history import Entry, format_timestamp
 from pizzashop.domain.record import Record
-from pizzashop.storefront.chart import bars
-from pizzashop.storefront.timeline import timeline
+from pizzashop.pages.boards import bars
+from pizzashop.pages.timeline import timeline
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def at(seconds: float) -> str:
-    return said(START + timedelta(seconds=seconds))
+    return format_timestamp(START + timedelta(seconds=seconds))
 
 
 @pytest.fixture

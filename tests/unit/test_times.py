@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pizzashop.domain.times import clock, hour, midnight, moment, zone
+from pizzashop.presentation.times import clock_minute, clock_time, date_and_time, midnight, zone_name
 
 # As rules, so that no table of zones need be installed.
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -50,17 +50,17 @@ def test_when_the_day_began(zone_is, name: str, now: str, began: str) -> None:
 def test_a_moment_has_its_day_where_that_is_not_todays(zone_is) -> None:
     zone_is(KATHMANDU)
     now = datetime.fromisoformat("2026-11-25T20:00Z")  # 01:45 of the 26th
-    assert clock("2026-11-25T18:20:07Z", now) == "00:05:07"
-    assert clock("2026-11-25T18:10:07Z", now) == "25 Nov, 23:55:07"
-    assert hour("2026-11-25T18:10:07Z", now) == "25 Nov, 23:55"
-    assert hour("2026-11-26T18:20:00Z", now) == "27 Nov, 00:05"
-    assert hour("2025-11-25T18:10:07Z", now) == "25 Nov 2025, 23:55"
-    assert moment("2026-11-25T18:20:00Z", now) == "26 Nov, 00:05"
-    assert moment("2025-12-01T00:00:00Z", now) == "1 Dec 2025, 05:45"
+    assert clock_time("2026-11-25T18:20:07Z", now) == "00:05:07"
+    assert clock_time("2026-11-25T18:10:07Z", now) == "25 Nov, 23:55:07"
+    assert clock_minute("2026-11-25T18:10:07Z", now) == "25 Nov, 23:55"
+    assert clock_minute("2026-11-26T18:20:00Z", now) == "27 Nov, 00:05"
+    assert clock_minute("2025-11-25T18:10:07Z", now) == "25 Nov 2025, 23:55"
+    assert date_and_time("2026-11-25T18:20:00Z", now) == "26 Nov, 00:05"
+    assert date_and_time("2025-12-01T00:00:00Z", now) == "1 Dec 2025, 05:45"
 
 
 def test_the_zone_has_a_name(zone_is) -> None:
     zone_is(KATHMANDU)
-    assert zone("2026-11-25T18:10:07Z") == "UTC+0545"
+    assert zone_name("2026-11-25T18:10:07Z") == "UTC+0545"
     zone_is(BERLIN)
-    assert [zone(f"2026-{month}-01T00:00:00Z") for month in ("07", "12")] == ["CEST", "CET"]
+    assert [zone_name(f"2026-{month}-01T00:00:00Z") for month in ("07", "12")] == ["CEST", "CET"]

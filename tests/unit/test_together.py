@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from pizzashop.domain.errors import Unavailable
-from pizzashop.together import Together
+from pizzashop.dapr.batching import Batcher
+from pizzashop.errors import Unavailable
 
 SECONDS = 5.0
 
@@ -28,7 +28,7 @@ class Slow:
 class Asking(threading.Thread):
     """Asks for one number."""
 
-    def __init__(self, together: Together[int, int], number: int) -> None:
+    def __init__(self, together: Batcher[int, int], number: int) -> None:
         super().__init__()
         self._together, self._number = together, number
         self.said: int | str = ""
@@ -42,7 +42,7 @@ class Asking(threading.Thread):
 
 def asked(slow: Slow, numbers: Sequence[int], most: int = 100) -> list[int | str]:
     """What each of the numbers comes to, the first asked for alone, the others while it is being done."""
-    together = Together(slow, most)
+    together = Batcher(slow, most)
     threads = [Asking(together, number) for number in numbers]
     threads[0].start()
     assert slow.began.wait(SECONDS)
@@ -59,7 +59,7 @@ def asked(slow: Slow, numbers: Sequence[int], most: int = 100) -> list[int | str
 def test_one_alone_is_done_at_once() -> None:
     slow = Slow()
     slow.go.set()
-    together = Together(slow)
+    together = Batcher(slow)
     assert [together(1), together(2)] == [2, 4]
     assert slow.asked == [[1], [2]]
 
@@ -84,7 +84,7 @@ def test_what_goes_wrong_with_all_each_of_them_hears() -> None:
     def fail(numbers: list[int]) -> list[int]:
         raise KeyError(*numbers)
 
-    together = Together(fail)
+    together = Batcher(fail)
     for number in (1, 2):
         with pytest.raises(KeyError, match=str(number)):
             together(number)
@@ -92,7 +92,7 @@ def test_what_goes_wrong_with_all_each_of_them_hears() -> None:
 
 def test_it_goes_on_when_nobody_waits_any_more() -> None:
     slow = Slow()
-    together = Together(slow)
+    together = Batcher(slow)
     threads = [Asking(together, number) for number in range(50)]
     slow.go.set()
     for thread in threads:

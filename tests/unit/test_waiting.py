@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision, seconds_waited
 from pizzashop.domain.history import Entry
 from pizzashop.domain.record import Record
-from pizzashop.domain.waiting import Patience, Standing, stand, waited_by
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DEADLINE = "Pizza validation failed - no decision within 100 s"
@@ -24,8 +24,8 @@ def record() -> Record:
     return waits
 
 
-def ask(record: Record, seconds: float, reminder: float | None = 10, deadline: float | None = None) -> Standing:
-    return stand(record, Patience(attempt=1, reminder=reminder, deadline=deadline), at(seconds))
+def ask(record: Record, seconds: float, reminder: float | None = 10, deadline: float | None = None) -> DecisionState:
+    return check_decision(record, DecisionQuery(attempt=1, reminder=reminder, deadline=deadline), at(seconds))
 
 
 def overdue(record: Record) -> list[Entry]:
@@ -41,7 +41,7 @@ def test_it_is_overdue_after_one_two_four_and_eight_reminders(record: Record) ->
 
 
 def test_not_before_its_time(record: Record) -> None:
-    assert ask(record, 9.5) == Standing(seconds=0.5)
+    assert ask(record, 9.5) == DecisionState(seconds=0.5)
     assert (overdue(record), "overdue" in record.view()) == ([], False)
 
 
@@ -56,15 +56,15 @@ def test_after_a_long_silence_one_reminder_stands_for_those_that_were_missed(rec
 
 
 def test_without_reminder_and_deadline_it_waits_without_end(record: Record) -> None:
-    assert ask(record, 1e6, reminder=None) == Standing()
+    assert ask(record, 1e6, reminder=None) == DecisionState()
     assert overdue(record) == []
 
 
 def test_a_deadline_fails_the_order_at_once(record: Record) -> None:
     assert ask(record, 90, reminder=None, deadline=100).seconds == 10
-    assert ask(record, 100, reminder=None, deadline=100) == Standing(failed=DEADLINE)
+    assert ask(record, 100, reminder=None, deadline=100) == DecisionState(failed=DEADLINE)
     assert (record.status, record.error) == ("failed", DEADLINE)
-    assert ask(record, 101, deadline=100) == Standing(failed=DEADLINE), "asked again, the same"
+    assert ask(record, 101, deadline=100) == DecisionState(failed=DEADLINE), "asked again, the same"
 
 
 @pytest.mark.parametrize(("verdict", "approved", "remake"), [("approved", 1, 0), ("rejected", 0, 0), ("remake", 0, 1)])
@@ -87,14 +87,14 @@ def test_it_is_overdue_only_while_it_waits(record: Record) -> None:
 def test_an_order_that_ended_says_how(record: Record) -> None:
     record.cancel(at(1), None, None)
     record.end("cancelled", at(2), None)
-    assert ask(record, 10) == Standing(failed="the order is cancelled")
+    assert ask(record, 10) == DecisionState(failed="the order is cancelled")
 
 
 def test_what_the_workflow_knows_may_still_be_on_its_way_to_the_record() -> None:
     record = Record.accept("uid-1", {"order_id": "123"}, at(-10), wanted=True)
     stage = Entry(status="pending_validation", at=at(0))
-    asked = Patience(attempt=1, reminder=10, history=[stage])
-    assert stand(record, asked, at(10)).seconds == 10
+    asked = DecisionQuery(attempt=1, reminder=10, history=[stage])
+    assert check_decision(record, asked, at(10)).seconds == 10
     assert record.overdue
 
 
@@ -103,9 +103,9 @@ class TestPaused:
         for begin, end in ((1, 3), (5, 9)):
             record.pause(at(begin), None, None)
             record.resume(at(end), None, None)
-        assert waited_by(record, 1, at(2)) == 1
-        assert waited_by(record, 1, at(7)) == 3
-        assert waited_by(record, 1, at(20)) == 14
+        assert seconds_waited(record, 1, at(2)) == 1
+        assert seconds_waited(record, 1, at(7)) == 3
+        assert seconds_waited(record, 1, at(20)) == 14
         assert ask(record, 15).seconds == 1
         assert ask(record, 16).seconds == 10
 
@@ -113,7 +113,7 @@ class TestPaused:
         record.history[1:1] = [Entry(kind="action", status="paused", at=at(-5))]
         record.resume(at(0), None, None)
         record.history.append(Entry(kind="action", status="resumed", at=at(4)))
-        assert waited_by(record, 1, at(10)) == 6
+        assert seconds_waited(record, 1, at(10)) == 6
 
     def test_nothing_is_due_while_it_is_paused(self, record: Record) -> None:
         record.pause(at(50), None, None)
@@ -128,4 +128,4 @@ class TestPaused:
         record.decide("remake", 1, at(11), None, None)
         record.hear([Entry(status="pending_validation", attempt=2, at=at(100))])
         assert not record.overdue
-        assert stand(record, Patience(attempt=2, reminder=10), at(105)).seconds == 5
+        assert check_decision(record, DecisionQuery(attempt=2, reminder=10), at(105)).seconds == 5

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pizzashop.domain.unsettled import STUCK_SECONDS
-from pizzashop.workflow.watchdog import LONGEST_SECONDS, WAKE_SECONDS, Watchdog
+from pizzashop.domain.reconciliation import STUCK_SECONDS
+from pizzashop.workflow.reconciler import MAX_RESTART_SECONDS, WAKE_SECONDS, Watchdog
 
 
 class Watch:
@@ -72,7 +72,7 @@ def test_one_that_was_restarted_in_vain_is_seen_to_ever_more_rarely(watch: Watch
             pass
         waited.append(watch.seconds - began)
         watch.watchdog.note_restarted("a")
-    assert waited == [STUCK_SECONDS, 120, 240, 480, LONGEST_SECONDS, LONGEST_SECONDS]
+    assert waited == [STUCK_SECONDS, 120, 240, 480, MAX_RESTART_SECONDS, MAX_RESTART_SECONDS]
 
 
 def test_one_that_nothing_can_be_done_about_is_put_off(watch: Watch) -> None:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from fakes.shop import FakeShop, stage
 
-from pizzashop.domain.board import Board
-from pizzashop.domain.errors import NotFound
 from pizzashop.domain.record import Record
+from pizzashop.errors import NotFound
+from pizzashop.pages.watching import BOARD, LiveStates, PageState
+from pizzashop.presentation.boards import Board
 from pizzashop.roles import ORDER, WORKFLOW
-from pizzashop.storefront.shown import Shown
-from pizzashop.storefront.watched import BOARD
-from pizzashop.storefront.watching import Watch
 
 SECONDS = 10.0
 
@@ -28,8 +26,8 @@ def shop() -> FakeShop:
 
 
 @pytest.fixture
-def watch(shop: FakeShop) -> Iterator[Watch]:
-    made = Watch(shop.sidecar, most=2)
+def watch(shop: FakeShop) -> Iterator[LiveStates]:
+    made = LiveStates(shop.sidecar, most=2)
     yield made
     made.stop()
 
@@ -52,10 +50,10 @@ def asked(shop: FakeShop) -> int:
 class Waiting(threading.Thread):
     """Somebody who waits for something other than the mark `known`."""
 
-    def __init__(self, watch: Watch, known: str, *, away: bool = False) -> None:
+    def __init__(self, watch: LiveStates, known: str, *, away: bool = False) -> None:
         super().__init__(daemon=True)
         self._watch, self._known, self._away = watch, known, away
-        self.shown: Shown | None = None
+        self.shown: PageState | None = None
         self.gone = False
         self.start()
 
@@ -66,7 +64,7 @@ class Waiting(threading.Thread):
             self.gone = True
 
 
-def test_what_is_known_already_is_no_news(watch: Watch, shop: FakeShop) -> None:
+def test_what_is_known_already_is_no_news(watch: LiveStates, shop: FakeShop) -> None:
     first = watch.next("123", "", SECONDS)
     assert isinstance(first.state, Record)
     assert first.mark == str(shop.record()["version"])
@@ -78,21 +76,21 @@ def test_what_is_known_already_is_no_news(watch: Watch, shop: FakeShop) -> None:
     assert waiting.shown.state.status == "validating"
 
 
-def test_a_page_that_is_ahead_is_never_taken_back(watch: Watch) -> None:
+def test_a_page_that_is_ahead_is_never_taken_back(watch: LiveStates) -> None:
     first = watch.next("123", "", SECONDS)
     ahead = str(int(first.mark) + 1)
     assert not first.is_news(ahead)
     assert first.is_news("what no page ever showed")
 
 
-def test_who_was_slow_is_given_the_latest_alone(watch: Watch, shop: FakeShop) -> None:
+def test_who_was_slow_is_given_the_latest_alone(watch: LiveStates, shop: FakeShop) -> None:
     mark = watch.next("123", "", SECONDS).mark
     for status in ("validating", "processing", "confirmed"):
         hear(shop, status)
     until(lambda: watch.next("123", mark, SECONDS).mark == str(shop.record()["version"]))
 
 
-def test_all_that_wait_are_told_by_one_request(watch: Watch, shop: FakeShop) -> None:
+def test_all_that_wait_are_told_by_one_request(watch: LiveStates, shop: FakeShop) -> None:
     mark = watch.next("123", "", SECONDS).mark
     waiting = [Waiting(watch, mark) for _ in range(20)]
     hear(shop, "validating")
@@ -102,12 +100,12 @@ def test_all_that_wait_are_told_by_one_request(watch: Watch, shop: FakeShop) -> 
     assert asked(shop) < 20
 
 
-def test_nothing_is_asked_while_nobody_watches(shop: FakeShop, watch: Watch) -> None:
+def test_nothing_is_asked_while_nobody_watches(shop: FakeShop, watch: LiveStates) -> None:
     assert watch.asking == 0
     assert asked(shop) == 0
 
 
-def test_an_order_that_is_deleted_is_gone(watch: Watch, shop: FakeShop) -> None:
+def test_an_order_that_is_deleted_is_gone(watch: LiveStates, shop: FakeShop) -> None:
     assert shop.client(WORKFLOW).post("/cancel-order", json={"order_id": "123"}).status_code == 200
     mark = watch.next("123", "", SECONDS).mark
     waiting = Waiting(watch, str(int(mark) + 1))
@@ -118,7 +116,7 @@ def test_an_order_that_is_deleted_is_gone(watch: Watch, shop: FakeShop) -> None:
     until(lambda: is_gone(watch))
 
 
-def is_gone(watch: Watch) -> bool:
+def is_gone(watch: LiveStates) -> bool:
     try:
         watch.next("123", "", 0.01)
     except NotFound:
@@ -126,12 +124,12 @@ def is_gone(watch: Watch) -> bool:
     return False
 
 
-def test_an_order_that_never_was(watch: Watch) -> None:
+def test_an_order_that_never_was(watch: LiveStates) -> None:
     with pytest.raises(NotFound):
         watch.next("none", "", SECONDS)
 
 
-def test_it_says_when_the_shop_is_away_and_when_it_is_back(watch: Watch, shop: FakeShop) -> None:
+def test_it_says_when_the_shop_is_away_and_when_it_is_back(watch: LiveStates, shop: FakeShop) -> None:
     mark = watch.next("123", "", SECONDS).mark
     shop.sidecar.gone.add(ORDER)
     watch.next("123", mark, SECONDS)
@@ -141,13 +139,13 @@ def test_it_says_when_the_shop_is_away_and_when_it_is_back(watch: Watch, shop: F
     assert not watch.away
 
 
-def test_an_empty_board_is_told_too(watch: Watch) -> None:
+def test_an_empty_board_is_told_too(watch: LiveStates) -> None:
     board = watch.next(BOARD, "", SECONDS).state
     assert isinstance(board, Board)
     assert [row.order_id for row in board.orders] == ["123"]
 
 
-def test_a_board_changes_with_any_of_its_orders(watch: Watch, shop: FakeShop) -> None:
+def test_a_board_changes_with_any_of_its_orders(watch: LiveStates, shop: FakeShop) -> None:
     mark = watch.next(BOARD, "", SECONDS).mark
     hear(shop, "validating")
     second = watch.next(BOARD, mark, SECONDS).mark
@@ -158,13 +156,13 @@ def test_a_board_changes_with_any_of_its_orders(watch: Watch, shop: FakeShop) ->
     assert third.state.counts.open == 2
 
 
-def test_places_are_counted_and_given_back(watch: Watch) -> None:
+def test_places_are_counted_and_given_back(watch: LiveStates) -> None:
     assert [watch.enter(), watch.enter(), watch.enter()] == [True, True, False]
     watch.leave()
     assert watch.enter()
 
 
-def test_told_to_stop_it_lets_everybody_go(watch: Watch) -> None:
+def test_told_to_stop_it_lets_everybody_go(watch: LiveStates) -> None:
     mark = watch.next("123", "", SECONDS).mark
     waiting = [Waiting(watch, mark) for _ in range(5)]
     began = time.monotonic()

@@ -7,7 +7,7 @@ import pytest
 from fakes.shop import FakeShop
 
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.in_hand import InHand
+from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.worker import Worker
 
 NOBODY_LISTENS = 1
@@ -16,7 +16,7 @@ NOBODY_LISTENS = 1
 def test_a_worker_that_is_stopped_before_its_sidecar_is_there_ends_without_an_error(
     shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = Worker(NOBODY_LISTENS, Activities(shop.sidecar, 0), InHand(1))
+    worker = Worker(NOBODY_LISTENS, Activities(shop.sidecar, 0), Capacity(1))
     worker.start()
     thread = next(each for each in threading.enumerate() if each.name == "workflow-worker")
     worker.stop()

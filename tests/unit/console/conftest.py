@@ -11,7 +11,7 @@ from processes import Command, starting
 
 from pizzashop.cli import main
 from pizzashop.console.client import Client
-from pizzashop.console.desk import Desk
+from pizzashop.console.session import Session
 from pizzashop.console.shop import Shop
 
 Run = Callable[..., Result]
@@ -24,13 +24,13 @@ def shop() -> Iterator[FakeShop]:
 
 
 @pytest.fixture
-def desk(shop: FakeShop) -> Iterator[Desk]:
+def desk(shop: FakeShop) -> Iterator[Session]:
     with Client() as client:
-        yield Desk(Shop(client, shop.url, shop.url), asks=False, interval=0)
+        yield Session(Shop(client, shop.url, shop.url), asks=False, interval=0)
 
 
 @pytest.fixture
-def run(desk: Desk) -> Run:
+def run(desk: Session) -> Run:
     def run(*args: str, typed: str | None = None) -> Result:
         return CliRunner().invoke(main, args, obj=desk, input=typed)
 

@@ -16,11 +16,11 @@ START = """
 import sys
 from pizzashop.cli import main
 from pizzashop.console.client import Client
-from pizzashop.console.desk import Desk
+from pizzashop.console.session import Session
 from pizzashop.console.shop import Shop
 url = sys.argv.pop(1)
 asks = bool(sys.stdin and sys.stdin.isatty())
-main(obj=Desk(Shop(Client(), url, url), asks=asks, interval=0), prog_name="pizzashop")
+main(obj=Session(Shop(Client(), url, url), asks=asks, interval=0), prog_name="pizzashop")
 """
 NOT_UTF8 = {
     "ascii": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},

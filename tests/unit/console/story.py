@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pizzashop.domain.order import FINAL, STEPS, WAY
+from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH, STEPS
 
 ALL = [stage.status for step in STEPS for stage in step.stages]
 BEGAN = datetime(2026, 1, 2, 18, 20, tzinfo=UTC)
@@ -27,8 +27,8 @@ def acted(action: str, second: float, **more: str) -> dict[str, Any]:
 
 def way_to(status: str, attempt: int = 1, since: float = 0) -> list[dict[str, Any]]:
     """The stages up to `status`, a second each; a later attempt begins in the kitchen."""
-    first = WAY.index("cooking_preparing_ingredients") if attempt > 1 else 0
-    return [entry(s, since + n, attempt) for n, s in enumerate(WAY[first : WAY.index(status) + 1])]
+    first = HAPPY_PATH.index("cooking_preparing_ingredients") if attempt > 1 else 0
+    return [entry(s, since + n, attempt) for n, s in enumerate(HAPPY_PATH[first : HAPPY_PATH.index(status) + 1])]
 
 
 def record(*history: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -54,5 +54,7 @@ def at(status: str, **more: Any) -> dict[str, Any]:
 
 def delivered() -> dict[str, Any]:
     """An order that went well; 21 seconds."""
-    later = [entry(status, 20 + n / 10) for n, status in enumerate(WAY[WAY.index("delivery_finding_driver") :])]
+    later = [
+        entry(status, 20 + n / 10) for n, status in enumerate(HAPPY_PATH[HAPPY_PATH.index("delivery_finding_driver") :])
+    ]
     return record(*way_to("pending_validation"), decided("approved", 19, by="ana"), *later)

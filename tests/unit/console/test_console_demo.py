@@ -7,10 +7,10 @@ import pytest
 from conftest import Run
 from fake_shop import FakeShop, problem
 
+from pizzashop.console.demo import invent_order
 from pizzashop.domain.ids import DEMO_PREFIX
-from pizzashop.domain.menu import MENU
-from pizzashop.domain.people import invented_order
 from pizzashop.domain.requests import NewOrder
+from pizzashop.presentation.menu import MENU
 
 LONG_AGO = "2026-11-23T12:00:00.000000Z"
 
@@ -63,7 +63,7 @@ def test_a_time_that_is_none(run: Run, wrong: str) -> None:
 
 def test_what_it_invents_is_on_the_menu_and_can_be_placed() -> None:
     chance = Random(1)
-    orders = [invented_order(chance) for _ in range(200)]
+    orders = [invent_order(chance) for _ in range(200)]
     assert {order["pizza_type"] for order in orders} == {pizza.key for pizza in MENU}
     assert len({order["order_id"] for order in orders}) == 200
     assert all(NewOrder.parse(order) for order in orders)

@@ -9,9 +9,9 @@ from story import at
 
 from pizzashop.cli import main
 from pizzashop.console.client import Client
-from pizzashop.console.desk import Desk
+from pizzashop.console.session import Session
 from pizzashop.console.shop import Shop
-from pizzashop.domain.errors import NotFound, Unavailable
+from pizzashop.errors import NotFound, Unavailable
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, 2), (413, 2), (415, 2), (404, 3), (409, 4), (500, 1)])
@@ -28,7 +28,7 @@ def test_a_closed_shop_says_how_to_open_it(args) -> None:
         free.bind(("127.0.0.1", 0))  # taken, and nobody listens
         port = free.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        result = CliRunner().invoke(main, args, obj=Desk(Shop(client, url, url)))
+        result = CliRunner().invoke(main, args, obj=Session(Shop(client, url, url)))
     assert result.exit_code == 5
     assert result.stderr == (
         f"pizzashop: The shop is not open: nothing answers on port {port}. Open it with `make up` or `pizzashop up`.\n"

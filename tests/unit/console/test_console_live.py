@@ -6,14 +6,13 @@ import pytest
 from rich.console import Console
 from story import acted, at, decided, delivered, entry, record, way_to
 
-from pizzashop.console.frame import frame
-from pizzashop.console.live import LiveView
-from pizzashop.console.record import Record
+from pizzashop.console.render import LiveView, order_picture
+from pizzashop.console.shop import Record
 
 
 def picture(answer, width: int = 110) -> list[str]:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(frame(Record.parse(answer)))
+    console.print(order_picture(Record.parse(answer)))
     return [line.strip() for line in console.file.getvalue().splitlines()]
 
 

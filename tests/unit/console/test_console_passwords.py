@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from processes import Command, Terminal, said
 
-from pizzashop.access.accounts import Accounts
+from pizzashop.auth.accounts import Accounts
 
 ADD = ("staff", "add", "ana", "--role", "manager")
 PASSWORD = "contraseña"

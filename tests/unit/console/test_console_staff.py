@@ -10,8 +10,7 @@ from click.testing import CliRunner, Result
 from fake_shop import FakeShop, problem
 from fakes.daprd import open_daprd
 
-from pizzashop.access.accounts import Accounts
-from pizzashop.access.keys import use_link
+from pizzashop.auth.accounts import Accounts, use_link
 from pizzashop.cli import main
 from pizzashop.console.client import Client
 

@@ -7,7 +7,7 @@ from fake_shop import FakeShop
 from processes import NAME, NOT_UTF8, Command, Terminal, fill, said
 from story import at
 
-from pizzashop.streams import degrade
+from pizzashop.console.output import degrade
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""The client of a role's own sidecar: state, publish and service invocation over HTTP."""

@@ -1,1 +1,0 @@
-"""The role that cooks."""

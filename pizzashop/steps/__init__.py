@@ -1,0 +1,1 @@
+"""The steps that storefront, kitchen and delivery run, stage by stage."""

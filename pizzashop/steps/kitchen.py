@@ -1,0 +1,24 @@
+"""What the application of role `kitchen` is made of."""
+
+from flask import Blueprint, Flask, current_app, jsonify
+from flask.typing import ResponseReturnValue
+
+from pizzashop.domain.lifecycle import COOK_STEP
+from pizzashop.settings import Settings
+from pizzashop.steps.runner import StepContext, run_step
+from pizzashop.web.dependencies import Dependencies
+from pizzashop.web.json_body import read_json_inside
+
+blueprint = Blueprint("kitchen", __name__)
+
+
+@blueprint.post("/cook")
+def cook() -> ResponseReturnValue:
+    """Cook the pizza."""
+    return jsonify(run_step(COOK_STEP, read_json_inside(), current_app.extensions["means"]))
+
+
+def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
+    """Give the application its routes, and what they work with."""
+    app.register_blueprint(blueprint)
+    app.extensions["means"] = StepContext(dependencies.sidecar, dependencies.limit, settings.pace, settings.fail)

@@ -1,0 +1,1 @@
+"""What every role's HTTP interface shares: request bodies, errors and dependencies."""
