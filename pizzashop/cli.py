@@ -114,7 +114,7 @@ def main() -> None:
     "names",
     multiple=True,
     required=True,
-    type=click.Choice([*roles.BY_NAME, "all"]),
+    type=click.Choice([*roles.ROLE_BY_NAME, "all"]),
     help="The role to serve; may be given several times.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here: for a second process of one role.")
@@ -126,7 +126,7 @@ def serve(names: tuple[str, ...], port: int | None) -> None:
     from pizzashop.server.server import serve as run
     from pizzashop.settings import Settings
 
-    chosen = roles.ROLES if "all" in names else tuple(roles.BY_NAME[name] for name in dict.fromkeys(names))
+    chosen = roles.ROLES if "all" in names else tuple(roles.ROLE_BY_NAME[name] for name in dict.fromkeys(names))
     if port is not None and len(chosen) > 1:
         raise click.UsageError("--port is for one role: several have a port each.")
     run({port or role.port: role for role in chosen}, Settings.from_env())

@@ -1,11 +1,11 @@
 """What can go wrong in the shop.
 
 ShopError
-├── BadSettings       an environment variable makes no sense
-├── Broken            what the store holds cannot be read: somebody has to see to it
+├── InvalidSettings       an environment variable makes no sense
+├── CorruptData            what the store holds cannot be read: somebody has to see to it
 ├── LocalError        this machine lacks something that the shop needs to run
 ├── Refused           the request cannot be done, and asking again will not help
-│   ├── Invalid       what was sent is not what is needed (with the fields at fault)
+│   ├── InvalidRequest       what was sent is not what is needed (with the fields at fault)
 │   ├── NotFound      there is no such order
 │   ├── NotAllowed    whoever asks may not do this, or has to sign in first
 │   └── Conflict      it contradicts what is already so
@@ -24,7 +24,7 @@ class ShopError(Exception):
     exit_code = 1
 
 
-class BadSettings(ShopError):
+class InvalidSettings(ShopError):
     """An environment variable makes no sense."""
 
     exit_code = 2
@@ -34,7 +34,7 @@ class LocalError(ShopError):
     """This machine lacks something that the shop needs to run."""
 
 
-class Broken(ShopError):
+class CorruptData(ShopError):
     """What the store holds cannot be read: somebody has to see to it."""
 
 
@@ -48,7 +48,7 @@ class Refused(ShopError):
         self.extra: Mapping[str, object] = extra
 
 
-class Invalid(Refused):
+class InvalidRequest(Refused):
     """What was sent is not what is needed; `errors` names the fields."""
 
     exit_code = 2

@@ -21,7 +21,7 @@ DELIVERY = Role("delivery", "pizza-delivery", 8004, 3504, 50014)
 WORKFLOW = Role("workflow", "pizza-workflow", 8005, 3505, 50015)
 
 ROLES = (ORDER, STOREFRONT, KITCHEN, DELIVERY, WORKFLOW)
-BY_NAME = {role.name: role for role in ROLES}
+ROLE_BY_NAME = {role.name: role for role in ROLES}
 
 STATE_STORE = "pizzastatestore"
 PUBSUB = "pizzapubsub"

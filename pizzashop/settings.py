@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.lifecycle import STEPS
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 
 STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
 
@@ -29,7 +29,7 @@ def _xdg(name: str, fallback: str, setting: str) -> Path:
     if said := os.environ.get(name):
         return Path(said) / "pizzashop"
     if (home := home_directory()) is None:
-        raise BadSettings(f"This user has no home directory: set {variable(setting)} to a directory of yours, or HOME.")
+        raise InvalidSettings(f"This user has no home directory: set {variable(setting)} to a directory of yours, or HOME.")
     return home / fallback / "pizzashop"
 
 
@@ -94,12 +94,12 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; raises BadSettings, which names the variable, where a value makes no sense."""
+        """Read the environment; raises InvalidSettings, which names the variable, where a value makes no sense."""
         said = {name: os.environ.get(variable(name)) for name in cls.model_fields}
         try:
             return cls.model_validate({name: value for name, value in said.items() if value})
         except ValidationError as error:
-            raise BadSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
+            raise InvalidSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
 
     @model_validator(mode="after")
     def _failing_on_purpose_makes_sense(self) -> Self:
@@ -127,7 +127,7 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def reachable(host: str) -> str:
+def connectable_host(host: str) -> str:
     """The address under which this machine reaches what listens on `host`."""
     try:
         address = ip_address(host)
@@ -138,7 +138,7 @@ def reachable(host: str) -> str:
     return "127.0.0.1" if address.version == 4 else "::1"
 
 
-def in_url(host: str) -> str:
+def bracket_ipv6(host: str) -> str:
     """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 

@@ -14,7 +14,7 @@ from pizzashop.local.ports import wait_until
 from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
-from pizzashop.roles import BY_NAME, ROLES
+from pizzashop.roles import ROLE_BY_NAME, ROLES
 
 SERVICES = ("valkey", "placement", "scheduler")
 PROCESSES = (*SERVICES, *(role.name for role in ROLES), *(f"sidecar-{role.name}" for role in ROLES))
@@ -49,7 +49,7 @@ class Separate:
 
     def change(self, role: str, *program: str) -> None:
         """Have the role served by another program from its next start on: by default by `pizzashop`, as at first."""
-        words = self._project.app(BY_NAME[role].app_id).command[1:]
+        words = self._project.app(ROLE_BY_NAME[role].app_id).command[1:]
         self._shop[role].process.argv = [*(program or [PIZZASHOP]), *words]
 
     def kill(self, *names: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from pizzashop.auth.people import Person, make_person
-from pizzashop.errors import Broken, LocalError, NotFound
+from pizzashop.errors import CorruptData, LocalError, NotFound
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Accounts:
         self._read: tuple[object, dict[str, Account]] = (None, {})
 
     def all(self) -> Mapping[str, Account]:
-        """Every account by its name; none where there is no file. Raises Broken where it cannot be read."""
+        """Every account by its name; none where there is no file. Raises CorruptData where it cannot be read."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -92,7 +92,7 @@ class Accounts:
             content = json.loads(self.path.read_text())
             return {name: Account(**{**each, "roles": tuple(each["roles"])}) for name, each in content.items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Broken(f"The accounts in {self.path} cannot be read: {error}") from None
+            raise CorruptData(f"The accounts in {self.path} cannot be read: {error}") from None
 
     def _save(self, accounts: Mapping[str, Account]) -> None:
         write_private(self.path, json.dumps({name: asdict(each) for name, each in accounts.items()}, indent=1))

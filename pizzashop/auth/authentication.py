@@ -10,7 +10,7 @@ from typing import Any, Self
 from pizzashop.auth.accounts import Accounts, SignedOutSessions, session_key
 from pizzashop.auth.origin import Hosts
 from pizzashop.auth.people import STAFF_ROLES, Person
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 ACCOUNTS_FILE = "staff.json"
@@ -110,20 +110,20 @@ def requires_sign_in(settings: Settings) -> bool:
 
 
 def require_safe(settings: Settings) -> None:
-    """Raise BadSettings where other machines would reach a shop in which nobody has to sign in, or a name is none."""
+    """Raise InvalidSettings where other machines would reach a shop in which nobody has to sign in, or a name is none."""
     Hosts.of(settings)
     if not is_loopback(settings.host) and not requires_sign_in(settings):
-        raise BadSettings(
+        raise InvalidSettings(
             f"PIZZASHOP_HOST is {settings.host}, which other machines can reach, and nobody would have to sign in: set"
             " PIZZASHOP_STAFF_TOKEN, or make accounts with `pizzashop staff add`, or leave PIZZASHOP_HOST at 127.0.0.1"
         )
 
 
 def require_guarded(settings: Settings) -> None:
-    """Raise BadSettings where a role could not tell its sidecar from anybody else."""
+    """Raise InvalidSettings where a role could not tell its sidecar from anybody else."""
     require_safe(settings)
     if requires_sign_in(settings) and not settings.app_api_token:
-        raise BadSettings(
+        raise InvalidSettings(
             "The staff signs in here, so a role must know its sidecar: set APP_API_TOKEN to one long random text for"
             " the roles and the sidecars alike (`pizzashop up` does it by itself)"
         )

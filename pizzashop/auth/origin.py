@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
 
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
@@ -27,9 +27,9 @@ class Hosts:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The names in the settings; raises BadSettings, in one sentence, where one of them is no name."""
+        """The names in the settings; raises InvalidSettings, in one sentence, where one of them is no name."""
         if not (listens_on := canonical(settings.host)):
-            raise BadSettings(f"PIZZASHOP_HOST: {settings.host!r} is no address or name to listen on")
+            raise InvalidSettings(f"PIZZASHOP_HOST: {settings.host!r} is no address or name to listen on")
         return cls(frozenset(_parse(settings.hosts)), listens_on)
 
     def is_given(self, host: str) -> bool:
@@ -71,7 +71,7 @@ def _parse(said: str) -> Iterator[str]:
         # An IPv6 address without brackets has colons of its own.
         name = canonical(bare) or ("" if set(bare) & set("/@?#") else name_in(bare))
         if not name:
-            raise BadSettings(
+            raise InvalidSettings(
                 f"PIZZASHOP_HOSTS: {each!r} is no name or address: write them like pizza.example, *.pizza.example or"
                 " 192.0.2.7, with commas between them"
             )

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from pizzashop.console.output import one_line_text
-from pizzashop.errors import Conflict, Invalid, NotAllowed, NotFound, ShopError, Unavailable
+from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 _ERRORS: Mapping[int, type[ShopError]] = {
-    400: Invalid,
+    400: InvalidRequest,
     401: NotAllowed,
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
-    413: Invalid,
-    415: Invalid,
+    413: InvalidRequest,
+    415: InvalidRequest,
     503: Unavailable,
 }
 

@@ -114,7 +114,7 @@ def ignore_output_errors() -> Iterator[None]:
         output.tolerant = before
 
 
-def require_output() -> None:
+def raise_output_error() -> None:
     """Raise OutputFailed where output was dropped, unless its reader had gone."""
     output = _output()
     if output is not None and isinstance(output.error, OutputFailed):

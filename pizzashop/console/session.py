@@ -10,7 +10,7 @@ import click
 
 from pizzashop.auth.people import login_name
 from pizzashop.console.client import Client
-from pizzashop.console.output import ignore_output_errors, json_text, require_output
+from pizzashop.console.output import ignore_output_errors, json_text, raise_output_error
 from pizzashop.console.shop import Shop
 from pizzashop.domain.ids import own_id
 from pizzashop.domain.requests import ORDER_ID_FORM
@@ -101,7 +101,7 @@ def run_for_each(
     """
     with ignore_output_errors():
         code = _run_for_each(ids, act, as_json=as_json, key=key)
-    require_output()
+    raise_output_error()
     click.get_current_context().exit(code)
 
 

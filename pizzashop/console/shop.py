@@ -13,7 +13,7 @@ from pizzashop.domain.history import Entry
 from pizzashop.domain.ids import own_id
 from pizzashop.domain.lifecycle import FINAL
 from pizzashop.errors import NotFound, ShopError
-from pizzashop.settings import in_url, reachable
+from pizzashop.settings import bracket_ipv6, connectable_host
 
 
 class Record(BaseModel):
@@ -71,7 +71,7 @@ class Shop:
     @classmethod
     def beside(cls, client: Client, host: str) -> Self:
         """The shop whose roles listen on `host` of this machine, each on its own port."""
-        name = in_url(reachable(host))
+        name = bracket_ipv6(connectable_host(host))
         return cls(client, f"http://{name}:{roles.ORDER.port}", f"http://{name}:{roles.WORKFLOW.port}")
 
     def place(self, order: Mapping[str, Any]) -> dict[str, Any]:

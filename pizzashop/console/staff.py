@@ -9,7 +9,7 @@ from pizzashop.auth.people import STAFF_ROLES, login_name
 from pizzashop.console.session import as_json, echo_json
 from pizzashop.console.tables import table
 from pizzashop.domain.text import is_readable, remove_invisible
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def link() -> None:
 
     settings = Settings.from_env()
     if not requires_sign_in(settings):
-        raise BadSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
+        raise InvalidSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
     token = new_link(settings.state_dir.expanduser(), login_name())
     click.echo(f"http://{name_of(settings.host)}:{STOREFRONT.port}/sign-in?once={token}")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pizzashop.dapr.http import Reply
-from pizzashop.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from pizzashop.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 
 REFUSALS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
 _REASONS = {
@@ -71,7 +71,7 @@ def answer(reply: Reply) -> Any:
     if reply.status in REFUSALS:
         extra = {name: value for name, value in problem.items() if name not in STANDARD}
         raise REFUSALS[reply.status](detail, **extra)
-    raise Invalid(detail, problem.get("errors", ()))
+    raise InvalidRequest(detail, problem.get("errors", ()))
 
 
 def _content(reply: Reply) -> Any:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pizzashop.domain.history import Entry
 from pizzashop.domain.lifecycle import RANK
 from pizzashop.domain.requests import ORDER_ID_FORM, OrderRef, Request, invalid_request
-from pizzashop.errors import Invalid
+from pizzashop.errors import InvalidRequest
 
 
 class StageEvent(Request):
@@ -27,15 +27,15 @@ def stage_event(order: dict[str, Any], entry: Entry, run: str) -> dict[str, Any]
 
 
 def read(cloud_event: Any, received_at: str) -> StageEvent:
-    """Read a CloudEvent, whose `data` may be an object or a JSON string; raises Invalid where it is neither."""
+    """Read a CloudEvent, whose `data` may be an object or a JSON string; raises InvalidRequest where it is neither."""
     data = _data(cloud_event)
     if data is None and isinstance(cloud_event, dict) and "unreadable" in cloud_event:
-        raise Invalid(str(cloud_event.get("why"))[:200])
+        raise InvalidRequest(str(cloud_event.get("why"))[:200])
     if not isinstance(data, dict):
-        raise Invalid("The event has no data")
+        raise InvalidRequest("The event has no data")
     ref = OrderRef.parse({"order_id": data.get("order_id")})
     if not isinstance(data.get("status"), str) or data["status"] not in RANK:
-        raise Invalid(f"The event's status is none that an order can have: {str(data.get('status'))[:80]!r}")
+        raise InvalidRequest(f"The event's status is none that an order can have: {str(data.get('status'))[:80]!r}")
     try:
         return StageEvent(
             order_id=ref.order_id,
@@ -55,7 +55,7 @@ def told_order_id(cloud_event: Any) -> str | None:
     """Which order an event is about, as far as it tells; for one that cannot be read."""
     try:
         data = _data(cloud_event)
-    except Invalid:
+    except InvalidRequest:
         return None
     told = data.get("order_id") if isinstance(data, dict) else None
     return told if isinstance(told, str) and ORDER_ID_FORM.fullmatch(told) else None
@@ -68,4 +68,4 @@ def _data(cloud_event: Any) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
-        raise Invalid("The event's data is not JSON") from None
+        raise InvalidRequest("The event's data is not JSON") from None

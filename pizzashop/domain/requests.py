@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pizzashop.domain.history import MAX_HISTORY, Entry
 from pizzashop.domain.text import is_readable
-from pizzashop.errors import Invalid
+from pizzashop.errors import InvalidRequest
 
 ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_FORM = re.compile(ORDER_ID)
@@ -36,7 +36,7 @@ class Request(BaseModel):
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Check `content` (parsed JSON); raises Invalid, which names every field at fault."""
+        """Check `content` (parsed JSON); raises InvalidRequest, which names every field at fault."""
         try:
             return cls.model_validate(content)
         except ValidationError as error:
@@ -77,12 +77,12 @@ class NewOrder(AnyOrder):
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """As any request; raises Invalid for each of the shop's own names too."""
+        """As any request; raises InvalidRequest for each of the shop's own names too."""
         order = super().parse(content)
         taken = sorted(RESERVED & set(order.model_extra or ()))
         if taken:
             errors = [{"field": name, "message": "the shop itself uses this name"} for name in taken]
-            raise Invalid(f"The request is not valid: the shop itself uses the name {', '.join(taken)}", errors)
+            raise InvalidRequest(f"The request is not valid: the shop itself uses the name {', '.join(taken)}", errors)
         return order
 
 
@@ -126,7 +126,7 @@ def truncated_text(said: Any) -> str | None:
     return said[:MAX_NOTE].encode(errors="replace").decode() if isinstance(said, str) else None
 
 
-def invalid_request(error: ValidationError) -> Invalid:
+def invalid_request(error: ValidationError) -> InvalidRequest:
     """A pydantic error as the shop says it."""
     errors = [
         {
@@ -136,4 +136,4 @@ def invalid_request(error: ValidationError) -> Invalid:
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     said = "; ".join(f"{each['field']}: {each['message']}".removeprefix(": ") for each in errors)
-    return Invalid(f"The request is not valid: {said}", errors)
+    return InvalidRequest(f"The request is not valid: {said}", errors)

@@ -31,7 +31,7 @@ def prepare(cli: bool) -> None:
     """
     from rich.console import Console
 
-    from pizzashop.console.output import ignore_output_errors, require_output
+    from pizzashop.console.output import ignore_output_errors, raise_output_error
     from pizzashop.local.build import provide_cli, provide_dapr
     from pizzashop.local.messages import Messages
     from pizzashop.local.processes import Shutdown
@@ -43,7 +43,7 @@ def prepare(cli: bool) -> None:
         opening.dapr(provide_dapr(cache_dir, console, closing))
         if cli:
             opening.cli(provide_cli(cache_dir, console, closing))
-    require_output()
+    raise_output_error()
 
 
 @click.command()

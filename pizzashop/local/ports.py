@@ -11,14 +11,14 @@ import psutil
 
 from pizzashop.errors import LocalError
 from pizzashop.local.processes import Shutdown
-from pizzashop.settings import in_url, reachable
+from pizzashop.settings import bracket_ipv6, connectable_host
 
 HOST = "127.0.0.1"
 
 
 def name_of(host: str) -> str:
     """The name, as it stands in a URL, under which people on this machine reach what listens on `host`."""
-    return this_machine() if reachable(host) == HOST else in_url(reachable(host))
+    return this_machine() if connectable_host(host) == HOST else bracket_ipv6(connectable_host(host))
 
 
 def this_machine() -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pizzashop.auth import accounts
 from pizzashop.auth.authentication import require_safe
-from pizzashop.console.output import ignore_output_errors, require_output
+from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.local import disk, orders_in_flight, redis, storage
 from pizzashop.local.build import provide_dapr
 from pizzashop.local.messages import Entrance, Messages, api_tokens
@@ -43,7 +43,7 @@ STORE_TURNS = 6
 
 
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
-    """Open the shop until told to close; raises LocalError where that cannot be, BadSettings where it may not."""
+    """Open the shop until told to close; raises LocalError where that cannot be, InvalidSettings where it may not."""
     require_safe(settings)
     project, opening = Project.find(), Messages(console)
     state_dir = settings.state_dir.expanduser().absolute()
@@ -51,7 +51,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
     with disk.report_full(state_dir), Shutdown().listening() as closing, register.held(), ignore_output_errors():
         opening.title()
         # Later nobody is told: the shop serves on when its reader goes, or the disk of its output is full.
-        require_output()
+        raise_output_error()
         if (count := register.tidy(closing)) is not None:
             opening.unclosed(count)
         require_startable(project, closing, opening.waits_for)

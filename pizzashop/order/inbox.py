@@ -13,7 +13,7 @@ from typing import Any
 from pizzashop.domain.events import StageEvent, read
 from pizzashop.domain.history import seconds_since, utc_timestamp
 from pizzashop.domain.record import Record
-from pizzashop.errors import Broken, Invalid, NotFound, ShopError, Unavailable
+from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.order.dead_letters import DeadLetters, Rejected
 from pizzashop.order.repository import Repository
 from pizzashop.web.json_body import MAX_BYTES, MAX_DEPTH, check, parse
@@ -31,10 +31,10 @@ _ENTRY_ID = re.compile(rb'\s*\{\s*"entryId"\s*:\s*"([^"\\]{1,100})"')
 
 
 def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
-    """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises Invalid."""
+    """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises InvalidRequest."""
     try:
         content = parse(raw)
-    except Invalid:
+    except InvalidRequest:
         entries = _entries_by_text(raw)
         if entries is None:
             raise
@@ -73,7 +73,7 @@ def _event(row: dict[str, Any]) -> Any:
         return event
     try:
         return parse(told)
-    except Invalid as error:
+    except InvalidRequest as error:
         return _unreadable(told, str(error))
 
 
@@ -92,7 +92,7 @@ def _entry(text: bytes) -> tuple[Any, Any]:
     try:
         for name in ("entryId", "contentType", "event"):
             row[name] = parse(members.get(name.encode(), b"null"))
-    except Invalid as error:
+    except InvalidRequest as error:
         # Keep the event's text only: the entry id differs at each delivery, and the event must be kept once.
         return row.get("entryId"), _unreadable(members.get(b"event", text), str(error))
     return row["entryId"], _event(row)
@@ -175,7 +175,7 @@ class Inbox:
             try:
                 check(cloud_event, MAX_EVENT_DEPTH)
                 event = read(cloud_event, utc_timestamp())
-            except Invalid as error:
+            except InvalidRequest as error:
                 rejected[place] = Rejected(cloud_event, str(error))
             else:
                 of_order[event.order_id].append((place, event))
@@ -183,7 +183,7 @@ class Inbox:
         for order_id, placed in of_order.items():
             outcome = outcomes[order_id]
             for place, _ in placed:
-                if isinstance(outcome, Broken):
+                if isinstance(outcome, CorruptData):
                     rejected[place] = Rejected(cloud_events[place], str(outcome))
                 elif isinstance(outcome, Unavailable):
                     answers[place] = RETRY

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.sidecar import Sidecar, Stale
-from pizzashop.errors import Broken, Unavailable
+from pizzashop.errors import CorruptData, Unavailable
 
 LIST_TRIES = 50
 
@@ -66,7 +66,7 @@ class StoredList:
         try:
             return (json.loads(stored.value) if stored.value else []), stored.etag
         except ValueError:
-            raise Broken(f"{self._key} in the store cannot be read") from None
+            raise CorruptData(f"{self._key} in the store cannot be read") from None
 
 
 SHARDS = 8

@@ -24,7 +24,7 @@ def board() -> Board:
 
 
 def search(**wanted: Any) -> SearchResult:
-    """Orders by id, name and standing; raises Invalid."""
+    """Orders by id, name and standing; raises InvalidRequest."""
     asked = {name: value for name, value in wanted.items() if value}
     return SearchResult.model_validate(step_context().sidecar.invoke(ORDER, "POST", "/search", asked))
 

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 def serve(roles: Mapping[int, Role], settings: Settings) -> None:
-    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and BadSettings."""
+    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and InvalidSettings."""
     logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
     require_guarded(settings)
     sockets = [_listen(settings.host, port, role) for port, role in roles.items()]

@@ -7,7 +7,7 @@ from flask import request
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from pizzashop.errors import Invalid
+from pizzashop.errors import InvalidRequest
 
 MAX_BYTES = 64 * 1024
 MAX_BYTES_INSIDE = 1024 * 1024
@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 
 
 def read_json(max_bytes: int = MAX_BYTES) -> Any:
-    """The request's JSON; raises Invalid, UnsupportedMediaType (415) or RequestEntityTooLarge (413)."""
+    """The request's JSON; raises InvalidRequest, UnsupportedMediaType (415) or RequestEntityTooLarge (413)."""
     content = parse(read_raw(max_bytes))
     check(content)
     return content
@@ -28,7 +28,7 @@ def read_json_inside() -> Any:
 
 
 def read_raw(max_bytes: int) -> bytes:
-    """The body, of the right type and size; raises Invalid where there is none."""
+    """The body, of the right type and size; raises InvalidRequest where there is none."""
     _require_json()
     # One byte more, since a chunked body that is longer is cut there and says nothing.
     request.max_content_length = max_bytes + 1
@@ -67,7 +67,7 @@ def parse(raw: bytes) -> Any:
 
 
 def check(content: Any, max_depth: int = MAX_DEPTH) -> None:
-    """Raise Invalid where JSON is nested deeper than `max_depth`, or has a number that Python cannot hold."""
+    """Raise InvalidRequest where JSON is nested deeper than `max_depth`, or has a number that Python cannot hold."""
     level, depth = [content], 0
     while level:
         # 1e999 is read as infinity, which no JSON can say again.
@@ -80,5 +80,5 @@ def check(content: Any, max_depth: int = MAX_DEPTH) -> None:
         level = [child for each in inner for child in (each.values() if isinstance(each, dict) else each)]
 
 
-def _invalid(message: str) -> Invalid:
-    return Invalid(message, [{"field": "", "message": message}])
+def _invalid(message: str) -> InvalidRequest:
+    return InvalidRequest(message, [{"field": "", "message": message}])

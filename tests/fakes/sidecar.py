@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from pizzashop.dapr.sidecar import Stale, Stored, Write
-from pizzashop.errors import Conflict, Invalid, NotFound, Unavailable
+from pizzashop.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from pizzashop.roles import ORDER, Role
 
 Content = dict[str, Any]
@@ -162,4 +162,4 @@ def _answer(response: TestResponse) -> Any:
     if response.status_code == 409:
         known = ("type", "title", "status", "detail", "error")
         raise Conflict(said["detail"], **{name: value for name, value in said.items() if name not in known})
-    raise Invalid(said["detail"], said.get("errors", ()))
+    raise InvalidRequest(said["detail"], said.get("errors", ()))

@@ -11,7 +11,7 @@ import pytest
 from pizzashop.auth.accounts import Accounts, new_link, session_key, use_link
 from pizzashop.auth.authentication import Authenticator, require_guarded, require_safe, requires_sign_in
 from pizzashop.domain.ids import is_own, new_id, own_id
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 from pizzashop.local.messages import api_tokens
 from pizzashop.settings import Settings
 
@@ -48,7 +48,7 @@ def test_a_token_or_an_account_is_enough(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "pizza.example"])
 def test_elsewhere_one_has_to_sign_in(settings: Any, host: str) -> None:
-    with pytest.raises(BadSettings, match=r"PIZZASHOP_HOST is .*PIZZASHOP_STAFF_TOKEN.*staff add"):
+    with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOST is .*PIZZASHOP_STAFF_TOKEN.*staff add"):
         require_safe(settings(PIZZASHOP_HOST=host))
     require_safe(settings(PIZZASHOP_HOST=host, PIZZASHOP_STAFF_TOKEN=TOKEN))
 
@@ -62,14 +62,14 @@ def test_it_does_not_open_to_everybody(settings: Any, words: tuple[str, ...]) ->
 
 
 def test_a_role_must_know_its_sidecar(settings: Any) -> None:
-    with pytest.raises(BadSettings, match="APP_API_TOKEN"):
+    with pytest.raises(InvalidSettings, match="APP_API_TOKEN"):
         require_guarded(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
     require_guarded(settings(APP_API_TOKEN="of the sidecar"))
 
 
 @pytest.mark.parametrize("token", ["short", "x" * 513, "with a blank in its midst", "with-\u00e9-in-its-midst"])
 def test_bad_tokens(settings: Any, token: str) -> None:
-    with pytest.raises(BadSettings, match="PIZZASHOP_STAFF_TOKEN") as error:
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_STAFF_TOKEN") as error:
         settings(PIZZASHOP_STAFF_TOKEN=token)
     assert token not in str(error.value)
 

@@ -7,7 +7,7 @@ import pytest
 
 from pizzashop.domain.events import read, stage_event
 from pizzashop.domain.history import Entry
-from pizzashop.errors import Invalid
+from pizzashop.errors import InvalidRequest
 
 AT = "2026-01-01T00:00:00.000000Z"
 DATA = {"order_id": "123", "status": "cooked", "attempt": 2, "at": AT, "run": "run-1", "uid": "uid-1", "size": "large"}
@@ -57,7 +57,7 @@ def test_the_workshops_events_are_of_the_first_attempt_and_of_now() -> None:
     ],
 )
 def test_what_is_no_event_is_invalid(cloud_event: Any) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidRequest):
         read(cloud_event, AT)
 
 
@@ -84,5 +84,5 @@ def test_what_is_no_event_is_invalid(cloud_event: Any) -> None:
     ],
 )
 def test_an_event_that_makes_no_sense_is_invalid(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidRequest):
         read({"data": {**DATA, **wrong}}, AT)

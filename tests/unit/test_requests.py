@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from pizzashop.domain.requests import Decision, NewOrder, OrderRef, StepOrder
-from pizzashop.errors import Invalid
+from pizzashop.errors import InvalidRequest
 
 ORDER: dict[str, Any] = {"order_id": "123", "pizza_type": "pepperoni", "size": "large"}
 
 
 def fields_at_fault(request: type, content: Any) -> list[str]:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         request.parse(content)  # type: ignore[attr-defined]
     errors = refused.value.extra["errors"]
     assert isinstance(errors, list)
@@ -116,7 +116,7 @@ def test_a_decision_in_one_word(said: dict[str, Any], verdict: str) -> None:
 
 
 def test_an_approved_pizza_is_not_remade() -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidRequest):
         Decision.parse({"order_id": "1", "approved": True, "remake": True})
 
 

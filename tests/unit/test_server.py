@@ -178,9 +178,9 @@ def test_it_loads_what_its_role_needs(role: str) -> None:
     code = f"""
 import json, sys
 import pizzashop.cli
-from pizzashop.roles import BY_NAME
+from pizzashop.roles import ROLE_BY_NAME
 from pizzashop.server import app, server
-app._wiring(BY_NAME["{role}"])
+app._wiring(ROLE_BY_NAME["{role}"])
 print(json.dumps([*sys.modules]))
 """
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

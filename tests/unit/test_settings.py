@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pizzashop.errors import BadSettings
+from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 Set = Callable[..., None]
@@ -59,7 +59,7 @@ def test_a_retention_is_a_duration(environment: Set, said: str, seconds: float) 
 @pytest.mark.parametrize("said", ["0", "-1", "0.5s", "7 days", "d", "1w", "inf", "nan", "1e3d"])
 def test_bad_retentions(environment: Set, said: str) -> None:
     environment(PIZZASHOP_RETENTION=said)
-    with pytest.raises(BadSettings, match="PIZZASHOP_RETENTION"):
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_RETENTION"):
         Settings.from_env()
 
 
@@ -73,14 +73,14 @@ def test_the_manager_is_reminded_after_five_minutes_and_there_is_no_deadline(env
 @pytest.mark.parametrize("said", ["0", "-1", "soon", "inf", "nan", "400d"])
 def test_bad_waiting_times(environment: Set, name: str, said: str) -> None:
     environment(**{f"PIZZASHOP_{name}": said})
-    with pytest.raises(BadSettings, match=name):
+    with pytest.raises(InvalidSettings, match=name):
         Settings.from_env()
 
 
 @pytest.mark.parametrize("pace", ["-1", "fast", "nan", "inf", "1e999"])
 def test_bad_paces(environment: Set, pace: str) -> None:
     environment(PIZZASHOP_PACE=pace)
-    with pytest.raises(BadSettings, match="PIZZASHOP_PACE"):
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_PACE"):
         Settings.from_env()
 
 
@@ -96,7 +96,7 @@ def test_bad_paces(environment: Set, pace: str) -> None:
 )
 def test_what_makes_no_sense_is_named(environment: Set, name: str, value: str) -> None:
     environment(**{name: value})
-    with pytest.raises(BadSettings, match=name):
+    with pytest.raises(InvalidSettings, match=name):
         Settings.from_env()
 
 
@@ -105,7 +105,7 @@ def test_a_stage_fails_on_purpose_only_at_home(environment: Set) -> None:
     assert Settings.from_env().fail == "cooking_baking:bad-"
     for host in ("0.0.0.0", "192.168.0.7", "::", "pizza.example"):
         environment(PIZZASHOP_HOST=host)
-        with pytest.raises(BadSettings, match="PIZZASHOP_FAIL"):
+        with pytest.raises(InvalidSettings, match="PIZZASHOP_FAIL"):
             Settings.from_env()
 
 
@@ -132,7 +132,7 @@ def test_without_a_home_one_sentence_says_what_to_set(monkeypatch: pytest.Monkey
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "PIZZASHOP_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIZZASHOP_CACHE_DIR", "/var/cache/pizzashop")
-    with pytest.raises(BadSettings, match="no home directory: set PIZZASHOP_STATE_DIR"):
+    with pytest.raises(InvalidSettings, match="no home directory: set PIZZASHOP_STATE_DIR"):
         Settings.from_env()
     monkeypatch.setenv("PIZZASHOP_STATE_DIR", "/var/lib/pizzashop")
     assert str(Settings.from_env().state_dir) == "/var/lib/pizzashop"

@@ -11,7 +11,7 @@ from fakes.daprd import FakeDaprd, open_daprd
 from pizzashop.dapr.client import DaprSidecar
 from pizzashop.dapr.http import HttpClient
 from pizzashop.dapr.sidecar import Stale, Stored, Write
-from pizzashop.errors import Conflict, Invalid, NotFound, ShopError, Unavailable
+from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.roles import KITCHEN
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Invalid), (404, NotFound), (409, Conflict), (413, Invalid), (415, Invalid)]
+    ("status", "kind"), [(400, InvalidRequest), (404, NotFound), (409, Conflict), (413, InvalidRequest), (415, InvalidRequest)]
 )
 def test_a_roles_refusal_is_raised_here(
     daprd: FakeDaprd, sidecar: DaprSidecar, status: int, kind: type[ShopError]
@@ -169,7 +169,7 @@ def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
     assert refused.value.extra == {"decision": "approved"}
     errors = [{"field": "size", "message": "too long"}]
     daprd.will_answer(400, problem(400, errors=errors), Content_Type=PROBLEM)
-    with pytest.raises(Invalid) as wrong:
+    with pytest.raises(InvalidRequest) as wrong:
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
     assert wrong.value.extra == {"errors": errors}
 
