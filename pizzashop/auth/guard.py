@@ -11,10 +11,10 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.origin import SAFE_METHODS
 from pizzashop.auth.people import CUSTOMER, EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES, Person
-from pizzashop.auth.permissions import PERMISSIONS, AllowedRoles, routes
 from pizzashop.domain.ids import is_own, own_id
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.web.problems import problem
+from pizzashop.web.routes import declared_routes
 
 SESSION_KEY = "staff"
 """Where a session holds who has signed in."""
@@ -30,7 +30,7 @@ def register_guard(app: Flask, role: Role, door: Authenticator, clock: Callable[
     if role is STOREFRONT:
         app.secret_key = door.key
         app.config["SESSION_COOKIE_SECURE"] = door.https
-    granted = _granted(app, role)
+    declared = declared_routes(app)
 
     @app.before_request
     def check() -> ResponseReturnValue | None:
@@ -38,7 +38,8 @@ def register_guard(app: Flask, role: Role, door: Authenticator, clock: Callable[
             g.person = _in_session(door, clock)
             return None
         method = "GET" if request.method == "HEAD" else request.method
-        open_to = granted.get((method, request.url_rule.rule), frozenset())
+        route = declared.get((method, request.endpoint or ""))
+        open_to = route.access if route is not None else frozenset[str]()
         if door.is_sidecar(request.environ.get("HTTP_DAPR_API_TOKEN", "")) and INTERNAL in open_to:
             return None
         if not door.closed:
@@ -62,7 +63,9 @@ def _always() -> bool:
     return True
 
 
-def _check_person(door: Authenticator, open_to: AllowedRoles, clock: Callable[[], float]) -> ResponseReturnValue | None:
+def _check_person(
+    door: Authenticator, open_to: frozenset[str], clock: Callable[[], float]
+) -> ResponseReturnValue | None:
     shown = request.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = shown.partition(" ")
     by_token, kept = scheme.lower() == "bearer", session.get(SESSION_KEY)
@@ -115,19 +118,7 @@ def _sign_in(error: str) -> Response:
     return response
 
 
-def _not_for_you(open_to: AllowedRoles) -> Response:
+def _not_for_you(open_to: frozenset[str]) -> Response:
     roles = [role for role in STAFF_ROLES if role in open_to]
     who = f"role {' or '.join(roles)} may" if roles else "this role's own sidecar may, with its token"
     return problem(403, f"You may not do this: {who}")
-
-
-def _granted(app: Flask, role: Role) -> dict[tuple[str, str], AllowedRoles]:
-    granted: dict[tuple[str, str], AllowedRoles] = {}
-    for rule, method, path in routes(app):
-        open_to = PERMISSIONS[role].get(f"{method} {path}")
-        if open_to is None:
-            log.error("%s %s is in no table of who may call it: nobody may", method, path)
-        # Paths that share a rule are open to those alone who may call each of them.
-        key = (method, rule.rule)
-        granted[key] = granted.get(key, open_to or frozenset()) & (open_to or frozenset())
-    return granted

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flask import Blueprint, current_app, jsonify
+from flask import current_app, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.history import format_timestamp
 from pizzashop.domain.lifecycle import FAILED
 from pizzashop.domain.record import Record
@@ -17,6 +18,7 @@ from pizzashop.presentation.boards import Board, ChangedOrder, Changes, ChangesQ
 from pizzashop.presentation.times import midnight
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.routes import Routes
 
 MAX_PAGES = 200
 """How far back counters and search look: 20,000 orders."""
@@ -117,7 +119,7 @@ class BoardRows:
 READ_SECONDS = 2.0
 """How long one request may read orders that this process has not seen yet: the rest comes with the next ones."""
 
-blueprint = Blueprint("today", __name__)
+routes = Routes("today")
 
 
 def rows() -> BoardRows:
@@ -126,7 +128,7 @@ def rows() -> BoardRows:
     return found
 
 
-@blueprint.get("/board")
+@routes.get("/board", MANAGER, INTERNAL, response=Board, internal=True)
 def board() -> ResponseReturnValue:
     """Every open order as a row, oldest first, and the day in numbers."""
     return jsonify(make_board(rows().open()).model_dump())
@@ -170,7 +172,7 @@ def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
     return found, True
 
 
-@blueprint.post("/changes")
+@routes.post("/changes", INTERNAL, response=Changes, body=ChangesQuery, internal=True)
 def changes() -> ResponseReturnValue:
     """Answer the orders that are newer than the asker knows, and the board, if it shows something else by now."""
     asked = ChangesQuery.parse(read_json_inside())

@@ -4,10 +4,11 @@ those that it has to move on."""
 import time
 from typing import Any, Literal
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field, ValidationError
 
+from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision, seal
 from pizzashop.domain.history import MAX_HISTORY, Entry, utc_timestamp
@@ -16,6 +17,7 @@ from pizzashop.domain.record import Record, Terms
 from pizzashop.domain.requests import Decision, NewOrder, Request, invalid_request
 from pizzashop.domain.suspension import (
     SUSPENSION_LEASE_SECONDS,
+    SuspensionAnswer,
     SuspensionClaim,
     SuspensionCommand,
     claim_suspension,
@@ -25,10 +27,12 @@ from pizzashop.domain.suspension import (
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.order.inbox import Inbox
 from pizzashop.order.repository import records
+from pizzashop.order.schemas import Content, Done, Start, Summary, Unsettled
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.routes import Routes
 
-blueprint = Blueprint("commands", __name__, url_prefix="/order/<order_id>")
+routes = Routes("commands", prefix="/order/<order_id>")
 
 
 class RecordedDecision(Decision):
@@ -46,7 +50,7 @@ class EndCommand(Request):
     history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
-@blueprint.post("/accept")
+@routes.post("/accept", INTERNAL, response=Start, body=NewOrder, query=Terms, errors=(409,), internal=True)
 def accept(order_id: str) -> ResponseReturnValue:
     """Accept an order whose workflow is to run under the terms that the query says; `start` says whether it is still
     to be scheduled."""
@@ -62,21 +66,21 @@ def accept(order_id: str) -> ResponseReturnValue:
     return jsonify(_start(records().accept(content, wanted=True, terms=terms)))
 
 
-@blueprint.get("/start")
+@routes.get("/start", INTERNAL, response=Start, errors=(404,), internal=True)
 def start(order_id: str) -> ResponseReturnValue:
     """What the workflow of an accepted order is started with, the first time and again."""
     return jsonify(_start(records().get(order_id)))
 
 
-@blueprint.get("/summary")
+@routes.get("/summary", INTERNAL, response=Summary, errors=(404,), internal=True)
 def summary(order_id: str) -> ResponseReturnValue:
     """Where the order stands, in a few words."""
     return jsonify(_summary(records().get(order_id)))
 
 
-@blueprint.post("/claim")
+@routes.post("/claim", INTERNAL, response=ClaimAnswer, body=Claim, errors=(404, 409), internal=True)
 def claim(order_id: str) -> ResponseReturnValue:
-    "ClaimAnswer a run that asks for a step, or take back one that it could not finish."
+    "Answer a run that asks for a step, or take back one that it could not finish."
     asked = Claim.parse(read_json_inside())
     try:
         if asked.release:
@@ -89,7 +93,7 @@ def claim(order_id: str) -> ResponseReturnValue:
     return jsonify(granted.model_dump())
 
 
-@blueprint.post("/decide")
+@routes.post("/decide", INTERNAL, response=Summary, body=RecordedDecision, errors=(404, 409), internal=True)
 def decide(order_id: str) -> ResponseReturnValue:
     """Record the manager's decision; answers the one that stands."""
     asked = RecordedDecision.parse(read_json_inside())
@@ -102,7 +106,14 @@ def decide(order_id: str) -> ResponseReturnValue:
     return jsonify(records().change(order_id, record_it))
 
 
-@blueprint.post("/<any(pause, resume, cancel):word>")
+@routes.post(
+    "/<any(pause, resume, cancel):word>",
+    INTERNAL,
+    response=Summary,
+    body=SuspensionCommand,
+    errors=(404, 409),
+    internal=True,
+)
 def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
     """Mark the order as paused, as going on, or as being cancelled."""
     asked = SuspensionCommand.parse(read_json_inside())
@@ -117,7 +128,7 @@ def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> Respon
     return jsonify(records().change(order_id, mark))
 
 
-@blueprint.post("/end")
+@routes.post("/end", INTERNAL, response=Summary, body=EndCommand, errors=(404, 409), internal=True)
 def end(order_id: str) -> ResponseReturnValue:
     """Bring the order to its end, unless it has another already; answers the one that stands."""
     asked = EndCommand.parse(read_json_inside())
@@ -175,7 +186,7 @@ class OrderVersion(Request):
     uid: str | None = Field(None, max_length=64)
 
 
-@blueprint.post("/content")
+@routes.post("/content", INTERNAL, response=Content, body=OrderVersion, errors=(404,), internal=True)
 def content(order_id: str) -> ResponseReturnValue:
     """Answer the order as the client sent it: it never changes."""
     asked = OrderVersion.parse(read_json_inside())
@@ -184,7 +195,7 @@ def content(order_id: str) -> ResponseReturnValue:
     return jsonify(record.order)
 
 
-@blueprint.post("/heartbeat")
+@routes.post("/heartbeat", INTERNAL, response=Done, body=OrderVersion, errors=(404,), internal=True)
 def heartbeat(order_id: str) -> ResponseReturnValue:
     """Note that an activity of the order is under way, and waits for something."""
     asked = OrderVersion.parse(read_json_inside())
@@ -203,7 +214,7 @@ def _require(record: Record, asked: OrderVersion) -> None:
         raise NotFound("Order not found")
 
 
-@blueprint.post("/steer")
+@routes.post("/steer", INTERNAL, response=SuspensionAnswer, body=SuspensionClaim, errors=(404, 409), internal=True)
 def take_turn(order_id: str) -> ResponseReturnValue:
     """Take the steering, or give it back."""
     asked = SuspensionClaim.parse(read_json_inside())
@@ -211,7 +222,7 @@ def take_turn(order_id: str) -> ResponseReturnValue:
     return jsonify(records().change(order_id, lambda record: move(record, asked, time.time())).model_dump())
 
 
-@blueprint.post("/waiting")
+@routes.post("/waiting", INTERNAL, response=DecisionState, body=DecisionQuery, errors=(404, 409), internal=True)
 def waiting(order_id: str) -> ResponseReturnValue:
     """Answer what stands of the decision; the order becomes overdue, or fails, where it is time for that."""
     asked = DecisionQuery.parse(read_json_inside())
@@ -227,10 +238,10 @@ def waiting(order_id: str) -> ResponseReturnValue:
     return jsonify(records().change(order_id, look).model_dump())
 
 
-unsettled_blueprint = Blueprint("unsettled", __name__)
+unsettled_routes = Routes("unsettled")
 
 
-@unsettled_blueprint.get("/unsettled")
+@unsettled_routes.get("/unsettled", MANAGER, INTERNAL, response=Unsettled, internal=True)
 def unsettled() -> ResponseReturnValue:
     """What the workflow role has to see to; on the way, what has ended leaves the index of open orders."""
     found = records().find_many(records().open.ids())

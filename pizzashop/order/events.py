@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
+from pizzashop.auth.people import MANAGER
 from pizzashop.domain.requests import Request, invalid_request
 from pizzashop.errors import Unavailable
 from pizzashop.order.dead_letters import DeadLetter, DeadLetters, Query
 from pizzashop.order.inbox import RETRY, SUCCESS, Inbox
+from pizzashop.order.schemas import Done, EventPage, KeptEvent, Replayed, ReplayedPage
 from pizzashop.web.json_body import read_json
+from pizzashop.web.routes import Routes
 
-blueprint = Blueprint("events", __name__, url_prefix="/events")
+routes = Routes("events", prefix="/events")
 
 
 class Replay(Request):
@@ -25,7 +28,7 @@ def dead_letters() -> DeadLetters:
     return found
 
 
-@blueprint.get("")
+@routes.get("", MANAGER, response=EventPage, query=Query, internal=True)
 def index() -> ResponseReturnValue:
     """The kept events, newest first, a page at a time."""
     try:
@@ -36,27 +39,27 @@ def index() -> ResponseReturnValue:
     return jsonify(events=[each.row for each in kept], next=following)
 
 
-@blueprint.get("/<event_id>")
+@routes.get("/<event_id>", MANAGER, response=KeptEvent, errors=(404,), internal=True)
 def show(event_id: str) -> ResponseReturnValue:
     """One kept event, as it came."""
     return jsonify(dead_letters().get(event_id).shown)
 
 
-@blueprint.post("/<event_id>/replay")
+@routes.post("/<event_id>/replay", MANAGER, response=Replayed, body=Replay, errors=(404,), internal=True)
 def replay(event_id: str) -> ResponseReturnValue:
     """Apply a kept event anew: it leaves the list, or stays with the reason of now."""
     Replay.parse(read_json())
     return jsonify(_replayed(dead_letters().get(event_id)))
 
 
-@blueprint.post("/replay")
+@routes.post("/replay", MANAGER, response=ReplayedPage, body=Query, internal=True)
 def replay_page() -> ResponseReturnValue:
     """Apply a page of the kept events anew, newest first."""
     kept, following = dead_letters().page(Query.parse(read_json()))
     return jsonify(events=[_replayed(each) for each in kept], next=following)
 
 
-@blueprint.delete("/<event_id>")
+@routes.delete("/<event_id>", MANAGER, response=Done, internal=True)
 def drop(event_id: str) -> ResponseReturnValue:
     """Forget a kept event for good; there being none is as good."""
     dead_letters().drop(event_id)

@@ -5,18 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from flask import Blueprint, current_app, jsonify
+from flask import current_app, jsonify
 from flask.typing import ResponseReturnValue
-from pydantic import Field
 
+from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import OrderId, Request
 from pizzashop.domain.retention import due, grace, is_young
 from pizzashop.errors import NotFound
-from pizzashop.order.index import PAGE_SIZE, TAIL_SECONDS
+from pizzashop.order.index import TAIL_SECONDS
 from pizzashop.order.repository import Repository
+from pizzashop.order.schemas import Done, Due, PageQuery, PurgedOrders
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.routes import Routes
 
 AT_ONCE = 8
 """Records seen to at a time: a page is to be done well within the time that an answer may take."""
@@ -105,26 +106,7 @@ class Housekeeping:
         self._records.close(order_id for order_id, since in self._missed.items() if now - since >= longest)
 
 
-blueprint = Blueprint("expired", __name__)
-
-
-class PageQuery(Request):
-    """Which page of the index was looked through last; -1: none yet."""
-
-    after: int = Field(-1, ge=-1)
-
-
-class EndedOrder(Request):
-    """An order, and which of those that have had its id."""
-
-    order_id: OrderId
-    uid: str = Field(max_length=64)
-
-
-class PurgedOrders(Request):
-    """The orders of which the engine keeps nothing any more."""
-
-    orders: list[EndedOrder] = Field(max_length=PAGE_SIZE)
+routes = Routes("expired")
 
 
 def housekeeping() -> Housekeeping:
@@ -133,14 +115,14 @@ def housekeeping() -> Housekeeping:
     return found
 
 
-@blueprint.post("/expired")
+@routes.post("/expired", INTERNAL, response=Due, body=PageQuery, internal=True)
 def expired() -> ResponseReturnValue:
     """Tidy one page of the index; answers whose workflow is to be purged, and the page to go on after."""
     orders, following = housekeeping().look(PageQuery.parse(read_json_inside()).after)
     return jsonify(orders=orders, next=following)
 
 
-@blueprint.post("/purged")
+@routes.post("/purged", INTERNAL, response=Done, body=PurgedOrders, internal=True)
 def purged() -> ResponseReturnValue:
     """Note that the engine keeps nothing of these orders any more."""
     housekeeping().purged([(each.order_id, each.uid) for each in PurgedOrders.parse(read_json_inside()).orders])

@@ -16,7 +16,7 @@ from pizzashop.dapr.sidecar import Sidecar, Stale, Stored, Write
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record, Terms
 from pizzashop.domain.requests import ORDER_ID_FORM
-from pizzashop.errors import Broken, Conflict, NotFound, ShopError, Unavailable
+from pizzashop.errors import CorruptData, Conflict, NotFound, ShopError, Unavailable
 from pizzashop.order.cache import WRITE_CACHE_SECONDS, ReadCache, WriteCache
 from pizzashop.order.index import OpenOrders, PagedList
 
@@ -34,13 +34,13 @@ class StoredRecord:
     is_copy: bool = False
 
     def record(self) -> Record | None:
-        """The record, None where there never was one; raises Broken where it makes no sense."""
+        """The record, None where there never was one; raises CorruptData where it makes no sense."""
         if not self.stored.value:
             return None
         try:
             return Record.model_validate_json(self.stored.value)
         except ValidationError as error:
-            raise Broken(f"The record of order {self.order_id} cannot be read: {error.errors()[0]['msg']}") from None
+            raise CorruptData(f"The record of order {self.order_id} cannot be read: {error.errors()[0]['msg']}") from None
 
 
 class RecordStore:
@@ -161,7 +161,7 @@ class Repository:
         return self._shelf.look(order_id).record()
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
-        "Those of the orders that are require_present."
+        "Those of the orders that are there."
         return [record for record in self.stored(order_ids).values() if record is not None and not record.deleted]
 
     def stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
@@ -261,7 +261,7 @@ class Repository:
 def _readable(seen: StoredRecord) -> Record | None:
     try:
         return seen.record()
-    except Broken as error:
+    except CorruptData as error:
         log.error("%s", error, extra={"order": seen.order_id})
         return None
 

@@ -3,10 +3,11 @@
 from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, jsonify, request
+from flask import Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.requests import NewOrder
 from pizzashop.errors import NotFound
@@ -25,18 +26,20 @@ from pizzashop.order.inbox import (
     entries_in_start,
 )
 from pizzashop.order.repository import Repository, records
-from pizzashop.order.search import Listing
+from pizzashop.order.schemas import Delivery, Done, OrderPage, OrderView, Taking
+from pizzashop.order.search import Listing, ListQuery
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import MAX_BYTES, MAX_DEPTH, check, read_json, read_start
+from pizzashop.web.routes import Routes
 
-blueprint = Blueprint("order", __name__)
+routes = Routes("order")
 
 MAX_BYTES_IN_BULK = 64 * 1024 * 1024
 """More than a hundred events, each with an order at the limit of a body: in base64, and a `<` written as six bytes."""
 
 
-@blueprint.post("/order")
+@routes.post("/order", PUBLIC, response=Done, body=NewOrder, errors=(409,))
 def create() -> ResponseReturnValue:
     """Create a record if there is none; it starts no workflow."""
     content = read_json()
@@ -45,13 +48,13 @@ def create() -> ResponseReturnValue:
     return jsonify(success=True)
 
 
-@blueprint.get("/order/<order_id>")
+@routes.get("/order/<order_id>", MANAGER, INTERNAL, response=OrderView, errors=(404,))
 def show(order_id: str) -> ResponseReturnValue:
     """One order, with all that is known of it."""
     return jsonify(records().get(order_id).view())
 
 
-@blueprint.delete("/order/<order_id>")
+@routes.delete("/order/<order_id>", MANAGER, response=Done, errors=(409,))
 def delete(order_id: str) -> ResponseReturnValue:
     """Delete one order, unless its workflow is live; there being none is as good."""
     with suppress(NotFound):
@@ -60,7 +63,7 @@ def delete(order_id: str) -> ResponseReturnValue:
     return jsonify(success=True)
 
 
-@blueprint.get("/orders")
+@routes.get("/orders", MANAGER, INTERNAL, response=OrderPage, query=ListQuery)
 def index() -> ResponseReturnValue:
     """Orders, newest first, a page at a time."""
     listing: Listing = current_app.extensions["listing"]
@@ -68,7 +71,7 @@ def index() -> ResponseReturnValue:
     return jsonify(orders=[record.view() for record in found], next=following)
 
 
-@blueprint.post("/orders-sub")
+@routes.post("/orders-sub", INTERNAL, response=Taking, body=Delivery)
 def take_events() -> ResponseReturnValue:
     """Take in one CloudEvent, or several in Dapr's bulk envelope."""
     inbox: Inbox = current_app.extensions["inbox"]
@@ -93,10 +96,10 @@ def _in_bulk(inbox: Inbox, entries: Entries) -> list[dict[str, Any]]:
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
     """Give the application its routes, and what they work with."""
-    app.register_blueprint(blueprint)
+    app.register_blueprint(routes.blueprint)
     for each in (commands, housekeeping, events, boards, search):
-        app.register_blueprint(each.blueprint)
-    app.register_blueprint(commands.unsettled_blueprint)
+        app.register_blueprint(each.routes.blueprint)
+    app.register_blueprint(commands.unsettled_routes.blueprint)
     records = Repository(dependencies.sidecar)
     dead_letters = DeadLetters(dependencies.sidecar, records)
     app.extensions["records"] = records

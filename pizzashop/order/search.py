@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Annotated
 
-from flask import Blueprint, current_app, jsonify
+from flask import current_app, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, Field, ValidationError
 
+from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.history import format_timestamp
 from pizzashop.domain.ids import DEMO_PREFIX, letters, own_id
 from pizzashop.domain.lifecycle import FINAL, STATUSES
@@ -24,6 +25,7 @@ from pizzashop.order.repository import Repository
 from pizzashop.presentation.boards import Row, SearchResult
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.routes import Routes
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -111,7 +113,7 @@ def _cursor(page: int, place: int) -> str:
     return f"{page}-{place}"
 
 
-blueprint = Blueprint("search", __name__)
+routes = Routes("search")
 
 _STANDING: dict[str, Callable[[Row, str], bool]] = {
     "open": lambda row, _: not row.final,
@@ -164,7 +166,7 @@ class SearchQuery(Request):
         return row.status == self.standing
 
 
-@blueprint.post("/search")
+@routes.post("/search", MANAGER, INTERNAL, response=SearchResult, body=SearchQuery, internal=True)
 def search() -> ResponseReturnValue:
     """The orders that are looked for, a page at a time, and how many there are."""
     wanted = SearchQuery.parse(read_json_inside())

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import COURIER, KITCHEN, MANAGER
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
 from pizzashop.pages import queries
 from pizzashop.pages.actions import done_text
 from pizzashop.presentation.boards import Board
+from pizzashop.web.routes import Routes
 
 FEW = 4
 """The scale reaches at least so far: one order is no full bar."""
@@ -38,19 +40,19 @@ def _bar(hour: int, orders: int, step: float, height: float) -> Bar:
     return Bar(hour, orders, x, width, round(100 - height, 2), height)
 
 
-blueprint = Blueprint("boards", __name__)
+routes = Routes("boards")
 
 SHOWN = {"kitchen": 24, "manager": 40, "delivery": 60}
 """How many orders of a kind a board shows; it says how many more there are."""
 
 
-@blueprint.get("/kitchen")
+@routes.get("/kitchen", KITCHEN)
 def kitchen() -> ResponseReturnValue:
     """The kitchen's board."""
     return _page("kitchen")
 
 
-@blueprint.get("/manager")
+@routes.get("/manager", MANAGER)
 def manager() -> ResponseReturnValue:
     """The manager's desk; `?said=` and `?order=` name what was done just now."""
     text, order_id = done_text(request.args.get("said", "")), request.args.get("order", "")
@@ -58,7 +60,7 @@ def manager() -> ResponseReturnValue:
     return _page("manager", done={"order_id": known, "text": text} if text else None)
 
 
-@blueprint.get("/delivery")
+@routes.get("/delivery", COURIER)
 def delivery() -> ResponseReturnValue:
     """What is on its way."""
     return _page("delivery")

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from math import cos, pi, sin, sqrt
 from typing import NamedTuple
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import CUSTOMER, MANAGER
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.domain.text import one_line
@@ -16,6 +17,7 @@ from pizzashop.pages.responses import redirect_spelling
 from pizzashop.presentation.boards import Board
 from pizzashop.presentation.progress import current_attempt, estimate_arrival, progress_line, remake_decisions
 from pizzashop.presentation.status_text import failure_text, headline
+from pizzashop.web.routes import Routes
 
 GOLDEN_ANGLE = pi * (3 - sqrt(5))
 PIECES = 22
@@ -77,10 +79,10 @@ def scene(status: str) -> Scene:
     return _SCENES.get(status, Scene("ticket"))
 
 
-blueprint = Blueprint("following", __name__)
+routes = Routes("following")
 
 
-@blueprint.get("/orders/<order_id>")
+@routes.get("/orders/<order_id>", CUSTOMER, MANAGER)
 @redirect_spelling
 def show(order_id: str) -> ResponseReturnValue:
     """One order, for its customer."""

@@ -10,10 +10,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from flask import Blueprint, Response, copy_current_request_context, current_app, request
+from flask import Response, copy_current_request_context, current_app, request
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.guard import access_check
+from pizzashop.auth.people import COURIER, CUSTOMER, KITCHEN, MANAGER
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_FORM
 from pizzashop.errors import NotFound, Unavailable
@@ -21,6 +22,7 @@ from pizzashop.pages import boards, customer, manager
 from pizzashop.pages.watching import BOARD, LiveStates
 from pizzashop.presentation.boards import Board
 from pizzashop.web.problems import problem
+from pizzashop.web.routes import Routes
 
 RETRY_MILLISECONDS = 1000
 BEGIN = f"retry: {RETRY_MILLISECONDS}\n\n"
@@ -70,7 +72,7 @@ class StreamSocket:
         return bool(found) and not found[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
 
 
-blueprint = Blueprint("live", __name__, url_prefix="/live")
+routes = Routes("live", prefix="/live")
 
 HEARTBEAT_SECONDS = 10.0
 """So often a stream says that it is still there, and looks whether its reader may still read it."""
@@ -90,31 +92,31 @@ def watch() -> LiveStates:
     return found
 
 
-@blueprint.get("/orders/<order_id>")
+@routes.get("/orders/<order_id>", CUSTOMER, MANAGER)
 def of_order(order_id: str) -> ResponseReturnValue:
     """An order's page for its customer."""
     return _live(order_id, customer.customer_region)
 
 
-@blueprint.get("/manager/orders/<order_id>")
+@routes.get("/manager/orders/<order_id>", MANAGER)
 def of_order_for_staff(order_id: str) -> ResponseReturnValue:
     """The staff's page of an order."""
     return _live(order_id, manager.order_region)
 
 
-@blueprint.get("/kitchen")
+@routes.get("/kitchen", KITCHEN)
 def of_kitchen() -> ResponseReturnValue:
     """The kitchen's board."""
     return _live(BOARD, boards.board_region("kitchen"))
 
 
-@blueprint.get("/manager")
+@routes.get("/manager", MANAGER)
 def of_manager() -> ResponseReturnValue:
     """The manager's desk."""
     return _live(BOARD, boards.board_region("manager"))
 
 
-@blueprint.get("/delivery")
+@routes.get("/delivery", COURIER)
 def of_delivery() -> ResponseReturnValue:
     """What is on its way."""
     return _live(BOARD, boards.board_region("delivery"))

@@ -9,15 +9,16 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-from flask import Blueprint, redirect, render_template, request
+from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import MANAGER
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import new_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderRef
-from pizzashop.errors import Invalid, ShopError
+from pizzashop.errors import InvalidRequest, ShopError
 from pizzashop.pages import boards, queries, staff
 from pizzashop.pages.actions import ACTIONS, done_text, failure_text, run_action
 from pizzashop.pages.responses import redirect_spelling
@@ -25,8 +26,9 @@ from pizzashop.pages.timeline import timeline
 from pizzashop.presentation.boards import Board, SearchResult, phase_of
 from pizzashop.presentation.menu import MENU
 from pizzashop.web.problems import STATUS_OF
+from pizzashop.web.routes import Routes
 
-blueprint = Blueprint("orders", __name__, url_prefix="/manager/orders")
+routes = Routes("orders", prefix="/manager/orders")
 
 PAGE = 25
 STANDINGS = {
@@ -41,18 +43,18 @@ STANDINGS = {
 }
 
 
-@blueprint.app_context_processor
+@routes.blueprint.app_context_processor
 def _for_templates() -> dict[str, object]:
     return {"standings": STANDINGS, "pizzas": MENU}
 
 
-@blueprint.get("")
+@routes.get("", MANAGER)
 def index() -> ResponseReturnValue:
     """The orders that stand so, newest first, a page at a time."""
     return _listed("", request.args.get("standing", ""), request.args.get("after", ""))
 
 
-@blueprint.post("")
+@routes.post("", MANAGER)
 def search() -> ResponseReturnValue:
     """The orders of a name or an id: asked with POST, since a customer's name has no place in an address."""
     asked = request.form
@@ -64,10 +66,10 @@ def _listed(text: str, standing: str, after: str) -> str:
     return render_template("orders.html", found=found, text=text, standing=standing, after=after)
 
 
-@blueprint.get("/<order_id>")
+@routes.get("/<order_id>", MANAGER)
 @redirect_spelling
 def show(order_id: str) -> ResponseReturnValue:
-    "One order, with its whole way and all that can be done to it utc_timestamp."
+    "One order, with its whole way and all that can be done to it now."
     return page_of(order_id, done=done_text(request.args.get("said", "")))
 
 
@@ -100,7 +102,7 @@ def order_context(record: Record) -> dict[str, object]:
     }
 
 
-actions_blueprint = Blueprint("doing", __name__, url_prefix="/manager")
+actions_routes = Routes("doing", prefix="/manager")
 
 MOST_AT_ONCE = 100
 
@@ -118,7 +120,7 @@ class Outcome(NamedTuple):
     tried: bool = True
 
 
-@actions_blueprint.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>")
+@actions_routes.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>", MANAGER)
 def act(order_id: str, action: str) -> ResponseReturnValue:
     """Do one thing to one order."""
     asked, of_order = request.form, request.form.get("back") == "order"
@@ -132,20 +134,20 @@ def act(order_id: str, action: str) -> ResponseReturnValue:
     return redirect(back, 303)
 
 
-@actions_blueprint.post("/several")
+@actions_routes.post("/several", MANAGER)
 def several() -> ResponseReturnValue:
     """Do one thing to several orders; what comes of each is said."""
     asked = request.form
     action, note = asked.get("action", ""), asked.get("note", "").strip()
     if action not in ACTIONS:
-        raise Invalid("This can be done to several orders: " + ", ".join(ACTIONS))
+        raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
     chosen = list(dict.fromkeys(asked.getlist("order")))[:MOST_AT_ONCE]
     end = time.monotonic() + SEVERAL_SECONDS
     outcomes = [_try(action, each, note) if time.monotonic() < end else _not_tried(each) for each in chosen]
     return render_template("several.html", action=action, outcomes=outcomes)
 
 
-@actions_blueprint.post("/orders/<order_id>/again")
+@actions_routes.post("/orders/<order_id>/again", MANAGER)
 def again(order_id: str) -> ResponseReturnValue:
     """Place an order anew that has failed or was cancelled: the same content, under the id that its page gave it."""
     fresh = OrderRef.parse({"order_id": request.form.get("fresh", "")}).order_id

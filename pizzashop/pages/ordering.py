@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Self
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import PUBLIC
 from pizzashop.domain.ids import is_own, new_id
 from pizzashop.domain.text import count_dialled, is_readable, remove_invisible
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.pages import queries
 from pizzashop.presentation.menu import MENU, SIZES, Pizza, Size
 from pizzashop.web.problems import RETRY_AFTER_SECONDS
+from pizzashop.web.routes import Routes
 
 MAX_LENGTH = 200
 FEWEST_DIALLED = 5
@@ -87,17 +89,17 @@ def _wrong(name: str, text: str) -> str:
 
 MAX_FORM_BYTES = 16 * 1024
 
-blueprint = Blueprint("ordering", __name__)
+routes = Routes("ordering")
 
 
-@blueprint.get("/")
+@routes.get("/", PUBLIC)
 def show() -> ResponseReturnValue:
     """The menu and the order form; `?pizza=` and `?size=` choose."""
     asked = request.args
     return _page(OrderForm.empty(asked.get("pizza", ""), asked.get("size", "")))
 
 
-@blueprint.post("/")
+@routes.post("/", PUBLIC)
 def place() -> ResponseReturnValue:
     """Order the pizza, and lead to its page; or say beside the fields what is wrong with them."""
     request.max_content_length = MAX_FORM_BYTES

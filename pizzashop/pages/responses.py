@@ -8,18 +8,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request, send_from_directory, url_for
+from flask import Response, current_app, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from pizzashop import errors
+from pizzashop.auth.people import PUBLIC
 from pizzashop.domain.ids import own_id
+from pizzashop.web.routes import Routes
 
 ROOT = Path(__file__).parent / "static"
 YEAR = 365 * 86400
 
-blueprint = Blueprint("assets", __name__)
+routes = Routes("assets")
 
 
 @cache
@@ -34,12 +36,12 @@ def asset(name: str) -> str:
     return url_for("pages.assets.send", mark=version(), name=name)
 
 
-@blueprint.app_context_processor
+@routes.blueprint.app_context_processor
 def _for_templates() -> dict[str, object]:
     return {"asset": asset}
 
 
-@blueprint.get("/static/<mark>/<path:name>")
+@routes.get("/static/<mark>/<path:name>", PUBLIC)
 def send(mark: str, name: str) -> Response:
     """A style, a script or a picture."""
     response = send_from_directory(ROOT, name)

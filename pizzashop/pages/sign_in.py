@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, session
+from flask import current_app, g, redirect, render_template, request, session
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
@@ -12,19 +12,20 @@ from wtforms import ValidationError
 from pizzashop.auth import accounts
 from pizzashop.auth.authentication import SESSION_SECONDS
 from pizzashop.auth.guard import SESSION_KEY
-from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, Person
+from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, PUBLIC, Person
 from pizzashop.pages import staff
+from pizzashop.web.routes import Routes
 
 if TYPE_CHECKING:
     from pizzashop.pages.rate_limit import SignInLimit
 
-blueprint = Blueprint("signing", __name__)
+routes = Routes("signing")
 
 FIRST_PAGE = {MANAGER: "/manager", KITCHEN: "/kitchen", COURIER: "/delivery"}
 MAX_NAME = 60
 
 
-@blueprint.record
+@routes.blueprint.record
 def _begin(state: BlueprintSetupState) -> None:
     state.app.config.update(
         SESSION_COOKIE_NAME="pizzashop",
@@ -35,13 +36,13 @@ def _begin(state: BlueprintSetupState) -> None:
     )
 
 
-@blueprint.before_request
+@routes.blueprint.before_request
 def _only_where_there_is_a_door() -> None:
     if not staff.door().closed:
         raise NotFound("Nobody has to sign in here")
 
 
-@blueprint.get("/sign-in")
+@routes.get("/sign-in", PUBLIC)
 def show() -> ResponseReturnValue:
     """The form; `?once=` signs in at once, and leaves the address."""
     once = request.args.get("once")
@@ -55,7 +56,7 @@ def show() -> ResponseReturnValue:
     return _signed_in(staff.door().by_link(name))
 
 
-@blueprint.post("/sign-in")
+@routes.post("/sign-in", PUBLIC)
 def sign_in() -> ResponseReturnValue:
     """Sign in with a name and a password."""
     name = " ".join(request.form.get("name", "").split())
@@ -72,7 +73,7 @@ def sign_in() -> ResponseReturnValue:
     return _signed_in(who) if who else _form("The name or the password is not right.", 401)
 
 
-@blueprint.post("/sign-out")
+@routes.post("/sign-out", KITCHEN, COURIER, MANAGER)
 def sign_out() -> ResponseReturnValue:
     """Sign out: the session is worth nothing any more, and what it watches ends."""
     if kept := session.get(SESSION_KEY):

@@ -38,7 +38,7 @@ class Point(NamedTuple):
 
 
 def progress_line(record: Record) -> list[Point]:
-    "The progress_line of steps of the pizza that is made now, or was made last."
+    "The line of steps of the pizza that is made now, or was made last."
     here, attempt = _here(record), current_attempt(record)
     return [_point(record, number, here, attempt) for number in range(len(PROGRESS_STEPS))]
 

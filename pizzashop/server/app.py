@@ -1,26 +1,42 @@
 """What one process has open while it serves its roles: the HTTP client, the sidecars, the engine, the worker."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from flask import Flask, jsonify
+from flask import Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
 
 from pizzashop.auth import guard, origin
 from pizzashop.auth.authentication import Authenticator
+from pizzashop.auth.people import PUBLIC
 from pizzashop.dapr.client import DaprSidecar
 from pizzashop.dapr.http import HttpClient
 from pizzashop.errors import Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
-from pizzashop.server import openapi
 from pizzashop.server.admission import Admission, Environ, StartResponse
+from pizzashop.server.openapi import document
 from pizzashop.settings import Settings
 from pizzashop.web import problems
 from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+from pizzashop.web.routes import Routes
 
 if TYPE_CHECKING:
     from pizzashop.pages.watching import LiveStates
     from pizzashop.workflow.background import Background
+
+
+class Health(BaseModel):
+    """The process serves this role."""
+
+    status: Literal["ok"]
+    role: str
+
+
+class Document(BaseModel):
+    """This document."""
+
+    openapi: str
 
 
 def create_app(
@@ -33,8 +49,7 @@ def create_app(
     # A process loads the roles that it serves, and no other.
     _wiring(role)(app, settings, dependencies, **more)
     problems.register_error_handlers(app)
-    _answer_health(app, role, dependencies)
-    openapi.register_openapi(app, role)
+    app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)
     origin.register_origin_check(app, settings)
     guard.register_guard(app, role, authenticator, lambda: dependencies.clock().timestamp())
     return app
@@ -63,13 +78,23 @@ def _wiring(role: Role) -> Callable[..., None]:
     return workflow.wire
 
 
-def _answer_health(app: Flask, role: Role, dependencies: Dependencies) -> None:
-    @app.get("/healthz")
+def _common_routes(role: Role, limit: ConcurrencyLimit) -> Routes:
+    """Return the routes that every role has."""
+    routes = Routes("common")
+
+    @routes.get("/healthz", PUBLIC, response=Health)
     def health() -> ResponseReturnValue:
         """Whether this process serves the role, and is not about to stop."""
-        if dependencies.limit.stopping.is_set():
+        if limit.stopping.is_set():
             raise Unavailable("This process is stopping")
         return jsonify(status="ok", role=role.name)
+
+    @routes.get("/openapi.json", PUBLIC, response=Document)
+    def openapi() -> ResponseReturnValue:
+        """What this role takes and answers, as an OpenAPI document."""
+        return jsonify(document(current_app, role))
+
+    return routes
 
 
 SPARE_SHARE = 4

@@ -1,18 +1,21 @@
 """What the application of role `kitchen` is made of."""
 
-from flask import Blueprint, Flask, current_app, jsonify
+from flask import Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.lifecycle import COOK_STEP
+from pizzashop.domain.requests import StepOrder
 from pizzashop.settings import Settings
-from pizzashop.steps.runner import StepContext, run_step
+from pizzashop.steps.runner import StepContext, StepDone, run_step
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.routes import Routes
 
-blueprint = Blueprint("kitchen", __name__)
+routes = Routes("kitchen")
 
 
-@blueprint.post("/cook")
+@routes.post("/cook", INTERNAL, response=StepDone, body=StepOrder, errors=(409,))
 def cook() -> ResponseReturnValue:
     """Cook the pizza."""
     return jsonify(run_step(COOK_STEP, read_json_inside(), current_app.extensions["means"]))
@@ -20,5 +23,5 @@ def cook() -> ResponseReturnValue:
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
     """Give the application its routes, and what they work with."""
-    app.register_blueprint(blueprint)
+    app.register_blueprint(routes.blueprint)
     app.extensions["means"] = StepContext(dependencies.sidecar, dependencies.limit, settings.pace, settings.fail)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
@@ -20,6 +21,14 @@ from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.web.dependencies import ConcurrencyLimit
+
+
+class StepDone(BaseModel):
+    """The order as it was sent, with the status that the step ended with, and `error` where it failed."""
+
+    order_id: str
+    status: str
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ T = TypeVar("T")
 def run_step(step: Step, order: OrderJson, means: StepContext) -> OrderJson:
     """Do `step` for the order sent along; answers the order with the status that the step ended with.
 
-    Raises Invalid for an order that makes no sense, Conflict where the record says that the step is not to be done,
+    Raises InvalidRequest for an order that makes no sense, Conflict where the record says that the step is not to be done,
     and Unavailable where something needed is away.
     """
     checked = StepOrder.parse(order)
@@ -214,7 +223,7 @@ class _Run:
 
     def _must_be_open(self, answer: ClaimAnswer) -> None:
         if answer.claim == "closed":
-            raise Conflict("OrderJson ", order_status=answer.status)
+            raise Conflict("Order ", order_status=answer.status)
 
     def _give_back(self) -> None:
         try:

@@ -5,22 +5,41 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response
+from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from pizzashop.errors import Broken, Conflict, Invalid, NotAllowed, NotFound, Refused, ShopError, Unavailable
+from pizzashop.errors import CorruptData, Conflict, InvalidRequest, NotAllowed, NotFound, Refused, ShopError, Unavailable
 
 RETRY_AFTER_SECONDS = 1
 
 STATUS_OF: dict[type[ShopError], HTTPStatus] = {
-    Invalid: HTTPStatus.BAD_REQUEST,
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    Broken: HTTPStatus.INTERNAL_SERVER_ERROR,
+    CorruptData: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it; `error` repeats `detail`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    errors: list["Fault"] | None = None
+
+
+class Fault(BaseModel):
+    """A field that is wrong, and why."""
+
+    field: str
+    message: str
 
 
 def content(status: int, detail: str, **extra: object) -> dict[str, object]:
@@ -49,7 +68,7 @@ def _said_by_the_shop(error: ShopError) -> Response:
     if isinstance(error, Unavailable):
         log.warning("unavailable: %s", error)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if isinstance(error, Broken):
+    if isinstance(error, CorruptData):
         log.error("%s", error)
     return response
 

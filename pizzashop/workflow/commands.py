@@ -29,7 +29,7 @@ def load_summary(sidecar: Sidecar, order_id: str) -> Summary:
     return found
 
 
-"Takes the suspension_lease of an order from its record, waits for it where another has it, and gives it back."
+"Takes the steering of an order from its record, waits for it where another has it, and gives it back."
 
 
 T = TypeVar("T")

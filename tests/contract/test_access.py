@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.people import INTERNAL, PUBLIC, STAFF_ROLES
-from pizzashop.auth.permissions import PERMISSIONS
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, STOREFRONT, WORKFLOW, Role
+from pizzashop.web.routes import routes_of
 
 
 @pytest.fixture
@@ -24,9 +24,10 @@ every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 FOR_TOKENS = {"kim": {"kitchen"}, "cem": {"courier"}, "ana": set(STAFF_ROLES)}
 
 
-def each(role: Role) -> list[tuple[str, frozenset[str]]]:
+def each(shop: FakeShop, role: Role) -> list[tuple[str, frozenset[str]]]:
     """Every route of a role, and who may call it; the sign-in has answers of its own."""
-    return [(route, who) for route, who in PERMISSIONS[role].items() if not route.endswith("/sign-in")]
+    routes = routes_of(shop.sidecar.apps[role])
+    return [(route.name, route.access) for route in routes if not route.path.endswith("/sign-in")]
 
 
 def ask(shop: FakeShop, role: Role, route: str, headers: dict[str, str]) -> TestResponse:
@@ -39,7 +40,7 @@ def ask(shop: FakeShop, role: Role, route: str, headers: dict[str, str]) -> Test
 
 @every_role
 def test_signed_out(shop: FakeShop, role: Role) -> None:
-    for route, who in each(role):
+    for route, who in each(shop, role):
         answer = ask(shop, role, route, {})
         if PUBLIC in who:
             assert answer.status_code not in (401, 403), route
@@ -53,7 +54,7 @@ def test_signed_out(shop: FakeShop, role: Role) -> None:
 @every_role
 def test_what_the_guard_answers_is_in_the_document(shop: FakeShop, role: Role) -> None:
     paths = shop.client(role).get("/openapi.json").json["paths"]
-    for route, _ in each(role):
+    for route, _ in each(shop, role):
         method, path = route.replace("<", "{").replace(">", "}").split(" ", 1)
         if path in paths:
             for headers in ({}, bearer("kim"), bearer("ana"), {"Origin": "https://evil.example"}):
@@ -64,7 +65,7 @@ def test_what_the_guard_answers_is_in_the_document(shop: FakeShop, role: Role) -
 @every_role
 @pytest.mark.parametrize("name", FOR_TOKENS)
 def test_with_a_token_of_ones_own(shop: FakeShop, role: Role, name: str) -> None:
-    for route, who in each(role):
+    for route, who in each(shop, role):
         status = ask(shop, role, route, bearer(name)).status_code
         assert (status == 403) == (not who & (FOR_TOKENS[name] | {PUBLIC})), route
         assert status != 401
@@ -72,7 +73,7 @@ def test_with_a_token_of_ones_own(shop: FakeShop, role: Role, name: str) -> None
 
 @every_role
 def test_the_sidecar_gets_where_it_has_to(shop: FakeShop, role: Role) -> None:
-    for route, who in each(role):
+    for route, who in each(shop, role):
         refused = ask(shop, role, route, SIDECAR).status_code in (401, 403)
         assert refused == (not who & {INTERNAL, PUBLIC}), route
 
@@ -84,7 +85,7 @@ def test_the_sidecar_gets_where_it_has_to(shop: FakeShop, role: Role) -> None:
     ids=["wrong", "empty", "claimed"],
 )
 def test_nobody_else_passes_for_the_sidecar(shop: FakeShop, role: Role, shown: dict[str, str]) -> None:
-    for route, who in each(role):
+    for route, who in each(shop, role):
         if who == {INTERNAL}:
             assert_problem(ask(shop, role, route, shown), 403)
 
@@ -166,7 +167,7 @@ def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
 def test_with_neither_everything_is_open() -> None:
     shop = FakeShop()
     for role in ROLES:
-        assert [route for route, _ in each(role) if ask(shop, role, route, {}).status_code in (401, 403)] == []
+        assert [route for route, _ in each(shop, role) if ask(shop, role, route, {}).status_code in (401, 403)] == []
 
 
 OWN = "7Q4K-M2XD-9ZRT"

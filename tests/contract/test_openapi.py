@@ -19,9 +19,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pizzashop.auth.permissions import PERMISSIONS
 from pizzashop.roles import ORDER, ROLES, Role
-from pizzashop.server.openapi import OPERATIONS, Operation, summaries
+from pizzashop.server.openapi import described_routes
+from pizzashop.web.routes import Route
 
 CHECKS = [
     not_a_server_error,
@@ -31,7 +31,15 @@ CHECKS = [
 ]
 EXAMPLES = 15
 
+_SHOP = FakeShop()
+ROUTES = {role: described_routes(_SHOP.sidecar.apps[role]) for role in ROLES}
+
 every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def path_of(route: Route) -> str:
+    """The path of a route as OpenAPI writes it."""
+    return route.path.replace("<", "{").replace(">", "}")
 
 
 def get(shop: FakeShop, role: Role) -> Any:
@@ -41,7 +49,7 @@ def get(shop: FakeShop, role: Role) -> Any:
 @every_role
 def test_the_document_has_every_route_and_no_other(shop: FakeShop, role: Role) -> None:
     described = {(m.upper(), path) for path, methods in get(shop, role)["paths"].items() for m in methods}
-    assert described == summaries(shop.sidecar.apps[role]).keys()
+    assert described == {(each.method, path_of(each)) for each in described_routes(shop.sidecar.apps[role])}
 
 
 @every_role
@@ -66,9 +74,10 @@ def test_a_body_is_described_by_what_checks_it(shop: FakeShop) -> None:
 
 @every_role
 def test_every_operation_says_who_may_call_it(shop: FakeShop, role: Role) -> None:
+    access = {(each.method.lower(), path_of(each)): each.access for each in ROUTES[role]}
     for path, methods in get(shop, role)["paths"].items():
         for method, each in methods.items():
-            who = PERMISSIONS[role][f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"]
+            who = access[method, path]
             schemes = {name for alternative in each["security"] for name in alternative}
             assert schemes == {"sidecar" if one == "internal" else "staff" for one in who - {"public"}}
             assert ("401" in each["responses"]) == ("staff" in schemes)
@@ -93,21 +102,21 @@ IDS = st.sampled_from(["delivered", "failed", "waiting", "begun", "none"])
 def asked(*modes: GenerationMode) -> list[Any]:
     """Every operation of every role with input that the document allows, and with input that it does not."""
     return [
-        pytest.param(role, each, mode, id=f"{role.name} {each.method} {each.path} {mode.value}")
-        for role, of_role in OPERATIONS.items()
+        pytest.param(role, each, mode, id=f"{role.name} {each.method} {path_of(each)} {mode.value}")
+        for role, of_role in ROUTES.items()
         for each in of_role
         for mode in modes
         if mode is GenerationMode.POSITIVE or each.body or each.query
     ]
 
 
-@pytest.mark.parametrize(("role", "operation", "mode"), asked(GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
-def test_every_answer_holds_to_the_document(role: Role, operation: Operation, mode: GenerationMode) -> None:
+@pytest.mark.parametrize(("role", "route", "mode"), asked(GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
+def test_every_answer_holds_to_the_document(role: Role, route: Route, mode: GenerationMode) -> None:
     shop = furnished()
     # In this shop nobody has to sign in: no token is no mistake.
     config = Config.from_dict({"generation": {"with-security-parameters": False}})
     schema = schemathesis.openapi.from_wsgi("/openapi.json", shop.sidecar.apps[role], config=config)
-    cases = schema[operation.path][operation.method].as_strategy(generation_mode=mode)
+    cases = schema[path_of(route)][route.method].as_strategy(generation_mode=mode)
 
     @given(case=cases, order_id=IDS, known=st.booleans())
     @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -115,7 +124,7 @@ def test_every_answer_holds_to_the_document(role: Role, operation: Operation, mo
         if known:
             name_an_order(case, order_id)
         # What is wrong with the input may have been the id; and of the topic anything is taken.
-        strict = [] if known or operation.path == "/orders-sub" else [negative_data_rejection]
+        strict = [] if known or route.path == "/orders-sub" else [negative_data_rejection]
         answer = case.call()
         case.validate_response(answer, checks=[*CHECKS, *strict])
         if answer.status_code >= 400:
@@ -138,7 +147,7 @@ def assert_form(said: Any, status: int) -> None:
     assert status != 400 or said["errors"]
 
 
-WITH_BODY = [(role, each) for role, of_role in OPERATIONS.items() for each in of_role if each.body]
+WITH_BODY = [(role, each) for role, of_role in ROUTES.items() for each in of_role if each.body]
 TOO_LARGE = json.dumps({"x": "y" * 48 * 1024 * 1024}).encode()
 FROM_A_ROLE = {"Dapr-Caller-App-Id": "pizza-other"}
 
@@ -147,7 +156,7 @@ FROM_A_ROLE = {"Dapr-Caller-App-Id": "pizza-other"}
 @pytest.mark.parametrize(("body", "status"), [*((body, 400) for body in BAD_BODIES.values()), (TOO_LARGE, 413)])
 def test_no_body_is_too_bad_for_any_route(shop: FakeShop, body: bytes, status: int, headers: dict[str, str]) -> None:
     for role, each in WITH_BODY:
-        path = each.path.format(order_id="123", event_id="1")
+        path = path_of(each).format(order_id="123", event_id="1")
         answer = shop.client(role).post(path, data=body, content_type="application/json", headers=headers)
         assert_problem(answer, status)
 
@@ -157,10 +166,10 @@ ODD = ["%00", "%0a", "%2e%2e", "%2F", "%ff", "%f0%9f%8d%95", "'", "x" * 5000]
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd[:12])
 def test_no_path_is_too_odd_for_any_route(shop: FakeShop, odd: str) -> None:
-    for role, of_role in OPERATIONS.items():
+    for role, of_role in ROUTES.items():
         for each in of_role:
-            if "{" in each.path:
-                path = each.path.format(order_id=odd, event_id=odd)
+            if "<" in each.path:
+                path = path_of(each).format(order_id=odd, event_id=odd)
                 answer = shop.client(role).open(path, method=each.method, json={} if each.body else None)
                 if each.method == "DELETE" and answer.status_code == 200:
                     continue

@@ -1,45 +1,15 @@
-"""What the steps and role `workflow` answer, as models."""
+"""The models of what role `order` answers, and of what role `workflow` asks it."""
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from pizzashop.domain.history import Entry
 from pizzashop.domain.record import Terms
-from pizzashop.order.housekeeping import EndedOrder
+from pizzashop.domain.requests import OrderId, Request
+from pizzashop.order.index import PAGE_SIZE
 
 Took = Literal["SUCCESS", "RETRY", "DROP"]
-
-
-class Problem(BaseModel):
-    """An error, as RFC 9457 has it; `error` repeats `detail`."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    error: str
-    errors: list["Fault"] | None = None
-
-
-class Fault(BaseModel):
-    """A field that is wrong, and why."""
-
-    field: str
-    message: str
-
-
-class Health(BaseModel):
-    """The process serves this role."""
-
-    status: Literal["ok"]
-    role: str
-
-
-class Document(BaseModel):
-    """This document."""
-
-    openapi: str
 
 
 class Done(BaseModel):
@@ -163,6 +133,25 @@ class UnsettledOrder(BaseModel):
     need: str
 
 
+class PageQuery(Request):
+    """Which page of the index was looked through last; -1: none yet."""
+
+    after: int = Field(-1, ge=-1)
+
+
+class EndedOrder(Request):
+    """An order, and which of those that have had its id."""
+
+    order_id: OrderId
+    uid: str = Field(max_length=64)
+
+
+class PurgedOrders(Request):
+    """The orders of which the engine keeps nothing any more."""
+
+    orders: list[EndedOrder] = Field(max_length=PAGE_SIZE)
+
+
 class Due(BaseModel):
     """Whose workflow has been kept long enough, and the page of the index to go on after."""
 
@@ -203,39 +192,3 @@ class ReplayedPage(BaseModel):
 
     events: list[Replayed]
     next: str | None
-
-
-class StepDone(BaseModel):
-    """The order as it was sent, with the status that the step ended with, and `error` where it failed."""
-
-    order_id: str
-    status: str
-    error: str | None = None
-
-
-class Started(BaseModel):
-    """The order is accepted, and its workflow runs or has run."""
-
-    order_id: str
-    workflow_instance_id: str
-    status: Literal["started"]
-
-
-class Decided(BaseModel):
-    """The decision stands."""
-
-    order_id: str
-    validation_status: Literal["approved", "rejected"]
-
-
-class Steered(BaseModel):
-    """It is so now."""
-
-    order_id: str
-    status: Literal["paused", "resumed", "cancelled"]
-
-
-class RuntimeStatus(
-    RootModel[Literal["RUNNING", "COMPLETED", "SUSPENDED", "TERMINATED", "FAILED", "PENDING", "STALLED"]]
-):
-    """What the engine says of the order's workflow."""
