@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.origin import SAFE_METHODS
 from pizzashop.auth.people import CUSTOMER, EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES, Person
-from pizzashop.domain.ids import is_own, own_id
+from pizzashop.domain.ids import is_generated_id, parse_generated_id
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.web.problems import problem
 from pizzashop.web.routes import declared_routes
@@ -77,11 +77,11 @@ def _check_person(
 
     g.person = person()
     order_id = (request.view_args or {}).get("order_id", "")
-    if PUBLIC in open_to or (CUSTOMER in open_to and is_own(order_id)):
+    if PUBLIC in open_to or (CUSTOMER in open_to and is_generated_id(order_id)):
         return None
     if not open_to & set(STAFF_ROLES):
         return _not_for_you(open_to)
-    meant = own_id(order_id)
+    meant = parse_generated_id(order_id)
     if CUSTOMER in open_to and meant and not (g.person and open_to & g.person.roles):
         # Whether an order has the id as it is written is nothing for a customer to know.
         return redirect(url_for(request.endpoint or "", order_id=meant))

@@ -11,7 +11,7 @@ import click
 from pizzashop.console.session import Session, as_json, echo_json, pass_session
 from pizzashop.console.shop import Record
 from pizzashop.domain.history import seconds_since
-from pizzashop.domain.ids import DEMO_PREFIX, new_id
+from pizzashop.domain.ids import DEMO_PREFIX, generate_order_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
 from pizzashop.errors import Conflict, NotFound
 from pizzashop.presentation.menu import MENU, SIZES
@@ -38,7 +38,7 @@ WISHES = ("well done", "no onions, please", "cut in eight", "ring twice", "extra
 def invent_order(chance: Random) -> dict[str, Any]:
     """An order as somebody could place it; its id says that nobody did."""
     content: dict[str, Any] = {
-        "order_id": f"{DEMO_PREFIX}{new_id()[:9].lower()}",
+        "order_id": f"{DEMO_PREFIX}{generate_order_id()[:9].lower()}",
         "pizza_type": chance.choice(MENU).key,
         "size": chance.choice(SIZES).name,
         "customer": {

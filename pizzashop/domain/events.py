@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import RANK
-from pizzashop.domain.requests import ORDER_ID_FORM, OrderRef, Request, invalid_request
+from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderRef, Request, invalid_request
 from pizzashop.errors import InvalidRequest
 
 
@@ -17,10 +17,10 @@ class StageEvent(Request):
     order_id: str
     uid: str | None
     run: str | None
-    entry: Entry
+    entry: HistoryEntry
 
 
-def stage_event(order: dict[str, Any], entry: Entry, run: str) -> dict[str, Any]:
+def build_stage_event(order: dict[str, Any], entry: HistoryEntry, run: str) -> dict[str, Any]:
     """The event that says that a stage began: the whole order, with its status, attempt, time and run."""
     told = {name: value for name, value in order.items() if name != "history"}
     return {**told, "status": entry.status, "attempt": entry.attempt, "at": entry.at, "run": run}
@@ -41,7 +41,7 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
             order_id=ref.order_id,
             uid=data.get("uid"),
             run=data.get("run"),
-            entry=Entry(
+            entry=HistoryEntry(
                 status=data["status"],
                 attempt=data.get("attempt", 1),
                 at=data.get("at", received_at) if data.get("run") else received_at,
@@ -51,14 +51,14 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
         raise invalid_request(error) from None
 
 
-def told_order_id(cloud_event: Any) -> str | None:
+def find_order_id(cloud_event: Any) -> str | None:
     """Which order an event is about, as far as it tells; for one that cannot be read."""
     try:
         data = _data(cloud_event)
     except InvalidRequest:
         return None
     told = data.get("order_id") if isinstance(data, dict) else None
-    return told if isinstance(told, str) and ORDER_ID_FORM.fullmatch(told) else None
+    return told if isinstance(told, str) and ORDER_ID_PATTERN.fullmatch(told) else None
 
 
 def _data(cloud_event: Any) -> Any:

@@ -51,7 +51,7 @@ def _moment(at: str) -> str:
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 
 
-class Entry(BaseModel):
+class HistoryEntry(BaseModel):
     """One thing that happened: a stage that began, a decision of the manager, or an operator's action."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -69,7 +69,7 @@ class Entry(BaseModel):
         return self.attempt, RANK[self.status]
 
 
-def insert(history: list[Entry], entry: Entry) -> None:
+def insert(history: list[HistoryEntry], entry: HistoryEntry) -> None:
     """Put a stage in its place: after what came before it, however late it is heard of."""
     where = len(history)
     while where and _later(history[where - 1], entry):
@@ -79,7 +79,7 @@ def insert(history: list[Entry], entry: Entry) -> None:
     history.insert(next(ahead, where), entry)
 
 
-def _later(present: Entry, entry: Entry) -> bool:
+def _later(present: HistoryEntry, entry: HistoryEntry) -> bool:
     if present.status in (FAILED, CANCELLED):
         return True  # the end, which stays the last
     if _is_stage(present):
@@ -87,5 +87,5 @@ def _later(present: Entry, entry: Entry) -> bool:
     return datetime.fromisoformat(present.at) > datetime.fromisoformat(entry.at)
 
 
-def _is_stage(entry: Entry) -> bool:
+def _is_stage(entry: HistoryEntry) -> bool:
     return entry.kind == "stage" and entry.status in RANK

@@ -14,12 +14,12 @@ _READ_AS = str.maketrans("OIL", "011")
 _NOT_SAID = re.compile(r"[\W_]+")
 
 
-def new_id() -> str:
+def generate_order_id() -> str:
     """A new id such as 7Q4K-M2XD-9ZRT; it cannot be guessed, and two alike are not to be expected."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(LETTERS)) for _ in range(GROUPS))
 
 
-def is_own(order_id: str) -> bool:
+def is_generated_id(order_id: str) -> bool:
     """Whether an id has the form of the shop's own, which nobody guesses."""
     return _FORM.fullmatch(order_id) is not None
 
@@ -29,10 +29,10 @@ def letters(text: str) -> str:
     return _NOT_SAID.sub("", unicodedata.normalize("NFKC", text)).upper().translate(_READ_AS)
 
 
-def own_id(text: str) -> str | None:
+def parse_generated_id(text: str) -> str | None:
     """The shop's own id that somebody wrote in another way (7q4km2xd9zrt); None where it is none."""
     if text.casefold().startswith(DEMO_PREFIX):
         return None
     said = letters(text)
     order_id = "-".join(said[at : at + LETTERS] for at in range(0, len(said), LETTERS))
-    return order_id if is_own(order_id) else None
+    return order_id if is_generated_id(order_id) else None

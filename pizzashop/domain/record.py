@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pizzashop.domain.history import Entry, insert
+from pizzashop.domain.history import HistoryEntry, insert
 from pizzashop.domain.lifecycle import (
     ACCEPTED,
     CANCELLED,
@@ -65,12 +65,12 @@ class RecordData(BaseModel):
     paused: bool = False
     error: str | None = None
     version: int = 1
-    history: list[Entry] = Field(default_factory=list)
+    history: list[HistoryEntry] = Field(default_factory=list)
     wanted: bool = False  # a workflow is to bring it to its end
     terms: Terms | None = None  # under which that workflow was started
     begun: bool = False  # and that workflow has asked for its first step
     heartbeat_at: str | None = None  # when an activity that takes long last said that it is under way
-    cancelling: Entry | None = None  # who cancels it, while its workflow is being ended
+    cancelling: HistoryEntry | None = None  # who cancels it, while its workflow is being ended
     lease: Lease | None = None
     steering: Lease | None = None  # who suspends or resumes its workflow just now
     ended: str | None = None  # when it came to its end, or was deleted before it had one
@@ -119,7 +119,7 @@ class RecordData(BaseModel):
         """Whether `order` is what this record was made of, to the letter (1 is not true, nor 1.0)."""
         return json.dumps(order, sort_keys=True) == json.dumps(self.order, sort_keys=True)
 
-    def stages_of(self, attempt: int, statuses: tuple[str, ...]) -> list[Entry]:
+    def stages_of(self, attempt: int, statuses: tuple[str, ...]) -> list[HistoryEntry]:
         """Which of `statuses` have begun in this attempt, oldest first."""
         return [e for e in self.history if e.kind == "stage" and e.attempt == attempt and e.status in statuses]
 
@@ -128,7 +128,7 @@ class RecordData(BaseModel):
         place = attempt, RANK[step.done_status]
         return any(e.kind == "stage" and e.status in RANK and e.place >= place for e in self.history)
 
-    def decision_of(self, attempt: int) -> Entry | None:
+    def decision_of(self, attempt: int) -> HistoryEntry | None:
         """The manager's decision on this attempt, if there is one."""
         return next((e for e in self.history if e.kind == "decision" and e.attempt == attempt), None)
 
@@ -149,7 +149,7 @@ class Record(RecordData):
         cls, uid: str, order: Content, at: str, *, wanted: bool, terms: Terms | None = None, version: int = 1
     ) -> "Record":
         """The record of an order that was just accepted."""
-        record = cls(uid=uid, secret=token_hex(16), order=order, history=[Entry(status=ACCEPTED, at=at)])
+        record = cls(uid=uid, secret=token_hex(16), order=order, history=[HistoryEntry(status=ACCEPTED, at=at)])
         return record.model_copy(update={"wanted": wanted, "terms": terms, "version": version})
 
     def want(self, terms: Terms | None = None) -> bool:
@@ -159,7 +159,7 @@ class Record(RecordData):
         self.wanted, self.terms = True, terms
         return True
 
-    def hear(self, entries: list[Entry]) -> bool:
+    def hear(self, entries: list[HistoryEntry]) -> bool:
         """Take in stages that began, in any order and any number of times; answers whether any was new."""
         fresh = [entry for entry in entries if not self._knows(entry)]
         for entry in fresh:
@@ -167,13 +167,13 @@ class Record(RecordData):
             self._move_to(entry)
         return bool(fresh)
 
-    def let_go(self, entry: Entry, run: str | None) -> None:
+    def let_go(self, entry: HistoryEntry, run: str | None) -> None:
         """End the lease of a run whose last word the topic has brought: there is nothing left to take over."""
         if self.lease is not None and (self.lease.run, self.lease.attempt) == (run, entry.attempt):
             last_words = {step.done_status for step in STEPS if step.name == self.lease.step}
             self.lease = None if entry.status in last_words else self.lease
 
-    def decide(self, verdict: str, attempt: int | None, at: str, by: str | None, note: str | None) -> Entry:
+    def decide(self, verdict: str, attempt: int | None, at: str, by: str | None, note: str | None) -> HistoryEntry:
         """Record a decision and answer the one that stands; raises Conflict where another stands already."""
         attempt = attempt or self.attempt
         standing = self.decision_of(attempt)
@@ -184,7 +184,7 @@ class Record(RecordData):
         self.require_open("decided on")
         if attempt != self.attempt:
             raise Conflict(f"Attempt {attempt} has not begun: the present one is {self.attempt}")
-        entry = Entry(kind="decision", status=verdict, attempt=attempt, at=at, by=by, note=note)
+        entry = HistoryEntry(kind="decision", status=verdict, attempt=attempt, at=at, by=by, note=note)
         self.history.append(entry)
         return entry
 
@@ -203,7 +203,7 @@ class Record(RecordData):
         self.require_open("cancelled")
         if self.stages_of(self.attempt, (DELIVERED,)):
             raise Conflict("The order is delivered: it cannot be cancelled any more")
-        self.cancelling = Entry(kind="action", status=CANCELLED, attempt=self.attempt, at=at, by=by, note=note)
+        self.cancelling = HistoryEntry(kind="action", status=CANCELLED, attempt=self.attempt, at=at, by=by, note=note)
         return True
 
     def end(self, status: Literal["delivered", "failed", "cancelled"], at: str, error: str | None) -> bool:
@@ -211,12 +211,12 @@ class Record(RecordData):
         if self.final or (self.cancelling is not None and status != CANCELLED):
             return False
         if status == CANCELLED:
-            asked = self.cancelling or Entry(kind="action", status=CANCELLED, attempt=self.attempt, at=at)
+            asked = self.cancelling or HistoryEntry(kind="action", status=CANCELLED, attempt=self.attempt, at=at)
             self.history.append(asked.model_copy(update={"at": at}))
         elif status == FAILED:
-            self.history.append(Entry(status=FAILED, attempt=self.attempt, at=at, note=error))
+            self.history.append(HistoryEntry(status=FAILED, attempt=self.attempt, at=at, note=error))
         elif not self.stages_of(self.attempt, (DELIVERED,)):
-            self.history.append(Entry(status=DELIVERED, attempt=self.attempt, at=at))
+            self.history.append(HistoryEntry(status=DELIVERED, attempt=self.attempt, at=at))
         self.status, self.error = status, error if status == FAILED else None
         if self.paused and status != CANCELLED:
             # Its last step went on while its workflow was suspended, and that is still to hear that it may end.
@@ -240,15 +240,15 @@ class Record(RecordData):
         if self.paused == paused:
             return False
         self.paused = paused
-        self.history.append(Entry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
+        self.history.append(HistoryEntry(kind="action", status=word, attempt=self.attempt, at=at, by=by, note=note))
         return True
 
-    def _knows(self, entry: Entry) -> bool:
+    def _knows(self, entry: HistoryEntry) -> bool:
         return entry.status not in RANK or any(
             e.kind == "stage" and e.attempt == entry.attempt and e.status == entry.status for e in self.history
         )
 
-    def _move_to(self, entry: Entry) -> None:
+    def _move_to(self, entry: HistoryEntry) -> None:
         ended_by_its_workflow = self.wanted and entry.status == DELIVERED
         if self.final or self.cancelling is not None or ended_by_its_workflow:
             return

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from pizzashop.domain.history import MAX_HISTORY, Entry
+from pizzashop.domain.history import MAX_HISTORY, HistoryEntry
 from pizzashop.domain.text import is_readable
 from pizzashop.errors import InvalidRequest
 
 ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-ORDER_ID_FORM = re.compile(ORDER_ID)
+ORDER_ID_PATTERN = re.compile(ORDER_ID)
 RESERVED = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
 
 
@@ -24,7 +24,7 @@ def _readable(text: str) -> str:
 OrderId = Annotated[str, Field(pattern=ORDER_ID)]
 ShortText = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_readable)]
 MAX_NOTE = 500
-Digits = BeforeValidator(lambda said: _digits(said))
+DigitsOnly = BeforeValidator(lambda said: _digits(said))
 """A number as a query has it: its digits, and no other way to write it."""
 Note = Annotated[str, Field(max_length=MAX_NOTE)]
 
@@ -53,7 +53,7 @@ class Customer(Request):
     phone: str = Field("", max_length=200)
 
 
-class AnyOrder(Request):
+class OrderContent(Request):
     """What every order says, wherever it comes from; other fields travel with it."""
 
     model_config = ConfigDict(extra="allow")
@@ -64,15 +64,15 @@ class AnyOrder(Request):
     customer: Customer = Field(default_factory=Customer)
 
 
-class StepOrder(AnyOrder):
+class StepOrder(OrderContent):
     """An order as it travels from step to step, with what the shop has added to it."""
 
     attempt: int = Field(1, ge=1, le=1000)
     uid: str | None = Field(None, max_length=64)
-    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
+    history: list[HistoryEntry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
-class NewOrder(AnyOrder):
+class NewOrder(OrderContent):
     """An order as a client places it: the shop's own names are not for the client to set."""
 
     @classmethod
@@ -121,7 +121,7 @@ def _digits(said: Any) -> Any:
     return said
 
 
-def truncated_text(said: Any) -> str | None:
+def truncate_text(said: Any) -> str | None:
     """A `by` or a `note` that nobody has checked, as far as it can be kept; None where it is no text."""
     return said[:MAX_NOTE].encode(errors="replace").decode() if isinstance(said, str) else None
 

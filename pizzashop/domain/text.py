@@ -35,7 +35,7 @@ def is_readable(text: str) -> bool:
     return not categories & _REFUSED and bool(categories - _INVISIBLE)
 
 
-def one_line(text: object) -> str:
+def to_single_line(text: object) -> str:
     """Make a text of somebody else safe to show: clean, and a blank for each character that is refused."""
     cleaned = remove_invisible(str(text))
     if cleaned.isprintable():
@@ -53,7 +53,7 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def count_dialled(phone: str) -> int:
+def count_phone_digits(phone: str) -> int:
     """Count the digits of a phone number; Latin letters count where it has digits too (1-800-PIZZA)."""
     digits = sum(each.isdigit() for each in phone)
     return digits + sum(each.isascii() and each.isalpha() for each in phone) if digits else 0

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from pizzashop.dapr.sidecar import Sidecar, Write
-from pizzashop.domain.events import told_order_id
+from pizzashop.domain.events import find_order_id
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.requests import Digits, Request
+from pizzashop.domain.requests import DigitsOnly, Request
 from pizzashop.errors import NotFound
 from pizzashop.order.index import StoredList
 from pizzashop.order.repository import Repository
@@ -59,7 +59,7 @@ class DeadLetter(BaseModel):
     @property
     def row(self) -> dict[str, Any]:
         """What a list says of it; `order_id` where the event names one."""
-        return {"id": self.id, "at": self.at, "reason": self.reason, "order_id": told_order_id(self.event)}
+        return {"id": self.id, "at": self.at, "reason": self.reason, "order_id": find_order_id(self.event)}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Rejected:
 class Query(Request):
     """Which page of the dead letters; `after` is the `next` of the page before."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), Digits] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = 50
     after: Annotated[str, Field(max_length=64)] | None = None
 
 
@@ -101,10 +101,10 @@ class DeadLetters:
 
         An event that is kept already stays as it is, except for the reason. Raises Unavailable.
         """
-        named = {order_id for each in rejected if (order_id := told_order_id(each.event)) is not None}
+        named = {order_id for each in rejected if (order_id := find_order_id(each.event)) is not None}
         known = self._records.stored(sorted(named)).keys()
-        own = [each for each in rejected if told_order_id(each.event) in known]
-        foreign = [each for each in rejected if told_order_id(each.event) not in known]
+        own = [each for each in rejected if find_order_id(each.event) in known]
+        foreign = [each for each in rejected if find_order_id(each.event) not in known]
         ids = {**self._keep_in(self._own, own), **self._keep_in(self._foreign, self._sample(foreign))}
         _log(own, foreign, ids)
         return [ids.get(each.digest) for each in rejected]

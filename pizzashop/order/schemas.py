@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.record import Terms
 from pizzashop.domain.requests import OrderId, Request
 from pizzashop.order.index import PAGE_SIZE
@@ -30,7 +30,7 @@ class OrderView(BaseModel):
     error: str | None = None
     overdue: Literal[True] | None = None
     version: int
-    history: list[Entry]
+    history: list[HistoryEntry]
 
 
 class OrderPage(BaseModel):

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import COURIER, KITCHEN, MANAGER
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.pages import queries
 from pizzashop.pages.actions import done_text
 from pizzashop.presentation.boards import Board
@@ -56,7 +56,7 @@ def kitchen() -> ResponseReturnValue:
 def manager() -> ResponseReturnValue:
     """The manager's desk; `?said=` and `?order=` name what was done just now."""
     text, order_id = done_text(request.args.get("said", "")), request.args.get("order", "")
-    known = order_id if ORDER_ID_FORM.fullmatch(order_id) else ""
+    known = order_id if ORDER_ID_PATTERN.fullmatch(order_id) else ""
     return _page("manager", done={"order_id": known, "text": text} if text else None)
 
 

@@ -11,7 +11,7 @@ from flask import current_app
 
 from pizzashop.domain.history import seconds_since, utc_timestamp
 from pizzashop.domain.ids import DEMO_PREFIX
-from pizzashop.domain.text import one_line, phone_url
+from pizzashop.domain.text import phone_url, to_single_line
 from pizzashop.presentation.boards import Row
 from pizzashop.presentation.menu import MENU
 from pizzashop.presentation.status_text import entry_text, remake_text, status_text
@@ -44,7 +44,7 @@ def order_text(row: Row) -> str:
 def pizza_name(pizza_type: str) -> str:
     """A pizza's name as the menu has it, or as it was ordered."""
     pizza = PIZZAS.get(pizza_type)
-    return pizza.name if pizza else one_line(pizza_type)
+    return pizza.name if pizza else to_single_line(pizza_type)
 
 
 def picture(pizza_type: str) -> str:
@@ -88,7 +88,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "moment": date_and_time,
     "hour": clock_minute,
     "zone": zone_name,
-    "one_line": one_line,
+    "to_single_line": to_single_line,
     "phone_url": phone_url,
     "roughly": rough_duration,
     "soon": expected_text,

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import COURIER, CUSTOMER, KITCHEN, MANAGER
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.pages import boards, customer, manager
 from pizzashop.pages.watching import BOARD, LiveStates
@@ -123,7 +123,7 @@ def of_delivery() -> ResponseReturnValue:
 
 
 def _live(what: str, render: Render) -> ResponseReturnValue:
-    if what != BOARD and not ORDER_ID_FORM.fullmatch(what):
+    if what != BOARD and not ORDER_ID_PATTERN.fullmatch(what):
         raise NotFound("Order not found")
     accepted = request.accept_mimetypes
     if accepted["text/event-stream"] <= accepted["text/html"]:

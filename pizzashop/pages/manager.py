@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import MANAGER
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.ids import new_id
+from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderRef
@@ -96,7 +96,7 @@ def order_context(record: Record) -> dict[str, object]:
         "decidable": record.status == PENDING_VALIDATION and phase_of(record) == "deciding",
         "timeline": timeline(record, utc_timestamp()),
         "runtime": runtime,
-        "fresh": new_id(),
+        "fresh": generate_order_id(),
         "raw": json.dumps([entry.model_dump(exclude_none=True) for entry in record.history], indent=1),
         "at": utc_timestamp(),
     }

@@ -13,8 +13,8 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import PUBLIC
-from pizzashop.domain.ids import is_own, new_id
-from pizzashop.domain.text import count_dialled, is_readable, remove_invisible
+from pizzashop.domain.ids import generate_order_id, is_generated_id
+from pizzashop.domain.text import count_phone_digits, is_readable, remove_invisible
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.pages import queries
 from pizzashop.presentation.menu import MENU, SIZES, Pizza, Size
@@ -42,7 +42,7 @@ class OrderForm:
     @classmethod
     def empty(cls, pizza: str = "", size: str = "") -> Self:
         """A new form, with a pizza chosen already where it is one of the menu."""
-        return cls(new_id(), _chosen(f"{pizza}.{size}"))
+        return cls(generate_order_id(), _chosen(f"{pizza}.{size}"))
 
     @classmethod
     def read(cls, sent: Mapping[str, str]) -> Self:
@@ -53,7 +53,7 @@ class OrderForm:
         if choice is None:
             wrong["choice"] = "Choose a pizza first: one of its sizes"
         errors = {name: said for name, said in wrong.items() if said}
-        return cls(order_id if is_own(order_id) else new_id(), choice, written, errors)
+        return cls(order_id if is_generated_id(order_id) else generate_order_id(), choice, written, errors)
 
     @property
     def order(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _wrong(name: str, text: str) -> str:
         return f"That is too long: {MAX_LENGTH} characters at most"
     if not is_readable(text):
         return "There is a character in it that nobody can read: write it anew"
-    if name == "phone" and count_dialled(text) < FEWEST_DIALLED:
+    if name == "phone" and count_phone_digits(text) < FEWEST_DIALLED:
         return f"A phone number has {FEWEST_DIALLED} digits at least"
     return ""
 
@@ -109,7 +109,7 @@ def place() -> ResponseReturnValue:
     try:
         queries.send_command("/start-order", form.order)
     except Conflict:
-        return _page(replace(form, order_id=new_id()), used=form.order_id), HTTPStatus.CONFLICT
+        return _page(replace(form, order_id=generate_order_id()), used=form.order_id), HTTPStatus.CONFLICT
     except Unavailable:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return _page(form, busy=True), HTTPStatus.SERVICE_UNAVAILABLE, headers

@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app
 
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_FORM
+from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound
 from pizzashop.presentation.boards import Board, Changes, SearchResult
 from pizzashop.roles import ORDER, WORKFLOW
@@ -31,7 +31,7 @@ def search(**wanted: Any) -> SearchResult:
 
 def record(order_id: str) -> Record:
     """All that is known of an order; raises NotFound."""
-    if not ORDER_ID_FORM.fullmatch(order_id):
+    if not ORDER_ID_PATTERN.fullmatch(order_id):
         raise NotFound("Order not found")
     changes = Changes.model_validate(
         step_context().sidecar.invoke(ORDER, "POST", "/changes", {"orders": {order_id: 0}})

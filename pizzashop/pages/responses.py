@@ -15,7 +15,7 @@ from werkzeug.routing import RequestRedirect
 
 from pizzashop import errors
 from pizzashop.auth.people import PUBLIC
-from pizzashop.domain.ids import own_id
+from pizzashop.domain.ids import parse_generated_id
 from pizzashop.web.routes import Routes
 
 ROOT = Path(__file__).parent / "static"
@@ -137,7 +137,7 @@ def redirect_spelling(view: View) -> View:
         try:
             return view(order_id)
         except errors.NotFound:
-            meant = own_id(order_id) or order_id.strip(_AT_THE_END)
+            meant = parse_generated_id(order_id) or order_id.strip(_AT_THE_END)
             if meant in ("", order_id):
                 raise
             assert request.endpoint is not None

@@ -14,8 +14,8 @@ from tenacity.nap import sleep_using_event
 
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import Claim, ClaimAnswer
-from pizzashop.domain.events import stage_event
-from pizzashop.domain.history import Entry, seconds_since, utc_timestamp
+from pizzashop.domain.events import build_stage_event
+from pizzashop.domain.history import HistoryEntry, seconds_since, utc_timestamp
 from pizzashop.domain.lifecycle import RANK, Stage, Step
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
@@ -56,7 +56,7 @@ class StepLease:
         self.asked_at = 0.0
         self.charted = True
         self.done = False
-        self.began: dict[str, Entry] = {}
+        self.began: dict[str, HistoryEntry] = {}
         self.untold: dict[str, str] = {}  # statuses, each with the run in whose name it is told
 
     def ask(self, begins: Sequence[str] = ()) -> ClaimAnswer:
@@ -64,7 +64,7 @@ class StepLease:
         # The lease lasts from here on at the least, however long the answer takes.
         self.asked_at, at = time.monotonic(), utc_timestamp()
         self._asked.add(at)
-        entries = [Entry(status=status, attempt=self._order.attempt, at=at) for status in begins]
+        entries = [HistoryEntry(status=status, attempt=self._order.attempt, at=at) for status in begins]
         answer = self._claim(begins=entries, said_for=self._said_for)
         self.charted = answer.claim != "unknown"
         if answer.claim == "granted":
@@ -106,7 +106,7 @@ class StepLease:
             self.untold |= {entry.status: answer.heir_of for entry in answer.began if entry.at == last}
 
     def _claim(
-        self, *, begins: Sequence[Entry] = (), said_for: str | None = None, release: bool = False
+        self, *, begins: Sequence[HistoryEntry] = (), said_for: str | None = None, release: bool = False
     ) -> ClaimAnswer:
         claim = Claim(
             step=self._step.name,
@@ -201,7 +201,7 @@ class _Run:
 
     def _tell(self) -> None:
         while untold := list(self._hold.untold.items()):
-            events = [stage_event(self._order, self._hold.began[status], run) for status, run in untold]
+            events = [build_stage_event(self._order, self._hold.began[status], run) for status, run in untold]
             # Said again in the name of the same run it is the same fact: this may be tried as often as it takes.
             count = self._patiently(partial(self._means.sidecar.publish, events))
             for status, _ in untold[:count]:

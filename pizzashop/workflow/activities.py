@@ -13,10 +13,10 @@ from dapr.ext.workflow import WorkflowActivityContext
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from pizzashop.dapr.sidecar import Sidecar
-from pizzashop.domain.events import stage_event
-from pizzashop.domain.history import Entry, utc_timestamp
+from pizzashop.domain.events import build_stage_event
+from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, Step
-from pizzashop.domain.requests import truncated_text
+from pizzashop.domain.requests import truncate_text
 from pizzashop.errors import NotFound, Refused, Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
 
@@ -117,7 +117,7 @@ class Activities:
 
     async def validate_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Put the pizza before the manager: from now on the order reads `pending_validation`."""
-        entry = Entry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
+        entry = HistoryEntry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
         key, value = (
             f"validation_{order['order_id']}",
             {"order_id": order["order_id"], "status": PENDING_VALIDATION},
@@ -127,7 +127,7 @@ class Activities:
         except NotFound:
             whole = order  # deleted meanwhile: nobody needs the rest of it
         await _patiently(self._sidecar.aput, key, json.dumps(value))
-        await _patiently(self._sidecar.apublish, stage_event(whole, entry, f"validate-{order['attempt']}"))
+        await _patiently(self._sidecar.apublish, build_stage_event(whole, entry, f"validate-{order['attempt']}"))
         history = [*order.get("history", []), entry.model_dump(exclude_defaults=True)]
         became = {"status": PENDING_VALIDATION, "history": history}
         return {**order, **became} if _has_content(order) else became
@@ -142,7 +142,7 @@ class Activities:
             "remake": event.get("remake") is True and not approved,
             "attempt": order["attempt"],
             "history": order.get("history", []),
-            **{name: text for name in ("by", "note") if (text := truncated_text(event.get(name)))},
+            **{name: text for name in ("by", "note") if (text := truncate_text(event.get(name)))},
         }
         try:
             await self._ask_order(order, "decide", decision)

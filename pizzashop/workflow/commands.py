@@ -12,7 +12,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.decisions import prints
 from pizzashop.domain.lifecycle import CANCELLED, FINAL
-from pizzashop.domain.requests import ORDER_ID_FORM, Decision, OrderRef
+from pizzashop.domain.requests import ORDER_ID_PATTERN, Decision, OrderRef
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS, SuspensionAnswer
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.roles import ORDER
@@ -156,7 +156,7 @@ class OrderCommands:
 
     def runtime_status(self, order_id: str) -> str:
         """What the engine says of the order's workflow; after a purge, what the record says that it was."""
-        if ORDER_ID_FORM.fullmatch(order_id) is None:
+        if ORDER_ID_PATTERN.fullmatch(order_id) is None:
             raise NotFound("Order not found")
         status = self._engine.status(order_id)
         return status if status in AT_WORK else self._status_by_record(order_id, status)

@@ -12,7 +12,7 @@ from PIL import Image
 from shop_client import OpenShop, ShopClient
 
 from pizzashop.console.demo import invent_order
-from pizzashop.domain.ids import new_id
+from pizzashop.domain.ids import generate_order_id
 from pizzashop.local.shop import Shop
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -82,7 +82,7 @@ def full(shop: Shop, client: ShopClient) -> dict[str, str]:
 
 def placed(client: ShopClient) -> str:
     """An order of an invented customer, under an id as a page makes it."""
-    order = invent_order(CHANCE) | {"order_id": new_id()}
+    order = invent_order(CHANCE) | {"order_id": generate_order_id()}
     assert client.start(order)[0] == 200
     return str(order["order_id"])
 

@@ -8,7 +8,7 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 
-from pizzashop.order.boards import BoardRows, StillReading
+from pizzashop.order.boards import BoardRows, ReadingIncomplete
 from pizzashop.roles import ORDER, WORKFLOW
 
 
@@ -156,7 +156,7 @@ def test_many_orders_are_read_over_several_requests(shop: FakeShop, order: Flask
     for number in range(205):
         client.post("/start-order", json={**ORDER_123, "order_id": f"n{number}"})
     rows = BoardRows(shop.sidecar.apps[ORDER].extensions["records"], pace=1.0)
-    with pytest.raises(StillReading):
+    with pytest.raises(ReadingIncomplete):
         next(rows.newest(-1, []))
     all_of_them = [row.order_id for page in rows.newest(60, []) for row in page]
     assert all_of_them == [f"n{number}" for number in reversed(range(205))]

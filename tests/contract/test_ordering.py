@@ -8,7 +8,7 @@ from fakes.shop import FakeShop
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pizzashop.domain.ids import is_own
+from pizzashop.domain.ids import is_generated_id
 from pizzashop.presentation.menu import MENU, SIZES
 from pizzashop.roles import ORDER, WORKFLOW
 
@@ -43,7 +43,7 @@ def test_a_pizza_is_ordered_and_its_page_follows(storefront: FlaskClient, shop: 
     answer = send(storefront, name="  Ana  ")
     (order,) = orders(shop)
     assert (answer.status_code, answer.location) == (303, f"/orders/{order['order_id']}")
-    assert is_own(order["order_id"])
+    assert is_generated_id(order["order_id"])
     assert (order["pizza_type"], order["size"]) == ("pepperoni", "large")
     assert order["customer"] == {"name": "Ana", "address": "1 Oven Street", "phone": "555-0123"}
     assert "pepperoni" in storefront.get(answer.location).text
@@ -126,7 +126,7 @@ def test_nothing_filled_in_at_all(storefront: FlaskClient) -> None:
 
 def test_an_id_that_is_not_of_the_shops_making_is_not_taken(storefront: FlaskClient, shop: FakeShop) -> None:
     send(storefront, order_id="123")
-    assert is_own(orders(shop)[0]["order_id"])
+    assert is_generated_id(orders(shop)[0]["order_id"])
 
 
 def test_while_the_shop_cannot_be_reached_nothing_written_is_lost(storefront: FlaskClient, shop: FakeShop) -> None:

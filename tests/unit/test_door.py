@@ -10,7 +10,7 @@ import pytest
 
 from pizzashop.auth.accounts import Accounts, new_link, session_key, use_link
 from pizzashop.auth.authentication import Authenticator, require_guarded, require_safe, requires_sign_in
-from pizzashop.domain.ids import is_own, new_id, own_id
+from pizzashop.domain.ids import generate_order_id, is_generated_id, parse_generated_id
 from pizzashop.errors import InvalidSettings
 from pizzashop.local.messages import api_tokens
 from pizzashop.settings import Settings
@@ -109,7 +109,7 @@ def test_a_link_is_kept_as_its_print_alone(tmp_path: Path) -> None:
 
 
 def test_ids_of_the_shops_own_making() -> None:
-    assert all(is_own(new_id()) for _ in range(100))
+    assert all(is_generated_id(generate_order_id()) for _ in range(100))
     others = [
         "123",
         "7Q4K-M2XD",
@@ -120,7 +120,7 @@ def test_ids_of_the_shops_own_making() -> None:
         "",
         "7Q4K-M2XD-9ZRT\n",
     ]
-    assert [each for each in others if is_own(each)] == []
+    assert [each for each in others if is_generated_id(each)] == []
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,11 @@ def test_ids_of_the_shops_own_making() -> None:
     ["7q4k-m2xd-9zrt", "7Q4KM2XD9ZRT", "7q4k m2xd 9zrt.", " #7Q4K–M2XD–9ZRT/", "７Q4K-M2XD-9ZRT", "7Q4K_M2XD_9ZRT"],
 )
 def test_an_id_is_understood_however_it_is_written(spelled: str) -> None:
-    assert own_id(spelled) == "7Q4K-M2XD-9ZRT"
+    assert parse_generated_id(spelled) == "7Q4K-M2XD-9ZRT"
 
 
 def test_letters_that_look_like_digits_are_read_as_these() -> None:
-    assert own_id("oOiI-lL00-abcd") == "0011-1100-ABCD"
-    assert [own_id(each) for each in ("123", "", "7Q4K-M2XD", "demo-7q4k-m2xd", "U234-5678-9ABC", "علی")] == [None] * 6
+    assert parse_generated_id("oOiI-lL00-abcd") == "0011-1100-ABCD"
+    assert [
+        parse_generated_id(each) for each in ("123", "", "7Q4K-M2XD", "demo-7q4k-m2xd", "U234-5678-9ABC", "علی")
+    ] == [None] * 6

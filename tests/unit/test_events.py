@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.events import read, stage_event
-from pizzashop.domain.history import Entry
+from pizzashop.domain.events import build_stage_event, read
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.errors import InvalidRequest
 
 AT = "2026-01-01T00:00:00.000000Z"
@@ -15,7 +15,7 @@ DATA = {"order_id": "123", "status": "cooked", "attempt": 2, "at": AT, "run": "r
 
 def test_an_event_is_the_whole_order_with_its_status_attempt_and_run() -> None:
     order = {"order_id": "123", "size": "large", "history": [{"status": "accepted"}], "uid": "uid-1"}
-    event = stage_event(order, Entry(status="cooked", attempt=2, at=AT), "run-1")
+    event = build_stage_event(order, HistoryEntry(status="cooked", attempt=2, at=AT), "run-1")
     assert event == {
         "order_id": "123",
         "size": "large",
@@ -31,12 +31,12 @@ def test_an_event_is_the_whole_order_with_its_status_attempt_and_run() -> None:
 def test_data_is_an_object_or_a_json_string(data: Any) -> None:
     event = read({"data": data}, "2026-01-01T09:00:00Z")
     assert (event.order_id, event.uid, event.run) == ("123", "uid-1", "run-1")
-    assert event.entry == Entry(status="cooked", attempt=2, at=AT)
+    assert event.entry == HistoryEntry(status="cooked", attempt=2, at=AT)
 
 
 def test_the_workshops_events_are_of_the_first_attempt_and_of_now() -> None:
     event = read({"data": {"order_id": "123", "status": "cooked"}}, AT)
-    assert event.entry == Entry(status="cooked", attempt=1, at=AT)
+    assert event.entry == HistoryEntry(status="cooked", attempt=1, at=AT)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from pizzashop.domain.history import Entry, insert, seconds_since, utc_timestamp
+from pizzashop.domain.history import HistoryEntry, insert, seconds_since, utc_timestamp
 
 
-def entry(status: str, at: str = "2026-01-01T00:00:00Z", **more: object) -> Entry:
-    return Entry.model_validate({"status": status, "at": at, **more})
+def entry(status: str, at: str = "2026-01-01T00:00:00Z", **more: object) -> HistoryEntry:
+    return HistoryEntry.model_validate({"status": status, "at": at, **more})
 
 
-def statuses(history: list[Entry]) -> list[str]:
+def statuses(history: list[HistoryEntry]) -> list[str]:
     return [each.status for each in history]
 
 

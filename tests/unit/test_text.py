@@ -2,7 +2,7 @@
 
 import pytest
 
-from pizzashop.domain.text import count_dialled, fold, is_readable, one_line, phone_url, remove_invisible
+from pizzashop.domain.text import count_phone_digits, fold, is_readable, phone_url, remove_invisible, to_single_line
 
 FLAG = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 NAMES = ("John Doe", "علی\u200cرضا", "Ana 👩\u200d🍳", "क्\u200dष", "ピザ", "İpek", FLAG, "🫩")
@@ -12,13 +12,13 @@ MARKS = ("\u00ad", "\ufeff", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_the_world_are_taken_and_shown_as_they_are(name: str) -> None:
-    assert (is_readable(name), remove_invisible(name), one_line(name)) == (True, name, name)
+    assert (is_readable(name), remove_invisible(name), to_single_line(name)) == (True, name, name)
 
 
 @pytest.mark.parametrize("text", CONTROLS)
 def test_control_characters_are_refused_and_never_shown(text: str) -> None:
     assert not is_readable(text)
-    assert one_line(text).isprintable()
+    assert to_single_line(text).isprintable()
 
 
 @pytest.mark.parametrize("text", ["", "\u200d", "\u200c\u200d", "\u0301"])
@@ -29,7 +29,11 @@ def test_a_text_that_nobody_can_see_is_refused(text: str) -> None:
 @pytest.mark.parametrize("added", MARKS)
 def test_what_machines_add_is_removed(added: str) -> None:
     written = f"{added}Ana{added} Rossi{added}"
-    assert (is_readable(written), remove_invisible(written), one_line(written)) == (True, "Ana Rossi", "Ana Rossi")
+    assert (is_readable(written), remove_invisible(written), to_single_line(written)) == (
+        True,
+        "Ana Rossi",
+        "Ana Rossi",
+    )
     assert not is_readable(added)
 
 
@@ -56,7 +60,7 @@ def test_a_phone_number_becomes_a_link_where_it_can_be_dialled(phone: str, url: 
 
 @pytest.mark.parametrize(("phone", "count"), [("555-0123", 7), ("1-800-PIZZA", 9), ("call me", 0), ("٠١٢", 3)])
 def test_letters_of_a_number_count_as_its_digits(phone: str, count: int) -> None:
-    assert count_dialled(phone) == count
+    assert count_phone_digits(phone) == count
 
 
 @pytest.mark.parametrize(
