@@ -1,4 +1,4 @@
-"""Events on the topic `orders`: what the roles say has begun, and how it is read back."""
+"""Events on the topic `orders`: each says that a stage of an order began. Build them, and read them back."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from pizzashop.errors import InvalidRequest
 
 
 class StageEvent(Request):
-    """One stage of one order, as the topic has it; without `uid` it is about whichever order has the id."""
+    """One stage of one order, as the topic delivers it; without `uid` it is about the present order of that id."""
 
     order_id: str
     uid: str | None
@@ -21,14 +21,17 @@ class StageEvent(Request):
 
 
 def build_stage_event(order: dict[str, Any], entry: HistoryEntry, run: str) -> dict[str, Any]:
-    """The event that says that a stage began: the whole order, with its status, attempt, time and run."""
-    told = {name: value for name, value in order.items() if name != "history"}
-    return {**told, "status": entry.status, "attempt": entry.attempt, "at": entry.at, "run": run}
+    """Build the event of a stage that began: the whole order, with its status, attempt, time and run."""
+    content = {name: value for name, value in order.items() if name != "history"}
+    return {**content, "status": entry.status, "attempt": entry.attempt, "at": entry.at, "run": run}
 
 
-def read(cloud_event: Any, received_at: str) -> StageEvent:
-    """Read a CloudEvent, whose `data` may be an object or a JSON string; raises InvalidRequest where it is neither."""
-    data = _data(cloud_event)
+def parse_event(cloud_event: Any, received_at: str) -> StageEvent:
+    """Read a CloudEvent, whose `data` is an object or a JSON string. Raises InvalidRequest.
+
+    Events without a `run` are not the shop's own: their stage counts from `received_at`.
+    """
+    data = _parse_data(cloud_event)
     if data is None and isinstance(cloud_event, dict) and "unreadable" in cloud_event:
         raise InvalidRequest(str(cloud_event.get("why"))[:200])
     if not isinstance(data, dict):
@@ -52,16 +55,16 @@ def read(cloud_event: Any, received_at: str) -> StageEvent:
 
 
 def find_order_id(cloud_event: Any) -> str | None:
-    """Which order an event is about, as far as it tells; for one that cannot be read."""
+    """Return the order id that an event names, None when it names no valid one. The event may be invalid."""
     try:
-        data = _data(cloud_event)
+        data = _parse_data(cloud_event)
     except InvalidRequest:
         return None
-    told = data.get("order_id") if isinstance(data, dict) else None
-    return told if isinstance(told, str) and ORDER_ID_PATTERN.fullmatch(told) else None
+    order_id = data.get("order_id") if isinstance(data, dict) else None
+    return order_id if isinstance(order_id, str) and ORDER_ID_PATTERN.fullmatch(order_id) else None
 
 
-def _data(cloud_event: Any) -> Any:
+def _parse_data(cloud_event: Any) -> Any:
     data = cloud_event.get("data") if isinstance(cloud_event, dict) else None
     if not isinstance(data, str):
         return data

@@ -1,4 +1,4 @@
-"""The history of an order: what happened to it, one entry each."""
+"""The history of an order: one entry for each thing that happened to it, and the timestamps that entries carry."""
 
 import re
 from datetime import UTC, datetime
@@ -8,47 +8,46 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pizzashop.domain.lifecycle import CANCELLED, FAILED, RANK
 
+# The most entries of one order that may travel in a request: more than 20 remakes make (21 attempts of 7, and 10).
 MAX_HISTORY = 200
-"""Entries that an order carries along: more than the most remakes make (21 attempts of 7, and 10)."""
 
-
-_SAID = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
-"""What `said` says: a record has dozens of these, each read whenever the record is."""
+# The form that `format_timestamp` writes. Reading a record checks dozens of timestamps: those need no conversion.
+_FORMATTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 
 
 def utc_timestamp() -> str:
-    """The present moment, RFC 3339 in UTC with microseconds."""
+    """Return the present time: RFC 3339 in UTC with microseconds."""
     return format_timestamp(datetime.now(UTC))
 
 
+def format_timestamp(moment: datetime) -> str:
+    """Format a time in UTC. All results have one length, so they sort as text."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def seconds_since(at: str) -> float:
-    """How long ago `at` was; never less than 0, whatever another machine's clock says."""
+    """Return the age of a timestamp in seconds; at least 0, because the clock of another machine may be ahead."""
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
 def is_past(at: str, seconds: float) -> bool:
-    """Whether `at` was more than `seconds` ago. A moment so far ahead counts too: a clock was set back since."""
+    """Return whether `at` is more than `seconds` ago, or so far ahead that a clock must have been set back."""
     return abs((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()) > seconds
 
 
-def format_timestamp(moment: datetime) -> str:
-    """A moment in UTC as the shop writes it: of one length, so that they sort as words."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _moment(at: str) -> str:
+def _normalize_timestamp(at: str) -> str:
     moment = datetime.fromisoformat(at)
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone")
-    if _SAID.match(at):
+    if _FORMATTED.match(at):
         return at
     try:
         return format_timestamp(moment.astimezone(UTC))
     except OverflowError:
-        raise ValueError("a time outside of all calendars") from None
+        raise ValueError("the time is outside of the calendar") from None
 
 
-Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
+Timestamp = Annotated[str, Field(max_length=40), AfterValidator(_normalize_timestamp)]
 
 
 class HistoryEntry(BaseModel):
@@ -59,32 +58,32 @@ class HistoryEntry(BaseModel):
     kind: Literal["stage", "decision", "action"] = "stage"
     status: str = Field(max_length=64)
     attempt: int = Field(1, ge=1, le=1000)
-    at: Moment
+    at: Timestamp
     by: str | None = None
     note: str | None = None
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Where a stage comes in the way of an order; entries of one place are the same thing heard twice."""
+    def rank(self) -> tuple[int, int]:
+        """Where a stage stands in the process: its attempt, and its place in the attempt. No two stages share a rank."""
         return self.attempt, RANK[self.status]
 
 
-def insert(history: list[HistoryEntry], entry: HistoryEntry) -> None:
-    """Put a stage in its place: after what came before it, however late it is heard of."""
-    where = len(history)
-    while where and _later(history[where - 1], entry):
-        where -= 1
-    # The clocks of two machines may differ: a stage never stands behind one that comes after it.
-    ahead = (n for n, each in enumerate(history[:where]) if _is_stage(each) and each.place > entry.place)
-    history.insert(next(ahead, where), entry)
+def insert_stage(history: list[HistoryEntry], stage: HistoryEntry) -> None:
+    """Insert a stage behind everything that happened before it. Events may arrive late and in any order."""
+    position = len(history)
+    while position and _is_later(history[position - 1], stage):
+        position -= 1
+    # The clocks of two machines may differ, so the rank decides between stages: never insert behind a later stage.
+    later = (n for n, entry in enumerate(history[:position]) if _is_stage(entry) and entry.rank > stage.rank)
+    history.insert(next(later, position), stage)
 
 
-def _later(present: HistoryEntry, entry: HistoryEntry) -> bool:
-    if present.status in (FAILED, CANCELLED):
-        return True  # the end, which stays the last
-    if _is_stage(present):
-        return present.place > entry.place
-    return datetime.fromisoformat(present.at) > datetime.fromisoformat(entry.at)
+def _is_later(entry: HistoryEntry, stage: HistoryEntry) -> bool:
+    if entry.status in (FAILED, CANCELLED):
+        return True
+    if _is_stage(entry):
+        return entry.rank > stage.rank
+    return datetime.fromisoformat(entry.at) > datetime.fromisoformat(stage.at)
 
 
 def _is_stage(entry: HistoryEntry) -> bool:

@@ -1,4 +1,4 @@
-"""What a client may send: each request's shape and limits, checked before anything happens."""
+"""The requests of clients: their fields, types and limits, checked before the shop acts on them."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -9,34 +9,41 @@ from pizzashop.domain.history import MAX_HISTORY, HistoryEntry
 from pizzashop.domain.text import is_readable
 from pizzashop.errors import InvalidRequest
 
-ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-ORDER_ID_PATTERN = re.compile(ORDER_ID)
-RESERVED = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
+_ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+ORDER_ID_PATTERN = re.compile(_ORDER_ID)
+# The fields of an order that the shop sets itself: a client may not send them.
+RESERVED_FIELDS = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
+MAX_NOTE_LENGTH = 500
 
 
-def _readable(text: str) -> str:
-    # It is kept as it came: sent again, it has to be the same order. It is cleaned where somebody reads it.
+def _require_readable(text: str) -> str:
+    # Keep the text as it came: the same order sent again must be equal. Whoever shows the text cleans it.
     if not is_readable(text):
         raise ValueError("only printable characters")
     return text
 
 
-OrderId = Annotated[str, Field(pattern=ORDER_ID)]
-ShortText = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_readable)]
-MAX_NOTE = 500
-DigitsOnly = BeforeValidator(lambda said: _digits(said))
-"""A number as a query has it: its digits, and no other way to write it."""
-Note = Annotated[str, Field(max_length=MAX_NOTE)]
+def _require_digits(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("a whole number")
+    return value
+
+
+OrderId = Annotated[str, Field(pattern=_ORDER_ID)]
+ShortText = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_require_readable)]
+Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
+# For a number in a query string: only digits, no sign, blank or underscore.
+DigitsOnly = BeforeValidator(_require_digits)
 
 
 class Request(BaseModel):
-    """A JSON object from outside: types as they stand, nothing converted."""
+    """A JSON object from outside. Its types must match: no value is converted."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Check `content` (parsed JSON); raises InvalidRequest, which names every field at fault."""
+        """Check `content` (parsed JSON). Raises InvalidRequest, which names every invalid field."""
         try:
             return cls.model_validate(content)
         except ValidationError as error:
@@ -54,7 +61,7 @@ class Customer(Request):
 
 
 class OrderContent(Request):
-    """What every order says, wherever it comes from; other fields travel with it."""
+    """The fields of every order. Other fields are kept and travel with it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -65,7 +72,7 @@ class OrderContent(Request):
 
 
 class StepOrder(OrderContent):
-    """An order as it travels from step to step, with what the shop has added to it."""
+    """An order as the workflow sends it to a step, with the fields that the shop added."""
 
     attempt: int = Field(1, ge=1, le=1000)
     uid: str | None = Field(None, max_length=64)
@@ -73,13 +80,13 @@ class StepOrder(OrderContent):
 
 
 class NewOrder(OrderContent):
-    """An order as a client places it: the shop's own names are not for the client to set."""
+    """An order as a client sends it: without the fields that the shop sets itself."""
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """As any request; raises InvalidRequest for each of the shop's own names too."""
+        """Check `content` as `Request.parse` does. Raises InvalidRequest for reserved fields too."""
         order = super().parse(content)
-        taken = sorted(RESERVED & set(order.model_extra or ()))
+        taken = sorted(RESERVED_FIELDS & set(order.model_extra or ()))
         if taken:
             errors = [{"field": name, "message": "the shop itself uses this name"} for name in taken]
             raise InvalidRequest(f"The request is not valid: the shop itself uses the name {', '.join(taken)}", errors)
@@ -87,7 +94,7 @@ class NewOrder(OrderContent):
 
 
 class OrderRef(Request):
-    """Which order a command is about, who gives it, and why."""
+    """The order that a command is for, who sends it, and why."""
 
     order_id: OrderId
     by: Note | None = None
@@ -95,39 +102,33 @@ class OrderRef(Request):
 
 
 class Decision(OrderRef):
-    """What the manager says of a pizza; without `attempt`, of the present one."""
+    """The manager's decision on a pizza; without `attempt`, on the present one."""
 
     approved: bool
     remake: bool = False
     attempt: int | None = Field(None, ge=1, le=1000)
 
     @model_validator(mode="after")
-    def _good_pizzas_are_not_remade(self) -> Self:
+    def _require_consistent(self) -> Self:
         if self.approved and self.remake:
             raise ValueError("remake goes with approved: false")
         return self
 
     @property
     def verdict(self) -> Literal["approved", "rejected", "remake"]:
-        """The decision in one word, as the history has it."""
+        """The decision in one word, as the history stores it."""
         if self.approved:
             return "approved"
         return "remake" if self.remake else "rejected"
 
 
-def _digits(said: Any) -> Any:
-    if isinstance(said, str) and not (said.isascii() and said.isdigit()):
-        raise ValueError("a whole number")
-    return said
-
-
-def truncate_text(said: Any) -> str | None:
-    """A `by` or a `note` that nobody has checked, as far as it can be kept; None where it is no text."""
-    return said[:MAX_NOTE].encode(errors="replace").decode() if isinstance(said, str) else None
+def truncate_text(value: Any) -> str | None:
+    """Cut an unchecked `by` or `note` to the length that is kept; None when it is not a text."""
+    return value[:MAX_NOTE_LENGTH].encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def invalid_request(error: ValidationError) -> InvalidRequest:
-    """A pydantic error as the shop says it."""
+    """Convert a pydantic error to the shop's own, with one message for each invalid field."""
     errors = [
         {
             "field": ".".join(str(part) for part in each["loc"]),
@@ -135,5 +136,5 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
         }
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    said = "; ".join(f"{each['field']}: {each['message']}".removeprefix(": ") for each in errors)
-    return InvalidRequest(f"The request is not valid: {said}", errors)
+    summary = "; ".join(f"{each['field']}: {each['message']}".removeprefix(": ") for each in errors)
+    return InvalidRequest(f"The request is not valid: {summary}", errors)

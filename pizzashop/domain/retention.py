@@ -1,26 +1,28 @@
-"""What is kept of an order how long after its end: its workflow goes first, then its record, then the last trace."""
+"""How long the shop keeps an order after its end. First its workflow goes, then its content, then its key.
+
+The workflow goes after one retention, the content after two. The key stays for a grace period as an empty record.
+"""
 
 from datetime import datetime, timedelta
 from typing import Literal
 
 from pizzashop.domain.record import Record
 
+# How long an emptied record, or a deleted page of the index, keeps its key: longer than a write can be under way. The
+# store accepts a write with any ETag when the key is absent, so the key has to stay to refuse late writes.
 GRACE_SECONDS = 60.0
-"""How long an emptied record or a dead page of the index stays: longer than any write can be on its way.
 
-The store takes a write with any ETag where the key is gone. Kept for a while, the key turns a late write away.
-"""
-LONG_AGO = "1970-01-01T00:00:00Z"
+_LONG_AGO = "1970-01-01T00:00:00Z"
 
-Due = Literal["purge", "empty", "erase"]
+Cleanup = Literal["purge", "empty", "erase"]
 
 
-def due(record: Record, retention: float, now: datetime) -> Due | None:
-    """What of the record is to go by `now`, the next thing first; `retention` is in seconds.
+def next_cleanup(record: Record, retention: float, now: datetime) -> Cleanup | None:
+    """Return what has to be removed of an order next, None when nothing is due; `retention` is in seconds.
 
-    Its workflow in the engine goes one retention after its end. After two, its content goes, and its key follows.
+    `purge` removes the workflow from the engine, `empty` the content of the record, `erase` its key.
     """
-    if not (record.final or record.deleted):
+    if not (record.is_final or record.deleted):
         return None
     age = _seconds_between(_end_of(record), now)
     if not record.purged:
@@ -29,23 +31,23 @@ def due(record: Record, retention: float, now: datetime) -> Due | None:
         return None
     if not record.deleted:
         return "empty"
-    return "erase" if _seconds_between(record.emptied or LONG_AGO, now) >= grace(retention) else None
+    return "erase" if _seconds_between(record.emptied_at or _LONG_AGO, now) >= grace_seconds(retention) else None
 
 
-def grace(retention: float) -> float:
-    """How long what is emptied stays, in seconds; a retention that is shorter still was not set to keep things safe."""
+def grace_seconds(retention: float) -> float:
+    """Return how long an emptied record keeps its key: a retention shorter than the grace period shortens it."""
     return min(GRACE_SECONDS, retention)
 
 
-def is_young(record: Record, retention: float, now: datetime) -> bool:
-    """Whether it was accepted so lately that nothing of it, nor of any order after it, can be due."""
+def is_recent(record: Record, retention: float, now: datetime) -> bool:
+    """Return whether the order was accepted less than one retention ago: then nothing of it can be due."""
     return bool(record.history) and _seconds_between(record.history[0].at, now) < retention
 
 
 def _end_of(record: Record) -> str:
-    if record.ended is not None:
-        return record.ended
-    return record.history[-1].at if record.history else LONG_AGO
+    if record.ended_at is not None:
+        return record.ended_at
+    return record.history[-1].at if record.history else _LONG_AGO
 
 
 def _seconds_between(at: str, now: datetime) -> float:
