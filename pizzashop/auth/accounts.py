@@ -53,13 +53,13 @@ class Accounts:
             self._read = seen, self._load()
         return self._read[1]
 
-    def by_password(self, name: str, password: str) -> Person | None:
+    def authenticate_password(self, name: str, password: str) -> Person | None:
         """Who signs in. It takes as long for a name that nobody has."""
         account = self.all().get(name)
         right = check_password_hash(account.password if account else _nobodys(), password)
         return account.person(name) if account and right else None
 
-    def by_token(self, token: str) -> Person | None:
+    def authenticate_token(self, token: str) -> Person | None:
         """Whose token it is."""
         digest = token_digest(token)
         return next((each.person(name) for name, each in self.all().items() if each.token == digest), None)
@@ -75,7 +75,7 @@ class Accounts:
         self._known(name)
         self._save({each: account for each, account in self.all().items() if each != name})
 
-    def give_token(self, name: str) -> str:
+    def issue_token(self, name: str) -> str:
         """A new token for an account, in the place of the one that it had; raises NotFound."""
         token = token_urlsafe(32)
         self._save({**self.all(), name: replace(self._known(name), token=token_digest(token))})
@@ -95,10 +95,10 @@ class Accounts:
             raise CorruptData(f"The accounts in {self.path} cannot be read: {error}") from None
 
     def _save(self, accounts: Mapping[str, Account]) -> None:
-        write_private(self.path, json.dumps({name: asdict(each) for name, each in accounts.items()}, indent=1))
+        write_private_file(self.path, json.dumps({name: asdict(each) for name, each in accounts.items()}, indent=1))
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str) -> None:
     """Put a file in place, whole or not at all, that this user alone may read; raises LocalError."""
     made = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -124,7 +124,7 @@ def token_digest(token: str) -> str:
 KEY_FILE, LINK_FILE = "session.key", "sign-in-link.json"
 
 
-def session_key(state_dir: Path) -> str:
+def session_signing_key(state_dir: Path) -> str:
     """The key that signs sessions: made once, then kept, so that they outlive a restart."""
     path = state_dir / KEY_FILE
     with suppress(FileNotFoundError):
@@ -132,21 +132,21 @@ def session_key(state_dir: Path) -> str:
     state_dir.mkdir(parents=True, exist_ok=True)
     # Two processes may want one at once: whose link comes first has made it for both.
     made = state_dir / f".{KEY_FILE}.{os.getpid()}"
-    write_private(made, token_urlsafe(48))
+    write_private_file(made, token_urlsafe(48))
     with suppress(FileExistsError):
         os.link(made, path)
     made.unlink()
     return path.read_text()
 
 
-def new_link(state_dir: Path, name: str) -> str:
+def create_sign_in_link(state_dir: Path, name: str) -> str:
     """A token that signs `name` in as manager, once; the one before it is worth nothing any more."""
     token = token_urlsafe(32)
-    write_private(state_dir / LINK_FILE, json.dumps({"name": name, "digest": token_digest(token)}))
+    write_private_file(state_dir / LINK_FILE, json.dumps({"name": name, "digest": token_digest(token)}))
     return token
 
 
-def use_link(state_dir: Path, token: str) -> str | None:
+def redeem_sign_in_link(state_dir: Path, token: str) -> str | None:
     """The name that the token signs in; None where it was used, or is none."""
     path = state_dir / LINK_FILE
     try:
@@ -160,7 +160,7 @@ def use_link(state_dir: Path, token: str) -> str | None:
     return str(kept["name"])
 
 
-def forget_link(state_dir: Path) -> None:
+def revoke_sign_in_link(state_dir: Path) -> None:
     """From now on no link signs anybody in."""
     (state_dir / LINK_FILE).unlink(missing_ok=True)
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from pizzashop.auth.accounts import Accounts, SignedOutSessions, session_key
-from pizzashop.auth.origin import Hosts
+from pizzashop.auth.accounts import Accounts, SignedOutSessions, session_signing_key
+from pizzashop.auth.origin import AllowedHosts
 from pizzashop.auth.people import STAFF_ROLES, Person
 from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
@@ -17,7 +17,7 @@ ACCOUNTS_FILE = "staff.json"
 SIGNED_OUT = "signed-out"
 SESSION_SECONDS = 12 * 3600
 """A shift, and somewhat more: then one signs in again."""
-ALL_STAFF_ROLES = frozenset(STAFF_ROLES)
+EVERY_STAFF_ROLE = frozenset(STAFF_ROLES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Authenticator:
         if not requires_sign_in(settings):
             return cls(app_token=settings.app_api_token)
         state_dir = settings.state_dir.expanduser()
-        key = settings.secret or session_key(state_dir)
+        key = settings.secret or session_signing_key(state_dir)
         return cls(accounts(settings), settings.staff_token, settings.app_api_token, key, state_dir, settings.https)
 
     @property
@@ -53,23 +53,23 @@ class Authenticator:
         """As far as one can tell: where the sidecar has no token, anybody may."""
         return not self.app_token or self.is_sidecar(shown)
 
-    def by_token(self, token: str) -> Person | None:
+    def authenticate_token(self, token: str) -> Person | None:
         """Who shows a token. Behind the one of all the staff is nobody in particular."""
         if self.staff_token and _equal(token, self.staff_token):
-            return Person("", ALL_STAFF_ROLES)
-        return self.accounts.by_token(token) if self.accounts else None
+            return Person("", EVERY_STAFF_ROLE)
+        return self.accounts.authenticate_token(token) if self.accounts else None
 
-    def by_password(self, name: str, password: str) -> Person | None:
+    def authenticate_password(self, name: str, password: str) -> Person | None:
         """Who signs in: with the password of an account, or by any other name with the token of all the staff."""
         if self.accounts is None:
             return None
         if self.staff_token and name not in self.accounts.all() and _equal(password, self.staff_token):
-            return Person(name, ALL_STAFF_ROLES)
-        return self.accounts.by_password(name, password)
+            return Person(name, EVERY_STAFF_ROLE)
+        return self.accounts.authenticate_password(name, password)
 
     def by_link(self, name: str) -> Person:
         """Who comes by a link that `pizzashop up` has printed: whoever runs the shop."""
-        return Person(name, ALL_STAFF_ROLES)
+        return Person(name, EVERY_STAFF_ROLE)
 
     def remember(self, who: Person, since: float) -> dict[str, Any]:
         """What a session holds of somebody who signed in."""
@@ -83,7 +83,7 @@ class Authenticator:
         if kept in self._signed_out:
             return None
         account = self.accounts.all().get(name) if self.accounts else None
-        return account.person(name) if account else Person(name, ALL_STAFF_ROLES)
+        return account.person(name) if account else Person(name, EVERY_STAFF_ROLE)
 
     def sign_out(self, kept: Mapping[str, Any]) -> None:
         """End a session, also where a browser, or a stream, still has it."""
@@ -109,9 +109,9 @@ def requires_sign_in(settings: Settings) -> bool:
     return bool(settings.staff_token or settings.staff_file or accounts(settings).all())
 
 
-def require_safe(settings: Settings) -> None:
+def validate_exposure(settings: Settings) -> None:
     """Raise InvalidSettings where other machines would reach a shop in which nobody has to sign in, or a name is none."""
-    Hosts.of(settings)
+    AllowedHosts.of(settings)
     if not is_loopback(settings.host) and not requires_sign_in(settings):
         raise InvalidSettings(
             f"PIZZASHOP_HOST is {settings.host}, which other machines can reach, and nobody would have to sign in: set"
@@ -119,9 +119,9 @@ def require_safe(settings: Settings) -> None:
         )
 
 
-def require_guarded(settings: Settings) -> None:
+def validate_authentication(settings: Settings) -> None:
     """Raise InvalidSettings where a role could not tell its sidecar from anybody else."""
-    require_safe(settings)
+    validate_exposure(settings)
     if requires_sign_in(settings) and not settings.app_api_token:
         raise InvalidSettings(
             "The staff signs in here, so a role must know its sidecar: set APP_API_TOKEN to one long random text for"

@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.origin import SAFE_METHODS
-from pizzashop.auth.people import CUSTOMER, EVERYBODY, INTERNAL, PUBLIC, STAFF_ROLES, Person
+from pizzashop.auth.people import CUSTOMER, EXTERNAL, INTERNAL, PUBLIC, STAFF_ROLES, Person
 from pizzashop.domain.ids import is_generated_id, parse_generated_id
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.web.problems import problem
 from pizzashop.web.routes import declared_routes
 
-SESSION_KEY = "staff"
+SESSION_ENTRY = "staff"
 """Where a session holds who has signed in."""
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def register_guard(app: Flask, role: Role, door: Authenticator, clock: Callable[
         if door.is_sidecar(request.environ.get("HTTP_DAPR_API_TOKEN", "")) and INTERNAL in open_to:
             return None
         if not door.closed:
-            return None if open_to & EVERYBODY else _not_for_you(open_to)
+            return None if open_to & EXTERNAL else _not_for_you(open_to)
         return _check_person(door, open_to, clock)
 
 
@@ -68,11 +68,11 @@ def _check_person(
 ) -> ResponseReturnValue | None:
     shown = request.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = shown.partition(" ")
-    by_token, kept = scheme.lower() == "bearer", session.get(SESSION_KEY)
+    authenticate_token, kept = scheme.lower() == "bearer", session.get(SESSION_ENTRY)
 
     def person() -> Person | None:
-        if by_token:
-            return door.by_token(token.strip())
+        if authenticate_token:
+            return door.authenticate_token(token.strip())
         return door.recall(kept, clock()) if kept else None
 
     g.person = person()
@@ -86,15 +86,15 @@ def _check_person(
         # Whether an order has the id as it is written is nothing for a customer to know.
         return redirect(url_for(request.endpoint or "", order_id=meant))
     if g.person is None:
-        return _sign_in("invalid_token" if by_token else "")
+        return _sign_in("invalid_token" if authenticate_token else "")
     if not open_to & g.person.roles:
         return _not_for_you(open_to)
     g.still_may = lambda: bool((now := person()) and open_to & now.roles)
-    return None if by_token or request.method in SAFE_METHODS else _must_be_meant()
+    return None if authenticate_token or request.method in SAFE_METHODS else _must_be_meant()
 
 
 def _in_session(door: Authenticator, clock: Callable[[], float]) -> Person | None:
-    kept = session.get(SESSION_KEY)
+    kept = session.get(SESSION_ENTRY)
     return door.recall(kept, clock()) if kept else None
 
 

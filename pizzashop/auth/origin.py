@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0
 WILDCARD = "*."
 
 
-class Hosts:
+class AllowedHosts:
     """The names of a shop, beside those of loopback: names, addresses, and `*.example.com` for all names below one."""
 
     def __init__(self, names: frozenset[str], listens_on: str = "") -> None:
@@ -85,7 +85,7 @@ HEALTH = "/healthz"
 
 def register_origin_check(app: Flask, settings: Settings) -> None:
     """Turn away other names (421), and what a page elsewhere has a browser do (403)."""
-    hosts = Hosts.of(settings)
+    hosts = AllowedHosts.of(settings)
 
     @app.before_request
     def check() -> None:
@@ -98,7 +98,7 @@ def register_origin_check(app: Flask, settings: Settings) -> None:
             abort(403, "This was asked for by a page of another site; a page of the shop's own may")
 
 
-def _is_foreign(host: str, hosts: Hosts) -> bool:
+def _is_foreign(host: str, hosts: AllowedHosts) -> bool:
     """Programs say nothing of where they come from, and pass."""
     origin = request.environ.get("HTTP_ORIGIN")
     if origin is None:

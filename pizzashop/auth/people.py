@@ -12,7 +12,7 @@ INTERNAL = "internal"
 """The sidecar of this very role, which shows the token that Dapr calls APP_API_TOKEN."""
 
 STAFF_ROLES = (KITCHEN, COURIER, MANAGER)
-EVERYBODY = frozenset({PUBLIC, CUSTOMER, *STAFF_ROLES})
+EXTERNAL = frozenset({PUBLIC, CUSTOMER, *STAFF_ROLES})
 
 
 class Person(NamedTuple):

@@ -99,13 +99,13 @@ def remove(name: str) -> None:
 @known
 def token(name: str) -> None:
     """Print a new token for an account's programs; the one before is worth nothing any more."""
-    click.echo(_accounts().give_token(name))
+    click.echo(_accounts().issue_token(name))
 
 
 @staff.command()
 def link() -> None:
     """Print a link that signs you in as manager, once."""
-    from pizzashop.auth.accounts import new_link
+    from pizzashop.auth.accounts import create_sign_in_link
     from pizzashop.auth.authentication import requires_sign_in
     from pizzashop.local.ports import name_of
     from pizzashop.roles import STOREFRONT
@@ -113,11 +113,11 @@ def link() -> None:
     settings = Settings.from_env()
     if not requires_sign_in(settings):
         raise InvalidSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
-    token = new_link(settings.state_dir.expanduser(), login_name())
+    token = create_sign_in_link(settings.state_dir.expanduser(), login_name())
     click.echo(f"http://{name_of(settings.host)}:{STOREFRONT.port}/sign-in?once={token}")
 
 
 def _accounts() -> "Accounts":
-    from pizzashop.auth.authentication import accounts
+    from pizzashop.auth.authentication import open_accounts
 
-    return accounts(Settings.from_env())
+    return open_accounts(Settings.from_env())

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pizzashop.dapr import replies
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.http import READ_SECONDS, HttpClient, Reply
-from pizzashop.dapr.sidecar import Content, Stale, Stored, Write
+from pizzashop.dapr.sidecar import Content, ETagMismatch, StoredValue, Write
 from pizzashop.errors import Unavailable
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 
@@ -77,22 +77,22 @@ class DaprState(DaprChannel):
         self._load_together = Batcher(self._load_all)
         self._save_together = Batcher(self._save_all)
 
-    def load(self, key: str) -> Stored:
+    def load(self, key: str) -> StoredValue:
         """Read one value."""
         return self._load_together(key)
 
-    def load_many(self, keys: Sequence[str]) -> list[Stored]:
+    def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
         """Read several values, in the order of `keys`."""
         found = self._load_all(keys) if keys else []
         for each in found:
             if isinstance(each, Exception):
                 raise each
-        return [each for each in found if isinstance(each, Stored)]
+        return [each for each in found if isinstance(each, StoredValue)]
 
     def save(self, key: str, value: str, etag: str) -> None:
         """Write if nothing changed since `etag` was read."""
         if self.save_many([Write(key, value, etag)]) != [True]:
-            raise Stale(key)
+            raise ETagMismatch(key)
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
         """Write each value of which nothing changed since its `etag` was read; answers which were written."""
@@ -103,18 +103,18 @@ class DaprState(DaprChannel):
         condition = {"If-Match": etag} if etag else {}
         reply = self._http.request("DELETE", self._url(key), headers={**self._headers, **condition})
         if reply.status == 409 and etag:
-            raise replies.store_fault(reply) or Stale(key)
+            raise replies.store_fault(reply) or ETagMismatch(key)
         replies.expect_done(reply)
 
     async def aput(self, key: str, value: str) -> None:
         """Write, whatever was there."""
         replies.expect_done(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{value}}}]'))
 
-    def _load_all(self, keys: Sequence[str]) -> list[Stored | Exception]:
+    def _load_all(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
         if len(keys) == 1:
             reply = self._http.request("GET", self._url(keys[0]), headers=self._headers)
             replies.expect_done(reply)
-            return [Stored(_unwrapped(reply.body), reply.headers.get("etag", ""))]
+            return [StoredValue(_unwrapped(reply.body), reply.headers.get("etag", ""))]
         reply = self._post(f"{STATE_PATH}/bulk", json.dumps({"keys": list(keys), "parallelism": READ_PARALLELISM}))
         replies.expect_done(reply)
         items = {item["key"]: item for item in json.loads(reply.body)}
@@ -152,10 +152,10 @@ def _write_json(write: Write) -> str:
     return f'{{"key":"{write.key}","value":{json.dumps(write.value)},{options}}}'
 
 
-def _found(item: dict[str, Any]) -> Stored | Exception:
+def _found(item: dict[str, Any]) -> StoredValue | Exception:
     if item.get("error"):
         return Unavailable(f"The state store did not answer: {item['error']}")
-    return Stored(None if item.get("data") is None else _text(item["data"]), item.get("etag") or "")
+    return StoredValue(None if item.get("data") is None else _text(item["data"]), item.get("etag") or "")
 
 
 def _unwrapped(body: bytes) -> bytes | None:
@@ -252,7 +252,7 @@ def _failed_entries(reply: Reply) -> list[dict[str, Any]]:
     return entries or []
 
 
-class DaprSidecar(DaprState, DaprTopic):
+class SidecarClient(DaprState, DaprTopic):
     """State and topic, and the other roles."""
 
     def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:

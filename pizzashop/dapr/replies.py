@@ -32,7 +32,7 @@ def expect_done(reply: Reply) -> None:
 
 def fault(reply: Reply) -> Unavailable:
     """What to raise where Dapr itself has not done what it was asked."""
-    reason = store_reason(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
+    reason = explain_store_error(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
     return Unavailable(reason)
 
 
@@ -44,11 +44,11 @@ def store_fault(reply: Reply) -> Unavailable | None:
     for line in _message(reply).splitlines():
         _, told, error = line.rpartition("error from state store: ")
         if told and not _MISMATCH.search(error):
-            return Unavailable(store_reason(error) or f"The store cannot do it just now: {error}")
+            return Unavailable(explain_store_error(error) or f"The store cannot do it just now: {error}")
     return None
 
 
-def store_reason(error: str) -> str:
+def explain_store_error(error: str) -> str:
     """Say why the store refuses, where this text has an error of Redis in it that has a name; empty otherwise."""
     found = _CODE.search(error)
     if found is None:

@@ -9,12 +9,12 @@ from pizzashop.roles import Role
 Content = dict[str, Any]
 
 
-class Stale(Exception):
+class ETagMismatch(Exception):
     """A conditional write met another that came first: read again, and decide again."""
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredValue:
     """A value of the state store with the ETag that a conditional write needs; None and "" where there is none."""
 
     value: bytes | None
@@ -47,20 +47,20 @@ class Sidecar(Protocol):
     async def apublish(self, event: Content) -> None:
         """Publish from a coroutine."""
 
-    def load(self, key: str) -> Stored:
+    def load(self, key: str) -> StoredValue:
         """Read one value."""
 
-    def load_many(self, keys: Sequence[str]) -> list[Stored]:
+    def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
         """Read several values, in the order of `keys`."""
 
     def save(self, key: str, value: str, etag: str) -> None:
-        """Write if the value still has `etag` ("": if there is none yet); raises Stale otherwise."""
+        """Write if the value still has `etag` ("": if there is none yet); raises ETagMismatch otherwise."""
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
         """Write each, no two of one key, if its value still has its `etag`; answers for each whether it was written."""
 
     def delete(self, key: str, etag: str = "") -> None:
-        """Delete if the value still has `etag` ("": in any case); raises Stale otherwise. None there is as good."""
+        """Delete if the value still has `etag` ("": in any case); raises ETagMismatch otherwise. None there is as good."""
 
     async def aput(self, key: str, value: str) -> None:
         """Write, whatever was there."""

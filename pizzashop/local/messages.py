@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pizzashop import __version__
-from pizzashop.auth.accounts import new_link
+from pizzashop.auth.accounts import create_sign_in_link
 from pizzashop.auth.authentication import requires_sign_in
 from pizzashop.auth.people import login_name
 from pizzashop.local.dapr_binaries import Dapr
@@ -38,7 +38,7 @@ class Entrance(NamedTuple):
         shop = f"http://{name_of(settings.host)}:{STOREFRONT.port}"
         if not requires_sign_in(settings):
             return cls(f"{shop}/manager", False)
-        return cls(f"{shop}/sign-in?once={new_link(settings.state_dir.expanduser(), login_name())}", True)
+        return cls(f"{shop}/sign-in?once={create_sign_in_link(settings.state_dir.expanduser(), login_name())}", True)
 
 
 def api_tokens(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pizzashop.auth import accounts
-from pizzashop.auth.authentication import require_safe
+from pizzashop.auth.authentication import validate_exposure
 from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.local import disk, orders_in_flight, redis, storage
 from pizzashop.local.build import provide_dapr
@@ -44,7 +44,7 @@ STORE_TURNS = 6
 
 def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
     """Open the shop until told to close; raises LocalError where that cannot be, InvalidSettings where it may not."""
-    require_safe(settings)
+    validate_exposure(settings)
     project, opening = Project.find(), Messages(console)
     state_dir = settings.state_dir.expanduser().absolute()
     register = Register(state_dir)
@@ -72,7 +72,7 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
                 _keep_open(shop, opening, register, storage.Watch(needed, state_dir))
                 opening.closing()
         finally:
-            accounts.forget_link(state_dir)
+            accounts.revoke_sign_in_link(state_dir)
             register.tidy(closing)
         opening.closed()
 

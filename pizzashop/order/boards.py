@@ -17,7 +17,7 @@ from pizzashop.order.repository import Repository, records
 from pizzashop.presentation.boards import Board, ChangedOrder, Changes, ChangesQuery, Counts, Row
 from pizzashop.presentation.times import midnight
 from pizzashop.web.dependencies import Clock
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 MAX_PAGES = 200
@@ -26,7 +26,7 @@ REREAD_SECONDS = 600.0
 """How long a deleted order may still be counted."""
 
 
-class StillReading(Exception):
+class ReadingIncomplete(Exception):
     """The time is over, and not all has been read; what was read is kept for the next time."""
 
 
@@ -52,7 +52,7 @@ class BoardRows:
     def open(self) -> list[Row]:
         """Those of the orders that have not ended, oldest first."""
         records = self._records.find_many(self._records.open.ids())
-        return sorted((self._row(each) for each in records if not each.closed), key=lambda row: row.position)
+        return sorted((self._row(each) for each in records if not each.is_closed), key=lambda row: row.position)
 
     def open_now(self, known: Mapping[str, int]) -> list[Row]:
         """The same as far as this process remembers it, and no older than these versions."""
@@ -62,7 +62,7 @@ class BoardRows:
             row, record = self._open.get(order_id), None
             if row is None or row.version != seen.version:
                 record = seen.record()
-                row = None if record is None or record.closed else self._row(record)
+                row = None if record is None or record.is_closed else self._row(record)
             if row is not None:
                 rows[order_id] = row
         self._open = rows
@@ -73,7 +73,7 @@ class BoardRows:
         return [self._row(each) for each in self._records.find_many(order_ids)]
 
     def newest(self, seconds: float, open_rows: list[Row]) -> Iterator[list[Row]]:
-        """Page by page, newest first; raises StillReading where that takes more than `seconds`."""
+        """Page by page, newest first; raises ReadingIncomplete where that takes more than `seconds`."""
         until, known = time.monotonic() + seconds, {row.order_id: row for row in open_rows}
         numbers = self._records.pages.numbers()[-MAX_PAGES:]
         with self._lock:
@@ -82,7 +82,7 @@ class BoardRows:
         for number in reversed(numbers):
             with self._lock:
                 if number not in self._pages and time.monotonic() > until:
-                    raise StillReading
+                    raise ReadingIncomplete
                 rows = self._rows_of(number, numbers[-1], known)
             yield rows
 
@@ -167,7 +167,7 @@ def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
             found += [row for row in page if row.accepted >= start]
             if page and page[-1].accepted < start:
                 break
-    except StillReading:
+    except ReadingIncomplete:
         return found, False
     return found, True
 
@@ -175,7 +175,7 @@ def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
 @routes.post("/changes", INTERNAL, response=Changes, body=ChangesQuery, internal=True)
 def changes() -> ResponseReturnValue:
     """Answer the orders that are newer than the asker knows, and the board, if it shows something else by now."""
-    asked = ChangesQuery.parse(read_json_inside())
+    asked = ChangesQuery.parse(read_internal_json())
     told = Changes(orders=[], gone=[], board=None)
     newest = records().newest.of(asked.orders)
     for order_id, known in asked.orders.items():

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from pizzashop.dapr.sidecar import Stored, Write
+from pizzashop.dapr.sidecar import StoredValue, Write
 from pizzashop.domain.record import Record
 
 WRITE_CACHE_SECONDS = 5.0
@@ -25,12 +25,12 @@ class WriteCache:
     def __init__(self, seconds: float = WRITE_CACHE_SECONDS, most: int = MAX_WRITES) -> None:
         self._seconds, self._most = seconds, most
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[Stored, float]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[StoredValue, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> StoredValue | None:
         """The copy, where there is one that is young enough."""
         kept = self._kept.get(key)
         return None if kept is None or self._is_old(kept) else kept[0]
@@ -41,7 +41,7 @@ class WriteCache:
         if not etag.isdecimal():
             return
         # Redis counts a key's writes; where this guess is wrong, the next write is refused and reads first.
-        stored = Stored(write.value.encode(), str(int(etag) + 1))
+        stored = StoredValue(write.value.encode(), str(int(etag) + 1))
         with self._lock:
             self._kept[write.key] = stored, time.monotonic()
             self._kept.move_to_end(write.key)
@@ -53,7 +53,7 @@ class WriteCache:
         with self._lock:
             self._kept.pop(key, None)
 
-    def _is_old(self, kept: tuple[Stored, float]) -> bool:
+    def _is_old(self, kept: tuple[StoredValue, float]) -> bool:
         return time.monotonic() - kept[1] >= self._seconds
 
 

@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError
 from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision, seal
-from pizzashop.domain.history import MAX_HISTORY, Entry, utc_timestamp
+from pizzashop.domain.history import MAX_HISTORY, HistoryEntry, utc_timestamp
 from pizzashop.domain.reconciliation import Need, awaits_engine, is_over, is_stuck, need, progress
-from pizzashop.domain.record import Record, Terms
+from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import Decision, NewOrder, Request, invalid_request
 from pizzashop.domain.suspension import (
     SUSPENSION_LEASE_SECONDS,
@@ -29,7 +29,7 @@ from pizzashop.order.inbox import Inbox
 from pizzashop.order.repository import records
 from pizzashop.order.schemas import Content, Done, Start, Summary, Unsettled
 from pizzashop.web.dependencies import Clock
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 routes = Routes("commands", prefix="/order/<order_id>")
@@ -38,7 +38,7 @@ routes = Routes("commands", prefix="/order/<order_id>")
 class RecordedDecision(Decision):
     """A decision, with what the workflow knows to have happened: its events may still be on their way."""
 
-    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
+    history: list[HistoryEntry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
 class EndCommand(Request):
@@ -47,23 +47,23 @@ class EndCommand(Request):
     status: Literal["delivered", "failed", "cancelled"]
     uid: str | None = None
     error: str | None = None
-    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
+    history: list[HistoryEntry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
-@routes.post("/accept", INTERNAL, response=Start, body=NewOrder, query=Terms, errors=(409,), internal=True)
+@routes.post("/accept", INTERNAL, response=Start, body=NewOrder, query=WorkflowSettings, errors=(409,), internal=True)
 def accept(order_id: str) -> ResponseReturnValue:
     """Accept an order whose workflow is to run under the terms that the query says; `start` says whether it is still
     to be scheduled."""
-    content = read_json_inside()
+    content = read_internal_json()
     if NewOrder.parse(content).order_id != order_id:
         raise Conflict("The order's id is not the one in the address")
     inbox: Inbox = current_app.extensions["inbox"]
     inbox.lag.check()
     try:
-        terms = Terms.model_validate(request.args.to_dict()) if request.args else None
+        terms = WorkflowSettings.model_validate(request.args.to_dict()) if request.args else None
     except ValidationError as error:
         raise invalid_request(error) from None
-    return jsonify(_start(records().accept(content, wanted=True, terms=terms)))
+    return jsonify(_start(records().accept(content, with_workflow=True, terms=terms)))
 
 
 @routes.get("/start", INTERNAL, response=Start, errors=(404,), internal=True)
@@ -81,7 +81,7 @@ def summary(order_id: str) -> ResponseReturnValue:
 @routes.post("/claim", INTERNAL, response=ClaimAnswer, body=Claim, errors=(404, 409), internal=True)
 def claim(order_id: str) -> ResponseReturnValue:
     "Answer a run that asks for a step, or take back one that it could not finish."
-    asked = Claim.parse(read_json_inside())
+    asked = Claim.parse(read_internal_json())
     try:
         if asked.release:
             records().change(order_id, lambda record: release_claim(record, asked))
@@ -96,10 +96,10 @@ def claim(order_id: str) -> ResponseReturnValue:
 @routes.post("/decide", INTERNAL, response=Summary, body=RecordedDecision, errors=(404, 409), internal=True)
 def decide(order_id: str) -> ResponseReturnValue:
     """Record the manager's decision; answers the one that stands."""
-    asked = RecordedDecision.parse(read_json_inside())
+    asked = RecordedDecision.parse(read_internal_json())
 
     def record_it(record: Record) -> dict[str, Any]:
-        record.hear(asked.history)
+        record.apply_stages(asked.history)
         entry = record.decide(asked.verdict, asked.attempt, utc_timestamp(), asked.by, asked.note)
         return {**_summary(record), "decision": entry.model_dump(), "seal": seal(record.secret, entry.attempt)}
 
@@ -116,7 +116,7 @@ def decide(order_id: str) -> ResponseReturnValue:
 )
 def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
     """Mark the order as paused, as going on, or as being cancelled."""
-    asked = SuspensionCommand.parse(read_json_inside())
+    asked = SuspensionCommand.parse(read_internal_json())
 
     def mark(record: Record) -> dict[str, Any]:
         if word != "cancel":
@@ -131,12 +131,12 @@ def command(order_id: str, word: Literal["pause", "resume", "cancel"]) -> Respon
 @routes.post("/end", INTERNAL, response=Summary, body=EndCommand, errors=(404, 409), internal=True)
 def end(order_id: str) -> ResponseReturnValue:
     """Bring the order to its end, unless it has another already; answers the one that stands."""
-    asked = EndCommand.parse(read_json_inside())
+    asked = EndCommand.parse(read_internal_json())
 
     def end_it(record: Record) -> dict[str, Any]:
         if asked.uid not in (None, record.uid):
             raise NotFound("Order not found")
-        record.hear(asked.history)
+        record.apply_stages(asked.history)
         record.end(asked.status, utc_timestamp(), asked.error)
         return _summary(record)
 
@@ -154,7 +154,7 @@ def _start(record: Record) -> dict[str, Any]:
         "secret": record.secret,
         "terms": terms,
         "progress": progress(record),
-        "start": not (record.begun or record.closed),
+        "start": not (record.workflow_started or record.is_closed),
     }
 
 
@@ -166,10 +166,10 @@ def _summary(record: Record) -> dict[str, Any]:
         "attempt": record.attempt,
         "paused": record.paused,
         "error": record.error,
-        "wanted": record.wanted,
-        "begun": record.begun,
-        "steered": record.steering.left(time.time(), SUSPENSION_LEASE_SECONDS) if record.steering else 0.0,
-        "cancelling": record.cancelling is not None,
+        "wanted": record.workflow_requested,
+        "begun": record.workflow_started,
+        "steered": record.suspension_lease.left(time.time(), SUSPENSION_LEASE_SECONDS) if record.suspension_lease else 0.0,
+        "cancelling": record.cancellation is not None,
     }
 
 
@@ -189,7 +189,7 @@ class OrderVersion(Request):
 @routes.post("/content", INTERNAL, response=Content, body=OrderVersion, errors=(404,), internal=True)
 def content(order_id: str) -> ResponseReturnValue:
     """Answer the order as the client sent it: it never changes."""
-    asked = OrderVersion.parse(read_json_inside())
+    asked = OrderVersion.parse(read_internal_json())
     record = records().get(order_id)
     _require(record, asked)
     return jsonify(record.order)
@@ -198,11 +198,11 @@ def content(order_id: str) -> ResponseReturnValue:
 @routes.post("/heartbeat", INTERNAL, response=Done, body=OrderVersion, errors=(404,), internal=True)
 def heartbeat(order_id: str) -> ResponseReturnValue:
     """Note that an activity of the order is under way, and waits for something."""
-    asked = OrderVersion.parse(read_json_inside())
+    asked = OrderVersion.parse(read_internal_json())
 
     def note(record: Record) -> None:
         _require(record, asked)
-        if not record.closed:
+        if not record.is_closed:
             record.heartbeat_at = utc_timestamp()
 
     records().change(order_id, note)
@@ -217,7 +217,7 @@ def _require(record: Record, asked: OrderVersion) -> None:
 @routes.post("/steer", INTERNAL, response=SuspensionAnswer, body=SuspensionClaim, errors=(404, 409), internal=True)
 def take_turn(order_id: str) -> ResponseReturnValue:
     """Take the steering, or give it back."""
-    asked = SuspensionClaim.parse(read_json_inside())
+    asked = SuspensionClaim.parse(read_internal_json())
     move = release_suspension if asked.release else claim_suspension
     return jsonify(records().change(order_id, lambda record: move(record, asked, time.time())).model_dump())
 
@@ -225,13 +225,13 @@ def take_turn(order_id: str) -> ResponseReturnValue:
 @routes.post("/waiting", INTERNAL, response=DecisionState, body=DecisionQuery, errors=(404, 409), internal=True)
 def waiting(order_id: str) -> ResponseReturnValue:
     """Answer what stands of the decision; the order becomes overdue, or fails, where it is time for that."""
-    asked = DecisionQuery.parse(read_json_inside())
+    asked = DecisionQuery.parse(read_internal_json())
     clock: Clock = current_app.extensions["clock"]
 
     def look(record: Record) -> DecisionState:
         if asked.uid not in (None, record.uid):
             raise NotFound("Order not found")
-        if record.cancelling is not None:
+        if record.cancellation is not None:
             raise Unavailable("The order is being cancelled")
         return check_decision(record, asked, clock().isoformat())
 

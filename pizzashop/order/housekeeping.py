@@ -16,7 +16,7 @@ from pizzashop.order.index import TAIL_SECONDS
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Done, Due, PageQuery, PurgedOrders
 from pizzashop.web.dependencies import Clock
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 AT_ONCE = 8
@@ -88,7 +88,7 @@ class Housekeeping:
                 self._records.change(order_id, lambda present: self._empty(present, now))
         if step == "erase":
             return self._records.erase(order_id, record.version)
-        if not (record.final or record.deleted):
+        if not (record.is_final or record.deleted):
             self._records.open.add(order_id)
         return False
 
@@ -118,12 +118,12 @@ def housekeeping() -> Housekeeping:
 @routes.post("/expired", INTERNAL, response=Due, body=PageQuery, internal=True)
 def expired() -> ResponseReturnValue:
     """Tidy one page of the index; answers whose workflow is to be purged, and the page to go on after."""
-    orders, following = housekeeping().look(PageQuery.parse(read_json_inside()).after)
+    orders, following = housekeeping().look(PageQuery.parse(read_internal_json()).after)
     return jsonify(orders=orders, next=following)
 
 
 @routes.post("/purged", INTERNAL, response=Done, body=PurgedOrders, internal=True)
 def purged() -> ResponseReturnValue:
     """Note that the engine keeps nothing of these orders any more."""
-    housekeeping().purged([(each.order_id, each.uid) for each in PurgedOrders.parse(read_json_inside()).orders])
+    housekeeping().purged([(each.order_id, each.uid) for each in PurgedOrders.parse(read_internal_json()).orders])
     return jsonify(success=True)

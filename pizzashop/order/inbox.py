@@ -16,7 +16,7 @@ from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.order.dead_letters import DeadLetters, Rejected
 from pizzashop.order.repository import Repository
-from pizzashop.web.json_body import MAX_BYTES, MAX_DEPTH, check, parse
+from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, parse_json
 
 Entries = list[tuple[Any, Any]]
 """Each event, after the id that Dapr wants its answer for."""
@@ -33,7 +33,7 @@ _ENTRY_ID = re.compile(rb'\s*\{\s*"entryId"\s*:\s*"([^"\\]{1,100})"')
 def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
     """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises InvalidRequest."""
     try:
-        content = parse(raw)
+        content = parse_json(raw)
     except InvalidRequest:
         entries = _entries_by_text(raw)
         if entries is None:
@@ -72,13 +72,13 @@ def _event(row: dict[str, Any]) -> Any:
     except binascii.Error:
         return event
     try:
-        return parse(told)
+        return parse_json(told)
     except InvalidRequest as error:
         return _unreadable(told, str(error))
 
 
 def _unreadable(told: bytes, why: str) -> dict[str, str]:
-    return {"unreadable": told[:MAX_BYTES].decode(errors="replace"), "why": why}
+    return {"unreadable": told[:MAX_JSON_BYTES].decode(errors="replace"), "why": why}
 
 
 def _entries_by_text(raw: bytes) -> Entries | None:
@@ -91,7 +91,7 @@ def _entry(text: bytes) -> tuple[Any, Any]:
     members, row = _members(text), dict[str, Any]()
     try:
         for name in ("entryId", "contentType", "event"):
-            row[name] = parse(members.get(name.encode(), b"null"))
+            row[name] = parse_json(members.get(name.encode(), b"null"))
     except InvalidRequest as error:
         # Keep the event's text only: the entry id differs at each delivery, and the event must be kept once.
         return row.get("entryId"), _unreadable(members.get(b"event", text), str(error))
@@ -146,7 +146,7 @@ class TopicLag:
             raise Unavailable("The shop is behind with its orders: ask again in a moment")
 
 
-MAX_EVENT_DEPTH = MAX_DEPTH + 1
+MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
 """An order nested as deep as it may be is one deeper in its event."""
 SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
 """The answers that Dapr knows."""
@@ -173,7 +173,7 @@ class Inbox:
         of_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
         for place, cloud_event in enumerate(cloud_events):
             try:
-                check(cloud_event, MAX_EVENT_DEPTH)
+                check_json_limits(cloud_event, MAX_EVENT_DEPTH)
                 event = read(cloud_event, utc_timestamp())
             except InvalidRequest as error:
                 rejected[place] = Rejected(cloud_event, str(error))
@@ -234,8 +234,8 @@ def _hear(record: Record, events: list[StageEvent]) -> list[StageEvent]:
     ours = [event for event in events if event.uid in (None, record.uid)]
     if not ours:
         raise NotFound("This order was deleted, and another has its id")
-    ours.sort(key=lambda event: event.entry.place)
-    news = [event for event in ours if record.hear([event.entry])]
+    ours.sort(key=lambda event: event.entry.rank)
+    news = [event for event in ours if record.apply_stages([event.entry])]
     for event in ours:
-        record.let_go(event.entry, event.run)
+        record.release_lease_after(event.entry, event.run)
     return news

@@ -14,7 +14,7 @@ from itertools import accumulate
 from zlib import crc32
 
 from pizzashop.dapr.batching import Batcher
-from pizzashop.dapr.sidecar import Sidecar, Stale
+from pizzashop.dapr.sidecar import ETagMismatch, Sidecar
 from pizzashop.errors import CorruptData, Unavailable
 
 LIST_TRIES = 50
@@ -55,7 +55,7 @@ class StoredList:
     def _saved(self, words: list[str], etag: str) -> bool:
         try:
             self._sidecar.save(self._key, json.dumps(words), etag)
-        except Stale:
+        except ETagMismatch:
             return False
         # Redis counts a key's writes; where this guess is wrong, the next write is refused and reads first.
         self._seen = words, str(int(etag or 0) + 1)
@@ -170,7 +170,7 @@ class PagedList:
                 if now - since < timedelta(seconds=grace):
                     return False
                 self._sidecar.delete(self._key(number), stored.etag)
-        except Stale:
+        except ETagMismatch:
             return False
         self._kept.update(lambda kept: _without(kept, number))
         return True

@@ -12,11 +12,11 @@ from zlib import crc32
 from flask import current_app
 from pydantic import ValidationError
 
-from pizzashop.dapr.sidecar import Sidecar, Stale, Stored, Write
+from pizzashop.dapr.sidecar import ETagMismatch, Sidecar, StoredValue, Write
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.record import Record, Terms
-from pizzashop.domain.requests import ORDER_ID_FORM
-from pizzashop.errors import CorruptData, Conflict, NotFound, ShopError, Unavailable
+from pizzashop.domain.record import Record, WorkflowSettings
+from pizzashop.domain.requests import ORDER_ID_PATTERN
+from pizzashop.errors import Conflict, CorruptData, NotFound, ShopError, Unavailable
 from pizzashop.order.cache import WRITE_CACHE_SECONDS, ReadCache, WriteCache
 from pizzashop.order.index import OpenOrders, PagedList
 
@@ -30,7 +30,7 @@ class StoredRecord:
     """A record as it was seen: in the store just now, or else (`is_copy`) when this process wrote it last."""
 
     order_id: str
-    stored: Stored
+    stored: StoredValue
     is_copy: bool = False
 
     def record(self) -> Record | None:
@@ -101,13 +101,13 @@ class RecordStore:
         self.forget(seen.order_id)
         try:
             self._sidecar.delete(_key(seen.order_id), seen.stored.etag)
-        except Stale:
+        except ETagMismatch:
             return False
         return True
 
 
 def _key(order_id: str) -> str:
-    if ORDER_ID_FORM.fullmatch(order_id) is None:
+    if ORDER_ID_PATTERN.fullmatch(order_id) is None:
         raise NotFound("Order not found")
     return f"order_{order_id}"
 
@@ -173,7 +173,7 @@ class Repository:
         """The record; raises NotFound where there is none (any more)."""
         return require_present(self.find(order_id))
 
-    def accept(self, order: dict[str, Any], *, wanted: bool, terms: Terms | None = None) -> Record:
+    def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
         """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
         order_id: str = order["order_id"]
         with self._shelf.locked([order_id]):
@@ -181,10 +181,10 @@ class Repository:
                 seen = self._shelf.look(order_id)
                 record = seen.record()
                 if record is None or record.deleted:
-                    accepted = self._new(order, wanted, terms, record.version + 1 if record else 1)
-                elif not record.same_content(order):
+                    accepted = self._new(order, with_workflow, settings, record.version + 1 if record else 1)
+                elif not record.has_content(order):
                     raise Conflict(f"Order {order_id} is there already, with other content")
-                elif not wanted or record.final or not record.want(terms):
+                elif not with_workflow or record.is_final or not record.request_workflow(settings):
                     return record
                 else:
                     accepted = record
@@ -223,7 +223,7 @@ class Repository:
         ids = list(order_ids)
         self.open.remove(ids)
         for record in self.find_many(ids):
-            if not record.final:
+            if not record.is_final:
                 self.open.add(record.order["order_id"])
 
     def erase(self, order_id: str, version: int) -> bool:
@@ -235,8 +235,8 @@ class Repository:
                 return record is None
             return self._shelf.clear(seen)
 
-    def _new(self, order: dict[str, Any], wanted: bool, terms: Terms | None, version: int) -> Record:
-        record = Record.accept(uuid4().hex, order, utc_timestamp(), wanted=wanted, terms=terms, version=version)
+    def _new(self, order: dict[str, Any], with_workflow: bool, settings: WorkflowSettings | None, version: int) -> Record:
+        record = Record.accept(uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version)
         record.page, record.place = self.pages.append(order["order_id"])
         self.open.add(order["order_id"])
         return record

@@ -30,7 +30,7 @@ from pizzashop.order.schemas import Delivery, Done, OrderPage, OrderView, Taking
 from pizzashop.order.search import Listing, ListQuery
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import Dependencies
-from pizzashop.web.json_body import MAX_BYTES, MAX_DEPTH, check, read_json, read_start
+from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json
 from pizzashop.web.routes import Routes
 
 routes = Routes("order")
@@ -44,7 +44,7 @@ def create() -> ResponseReturnValue:
     """Create a record if there is none; it starts no workflow."""
     content = read_json()
     NewOrder.parse(content)
-    records().accept(content, wanted=False)
+    records().accept(content, with_workflow=False)
     return jsonify(success=True)
 
 
@@ -75,14 +75,14 @@ def index() -> ResponseReturnValue:
 def take_events() -> ResponseReturnValue:
     """Take in one CloudEvent, or several in Dapr's bulk envelope."""
     inbox: Inbox = current_app.extensions["inbox"]
-    raw, is_whole = read_start(MAX_BYTES_IN_BULK)
+    raw, is_whole = read_body_start(MAX_BYTES_IN_BULK)
     content, entries = entries_in(raw) if is_whole else (None, entries_in_start(raw))
     if entries is not None:
         return jsonify(statuses=_in_bulk(inbox, entries))
-    if len(raw) > MAX_BYTES:
+    if len(raw) > MAX_JSON_BYTES:
         raise RequestEntityTooLarge
     is_event = isinstance(content, dict) and "data" in content
-    check(content, MAX_EVENT_DEPTH if is_event else MAX_DEPTH)
+    check_json_limits(content, MAX_EVENT_DEPTH if is_event else MAX_JSON_DEPTH)
     (answer,) = inbox.take([content])
     return jsonify(success=answer == SUCCESS, status=DROP if answer == PASSED_OVER else answer)
 

@@ -15,16 +15,16 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.history import format_timestamp
-from pizzashop.domain.ids import DEMO_PREFIX, letters, own_id
+from pizzashop.domain.ids import DEMO_PREFIX, letters, parse_generated_id
 from pizzashop.domain.lifecycle import FINAL, STATUSES
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_FORM, Digits, Request, invalid_request
+from pizzashop.domain.requests import ORDER_ID_PATTERN, DigitsOnly, Request, invalid_request
 from pizzashop.domain.text import fold
-from pizzashop.order.boards import READ_SECONDS, StillReading, rows
+from pizzashop.order.boards import READ_SECONDS, ReadingIncomplete, rows
 from pizzashop.order.repository import Repository
 from pizzashop.presentation.boards import Row, SearchResult
 from pizzashop.web.dependencies import Clock
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 MAX_LIMIT = 200
@@ -43,13 +43,13 @@ class ListQuery(Request):
     """What is asked for; `after` is the `next` of the page before."""
 
     status: Annotated[str, AfterValidator(_known_status)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), Digits] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = DEFAULT_LIMIT
     after: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] | None = None
 
     def wants(self, record: Record) -> bool:
         """Whether the record is one of those asked for."""
         if self.status in ("open", "closed"):
-            return record.final == (self.status == "closed")
+            return record.is_final == (self.status == "closed")
         return self.status in (None, record.status)
 
     @property
@@ -169,7 +169,7 @@ class SearchQuery(Request):
 @routes.post("/search", MANAGER, INTERNAL, response=SearchResult, body=SearchQuery, internal=True)
 def search() -> ResponseReturnValue:
     """The orders that are looked for, a page at a time, and how many there are."""
-    wanted = SearchQuery.parse(read_json_inside())
+    wanted = SearchQuery.parse(read_internal_json())
     clock: Clock = current_app.extensions["clock"]
     found, complete = _look(wanted, format_timestamp(clock()))
     before = cursor_position(wanted.after)
@@ -195,11 +195,11 @@ def _look(wanted: SearchQuery, now: str) -> tuple[list[Row], bool]:
         for row in _all(wanted):
             if wanted.fits(row, now):
                 found.setdefault(row.order_id, row)
-    except StillReading:
+    except ReadingIncomplete:
         complete = False
     # Whoever knows the whole id finds the order, however old it is.
     written = wanted.text.strip()
-    ids = [each for each in (written, own_id(written)) if each and ORDER_ID_FORM.fullmatch(each)]
+    ids = [each for each in (written, parse_generated_id(written)) if each and ORDER_ID_PATTERN.fullmatch(each)]
     found |= {row.order_id: row for row in rows().some(ids) if wanted.fits(row, now)}
     return sorted(found.values(), key=lambda row: row.position, reverse=True), complete
 

@@ -21,7 +21,7 @@ from pizzashop.errors import NotFound, Unavailable
 from pizzashop.pages import boards, customer, manager
 from pizzashop.pages.watching import BOARD, LiveStates
 from pizzashop.presentation.boards import Board
-from pizzashop.web.problems import problem
+from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import Routes
 
 RETRY_MILLISECONDS = 1000
@@ -129,7 +129,7 @@ def _live(what: str, render: Render) -> ResponseReturnValue:
     if accepted["text/event-stream"] <= accepted["text/html"]:
         return _asked(what, render)
     if not watch().enter():
-        response = problem(503, "Too many pages are kept up to date already: ask again and again")
+        response = problem_response(503, "Too many pages are kept up to date already: ask again and again")
         response.headers["Retry-After"] = str(_ask_again())
         return response
     known = request.headers.get("Last-Event-ID", request.args.get("since", ""))

@@ -25,7 +25,7 @@ from pizzashop.pages.responses import redirect_spelling
 from pizzashop.pages.timeline import timeline
 from pizzashop.presentation.boards import Board, SearchResult, phase_of
 from pizzashop.presentation.menu import MENU
-from pizzashop.web.problems import STATUS_OF
+from pizzashop.web.problems import HTTP_STATUS_OF
 from pizzashop.web.routes import Routes
 
 routes = Routes("orders", prefix="/manager/orders")
@@ -177,4 +177,4 @@ def _number(text: str) -> int | None:
 
 
 def _status(error: ShopError) -> int:
-    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    return next(HTTP_STATUS_OF[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS_OF)

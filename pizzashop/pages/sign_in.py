@@ -9,9 +9,8 @@ from flask_wtf.csrf import validate_csrf
 from werkzeug.exceptions import NotFound
 from wtforms import ValidationError
 
-from pizzashop.auth import accounts
 from pizzashop.auth.authentication import SESSION_SECONDS
-from pizzashop.auth.guard import SESSION_KEY
+from pizzashop.auth.guard import SESSION_ENTRY
 from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, PUBLIC, Person
 from pizzashop.pages import staff
 from pizzashop.web.routes import Routes
@@ -38,7 +37,7 @@ def _begin(state: BlueprintSetupState) -> None:
 
 @routes.blueprint.before_request
 def _only_where_there_is_a_door() -> None:
-    if not staff.door().closed:
+    if not staff.door().requires_sign_in:
         raise NotFound("Nobody has to sign in here")
 
 
@@ -48,12 +47,12 @@ def show() -> ResponseReturnValue:
     once = request.args.get("once")
     if once is None or request.method == "HEAD":  # whoever only looks whether it is there uses no link up
         return _form()
-    name = accounts.use_link(staff.door().state_dir, once)
-    if name is None and g.person:
+    person = staff.door().authenticate_link(once)
+    if person is None and g.person:
         return _on(g.person)
-    if name is None:
+    if person is None:
         return _form("This link was used already, or is no longer good.", 403)
-    return _signed_in(staff.door().by_link(name))
+    return _signed_in(person)
 
 
 @routes.post("/sign-in", PUBLIC)
@@ -69,14 +68,14 @@ def sign_in() -> ResponseReturnValue:
     if not _tries().allow(request.remote_addr or "", name):
         page, _ = _form("Too many tries. Wait for a minute.", 429)
         return page, 429, {"Retry-After": "60"}
-    who = staff.door().by_password(name, request.form.get("password", ""))
+    who = staff.door().authenticate_password(name, request.form.get("password", ""))
     return _signed_in(who) if who else _form("The name or the password is not right.", 401)
 
 
 @routes.post("/sign-out", KITCHEN, COURIER, MANAGER)
 def sign_out() -> ResponseReturnValue:
     """Sign out: the session is worth nothing any more, and what it watches ends."""
-    if kept := session.get(SESSION_KEY):
+    if kept := session.get(SESSION_ENTRY):
         staff.door().sign_out(kept)
     session.clear()
     return redirect("/sign-in", 303)
@@ -85,7 +84,7 @@ def sign_out() -> ResponseReturnValue:
 def _signed_in(who: Person) -> ResponseReturnValue:
     session.clear()
     session.permanent = True
-    session[SESSION_KEY] = staff.door().remember(who, _now())
+    session[SESSION_ENTRY] = staff.door().create_session(who, _now())
     return _on(who)
 
 

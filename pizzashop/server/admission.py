@@ -1,4 +1,4 @@
-"""Admission: how many requests a process serves at a time; what comes beyond is told at once to come again."""
+"""AdmissionControl: how many requests a process serves at a time; what comes beyond is told at once to come again."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ FROM_INSIDE = "HTTP_DAPR_CALLER_APP_ID"
 """What other roles ask is for orders in flight, and comes before what is asked from outside."""
 
 
-class Admission:
+class AdmissionControl:
     """Serves at most `places` requests from outside at a time; answers the others with 503 and `Retry-After`.
 
     `knows` says whether a token is the sidecar's: where sidecars have one, anybody could claim to be another role.

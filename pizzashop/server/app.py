@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from pizzashop.auth import guard, origin
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.people import PUBLIC
-from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
 from pizzashop.errors import Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
-from pizzashop.server.admission import Admission, Environ, StartResponse
+from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
 from pizzashop.server.openapi import document
 from pizzashop.settings import Settings
 from pizzashop.web import problems
@@ -111,7 +111,7 @@ class RunningRoles:
         places = settings.threads - settings.threads // SPARE_SHARE
         self._gate = ConcurrencyLimit(places)
         self._door = Authenticator.of(settings)
-        self._admission = Admission(self._serve, places, self._door.may_be_sidecar)
+        self._admission = AdmissionControl(self._serve, places, self._door.may_be_sidecar)
         self._at_work: Background | None = None
         self._watch: LiveStates | None = None
         self._apps = {str(port): self._app(role) for port, role in roles.items()}
@@ -143,7 +143,7 @@ class RunningRoles:
         told = self._settings if self._alone else None
         http_port = (told and told.dapr_http_port) or role.dapr_http_port
         grpc_port = (told and told.dapr_grpc_port) or role.dapr_grpc_port
-        sidecar = DaprSidecar(self._http, http_port, self._settings.dapr_api_token)
+        sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
         dependencies = Dependencies(sidecar, self._gate)
         own = self._open_engine(sidecar, grpc_port) if role is WORKFLOW else {}
         app = create_app(role, self._settings, dependencies, self._door, **own)
@@ -151,7 +151,7 @@ class RunningRoles:
             self._watch = app.extensions["watch"]
         return app
 
-    def _open_engine(self, sidecar: DaprSidecar, grpc_port: int) -> dict[str, object]:
+    def _open_engine(self, sidecar: SidecarClient, grpc_port: int) -> dict[str, object]:
         # Only where it is needed: the workflow SDK and gRPC are a third of a process.
         from pizzashop.workflow.background import Background
 

@@ -52,7 +52,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?", re.DOTALL)
 _FIRST = frozenset(range(0x21, 0x7F)) | set(b"\r\n")
 
 
-class Framed(NamedTuple):
+class BufferedRequest(NamedTuple):
     """The bytes of one request. `cut`: where the next one begins is unknown, so the connection cannot be used again.
 
     `refusal` is the status to answer where no parser could read it.
@@ -96,7 +96,7 @@ class RequestBuffer:
         wants, self._expects = self._expects, False
         return wants
 
-    def take(self) -> Framed | None:
+    def take(self) -> BufferedRequest | None:
         """Take the next request out; None while it is not all there."""
         while not self._body and self._bytes.startswith(b"\r\n"):  # some clients send an extra CRLF after a body
             del self._bytes[:2]
@@ -119,14 +119,14 @@ class RequestBuffer:
         content = bytes(self._bytes[: self._end])
         del self._bytes[: self._end]
         self._begin()
-        return Framed(content)
+        return BufferedRequest(content)
 
     def _begin(self) -> None:
         self._at = self._body = self._end = 0
         self._chunked = self._in_trailer = self._expects = self._keeps_start = False
         self._refusal = None
 
-    def _read_head(self) -> Framed | None:
+    def _read_head(self) -> BufferedRequest | None:
         found = self._bytes.find(_END, max(0, self._at - len(_END)))
         if found < 0:
             self._at = len(self._bytes)
@@ -164,8 +164,8 @@ class RequestBuffer:
         if not self._end and len(self._bytes) - self._at > MAX_CHUNK_LINE_BYTES:
             self._refusal = HTTPStatus.BAD_REQUEST
 
-    def _cut(self, refusal: HTTPStatus | None) -> Framed:
+    def _cut(self, refusal: HTTPStatus | None) -> BufferedRequest:
         content = bytes(self._bytes)
         self._bytes.clear()
         self._begin()
-        return Framed(content, True, refusal)
+        return BufferedRequest(content, True, refusal)

@@ -23,7 +23,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.base import Worker
 
 from pizzashop.dapr.http import is_silent
-from pizzashop.server.request_buffer import Framed, ProblemSocket, RequestBuffer, problem_bytes
+from pizzashop.server.request_buffer import BufferedRequest, ProblemSocket, RequestBuffer, problem_bytes
 
 HEAD_SECONDS = 10.0
 """How long a client may take to connect and send the head of a request, in total."""
@@ -244,7 +244,7 @@ class RequestWorker(Worker):
             if not connection.buffer:
                 connection.deadline = min(connection.deadline, latest)
 
-    def _serve(self, connection: Connection, framed: Framed | None) -> None:
+    def _serve(self, connection: Connection, framed: BufferedRequest | None) -> None:
         """Answer in a thread, then give the connection back to the loop."""
         try:
             connection.reusable = False
@@ -269,7 +269,7 @@ class RequestWorker(Worker):
             with suppress(BlockingIOError):
                 os.write(self.PIPE[1], b".")
 
-    def _answer(self, connection: Connection, framed: Framed) -> bool:
+    def _answer(self, connection: Connection, framed: BufferedRequest) -> bool:
         """Have the application answer one request; whether the connection can be used again."""
         request = response = None
         sock = connection.sock

@@ -15,7 +15,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
 from pizzashop import logs
-from pizzashop.auth.authentication import require_guarded, requires_sign_in
+from pizzashop.auth.authentication import validate_authentication, requires_sign_in
 from pizzashop.errors import LocalError
 from pizzashop.roles import STOREFRONT, Role
 from pizzashop.server.app import RunningRoles
@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 
 def serve(roles: Mapping[int, Role], settings: Settings) -> None:
     """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and InvalidSettings."""
-    logs.configure(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
-    require_guarded(settings)
+    logs.configure_logging(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
+    validate_authentication(settings)
     sockets = [_listen(settings.host, port, role) for port, role in roles.items()]
     if requires_sign_in(settings):
         log.info("the staff signs in")

@@ -9,7 +9,7 @@ from pizzashop.domain.requests import StepOrder
 from pizzashop.settings import Settings
 from pizzashop.steps.runner import StepContext, StepDone, run_step
 from pizzashop.web.dependencies import Dependencies
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 routes = Routes("delivery")
@@ -18,7 +18,7 @@ routes = Routes("delivery")
 @routes.post("/deliver", INTERNAL, response=StepDone, body=StepOrder, errors=(409,))
 def deliver() -> ResponseReturnValue:
     """Deliver the pizza."""
-    return jsonify(run_step(DELIVER_STEP, read_json_inside(), current_app.extensions["means"]))
+    return jsonify(run_step(DELIVER_STEP, read_internal_json(), current_app.extensions["means"]))
 
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:

@@ -9,7 +9,7 @@ from pizzashop.domain.requests import StepOrder
 from pizzashop.settings import Settings
 from pizzashop.steps.runner import StepContext, StepDone, run_step
 from pizzashop.web.dependencies import Dependencies
-from pizzashop.web.json_body import read_json_inside
+from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 routes = Routes("kitchen")
@@ -18,7 +18,7 @@ routes = Routes("kitchen")
 @routes.post("/cook", INTERNAL, response=StepDone, body=StepOrder, errors=(409,))
 def cook() -> ResponseReturnValue:
     """Cook the pizza."""
-    return jsonify(run_step(COOK_STEP, read_json_inside(), current_app.extensions["means"]))
+    return jsonify(run_step(COOK_STEP, read_internal_json(), current_app.extensions["means"]))
 
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:

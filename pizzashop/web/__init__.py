@@ -1,1 +1,1 @@
-"""What every role's HTTP interface shares: request bodies, errors and dependencies."""
+"""What the HTTP interfaces of all roles share: route declarations, request bodies, errors and dependencies."""

@@ -1,4 +1,4 @@
-"""What every role is given to work with: its sidecar, a limit on its concurrency, and a clock."""
+"""What every role is given to work with: its sidecar, the limit on concurrent steps, and a clock."""
 
 import threading
 from collections.abc import Callable
@@ -12,14 +12,14 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the present moment in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 class ConcurrencyLimit:
-    """Limit how many steps a process runs at a time. Once `stopping` is set it lets no step begin.
+    """Limit how many steps a process runs at the same time. Once `stopping` is set, no step begins.
 
-    Entering raises Unavailable when the limit is reached or the process is stopping.
+    Entering the `with` block raises Unavailable when the limit is reached or the process is stopping.
     """
 
     def __init__(self, max_steps: int) -> None:
@@ -30,7 +30,7 @@ class ConcurrencyLimit:
         if self.stopping.is_set():
             raise Unavailable("This process is stopping")
         if not self._free.acquire(blocking=False):
-            raise Unavailable("Too many orders at once: ask again in a moment")
+            raise Unavailable("Too many orders at once: try again in a moment")
 
     def __exit__(self, *_: object) -> None:
         self._free.release()
@@ -38,7 +38,7 @@ class ConcurrencyLimit:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The sidecar of the role, the concurrency limit of its process, and the clock."""
+    """The role's sidecar, the limit on concurrent steps of its process, and the clock."""
 
     sidecar: Sidecar
     limit: ConcurrencyLimit

@@ -1,4 +1,4 @@
-"""Errors as HTTP says them: `application/problem+json` (RFC 9457), from one table."""
+"""Turn errors into HTTP responses: `application/problem+json` (RFC 9457), with the status from one table."""
 
 import json
 import logging
@@ -8,11 +8,20 @@ from flask import Flask, Response
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from pizzashop.errors import CorruptData, Conflict, InvalidRequest, NotAllowed, NotFound, Refused, ShopError, Unavailable
+from pizzashop.errors import (
+    Conflict,
+    CorruptData,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    Refused,
+    ShopError,
+    Unavailable,
+)
 
 RETRY_AFTER_SECONDS = 1
 
-STATUS_OF: dict[type[ShopError], HTTPStatus] = {
+HTTP_STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -25,63 +34,63 @@ log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it; `error` repeats `detail`."""
+    """The body of an error response, as RFC 9457 defines it; `error` repeats `detail`."""
 
     type: str
     title: str
     status: int
     detail: str
     error: str
-    errors: list["Fault"] | None = None
+    errors: list["FieldError"] | None = None
 
 
-class Fault(BaseModel):
-    """A field that is wrong, and why."""
+class FieldError(BaseModel):
+    """A field that is invalid, and why."""
 
     field: str
     message: str
 
 
-def content(status: int, detail: str, **extra: object) -> dict[str, object]:
-    """A problem as JSON; `error` repeats `detail`, for clients written for the workshop."""
+def problem_content(status: int, detail: str, **extra: object) -> dict[str, object]:
+    """Return a problem as JSON content; `error` repeats `detail`, for clients written for the Dapr workshop."""
     title = HTTPStatus(status).phrase
     return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "error": detail, **extra}
 
 
-def problem(status: int, detail: str, **extra: object) -> Response:
-    """A problem as a response."""
-    body = json.dumps(content(status, detail, **extra))
+def problem_response(status: int, detail: str, **extra: object) -> Response:
+    """Return a problem as a response."""
+    body = json.dumps(problem_content(status, detail, **extra))
     return Response(body, status=status, content_type="application/problem+json")
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Have the application answer every error in this form."""
-    for kind in STATUS_OF:
-        app.register_error_handler(kind, _said_by_the_shop)
-    app.register_error_handler(HTTPException, _said_by_http)
-    app.register_error_handler(Exception, _unforeseen)
+    """Make the application answer every error with a problem."""
+    for error_type in HTTP_STATUS_OF:
+        app.register_error_handler(error_type, _answer_shop_error)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(Exception, _answer_unexpected_error)
 
 
-def _said_by_the_shop(error: ShopError) -> Response:
-    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
-    response = problem(status, str(error), **(error.extra if isinstance(error, Refused) else {}))
+def _answer_shop_error(error: ShopError) -> Response:
+    status = next(HTTP_STATUS_OF[base] for base in type(error).__mro__ if base in HTTP_STATUS_OF)
+    response = problem_response(status, str(error), **(error.extra if isinstance(error, Refused) else {}))
     if isinstance(error, Unavailable):
-        log.warning("unavailable: %s", error)
+        log.warning("unavailable, the client may try again: %s", error)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, CorruptData):
         log.error("%s", error)
     return response
 
 
-def _said_by_http(error: HTTPException) -> Response:
+def _answer_http_exception(error: HTTPException) -> Response:
     status = error.code or 500
-    response = problem(status, error.description or HTTPStatus(status).phrase)
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        response.headers["Allow"] = ", ".join(sorted(allowed))
+    response = problem_response(status, error.description or HTTPStatus(status).phrase)
+    allowed_methods = getattr(error, "valid_methods", None)
+    if allowed_methods:
+        response.headers["Allow"] = ", ".join(sorted(allowed_methods))
     return response
 
 
-def _unforeseen(error: Exception) -> Response:
-    log.error("a defect of the shop", exc_info=error)
-    return problem(500, "The shop made a mistake; its log says more")
+def _answer_unexpected_error(error: Exception) -> Response:
+    log.error("answered 500: an unexpected error, which is a defect of the shop", exc_info=error)
+    return problem_response(500, "The shop made a mistake; its log says more")

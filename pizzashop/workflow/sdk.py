@@ -12,7 +12,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from pizzashop.dapr.replies import store_reason
+from pizzashop.dapr.replies import explain_store_error
 from pizzashop.errors import Conflict, NotFound, Unavailable
 
 CALL_SECONDS = 5
@@ -72,7 +72,7 @@ def _reason(details: str) -> str:
     if "missing from state store" in details:
         # Left by a store out of memory: `pizzashop up` has the engine forget it once there is memory again.
         return "The workflow engine cannot read this order's workflow, of which the store has taken in only half"
-    return store_reason(details)
+    return explain_store_error(details)
 
 
 def _details(error: grpc.RpcError) -> str:

@@ -9,9 +9,9 @@ from load import CUSTOMER, Load
 from speed import AT_ONCE, WARM
 from stand import Stand
 
-from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
-from pizzashop.domain.history import Entry, utc_timestamp
+from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.lifecycle import HAPPY_PATH, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.local.shop import Shop
@@ -49,7 +49,7 @@ def _cost(stand: Stand, shop: Shop, where: str, run: int) -> float:
 def _fill() -> None:
     """Write records as role `order` would, through its sidecar: as many as fit in no other role's memory."""
     with HttpClient() as http, ThreadPoolExecutor(WRITERS) as pool:
-        records = Repository(DaprSidecar(http, ORDER.dapr_http_port))
+        records = Repository(SidecarClient(http, ORDER.dapr_http_port))
         for how, ids in ((_finish, _ids("done", FINISHED)), (_wait, _ids("open", OPEN))):
             list(pool.map(lambda order_id, how=how: _write(records, order_id, how), ids))
         records.close(_ids("done", FINISHED))
@@ -57,20 +57,20 @@ def _fill() -> None:
 
 def _write(records: Repository, order_id: str, how: Callable[[Record], None]) -> None:
     order = {"order_id": order_id, "pizza_type": "pepperoni", "size": "large", "customer": CUSTOMER}
-    records.accept(order, wanted=True)
+    records.accept(order, with_workflow=True)
     records.change(order_id, how)
 
 
 def _finish(record: Record) -> None:
-    record.hear([Entry(status=status, at=utc_timestamp()) for status in HAPPY_PATH[1:]])
+    record.apply_stages([HistoryEntry(status=status, at=utc_timestamp()) for status in HAPPY_PATH[1:]])
     record.end("delivered", utc_timestamp(), None)
 
 
 def _wait(record: Record) -> None:
-    record.begun = True
-    record.hear(
+    record.workflow_started = True
+    record.apply_stages(
         [
-            Entry(status=status, at=utc_timestamp())
+            HistoryEntry(status=status, at=utc_timestamp())
             for status in HAPPY_PATH[1 : HAPPY_PATH.index(PENDING_VALIDATION) + 1]
         ]
     )

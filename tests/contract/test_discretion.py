@@ -6,8 +6,8 @@ import re
 import pytest
 from fakes.shop import ORDER_123, FakeShop
 
-from pizzashop.dapr import replies
 from pizzashop.dapr.http import Reply
+from pizzashop.dapr.replies import read_answer
 from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
@@ -49,7 +49,7 @@ def test_what_goes_wrong(shop: FakeShop, log: pytest.LogCaptureFixture) -> None:
 
 def test_half_an_answer_is_not_repeated() -> None:
     with pytest.raises(Unavailable, match="half an answer") as error:
-        replies.answer(Reply(200, b'{"customer": {"name": "John Doe", "address"'))
+        read_answer(Reply(200, b'{"customer": {"name": "John Doe", "address"'))
     assert "John" not in str(error.value)
 
 

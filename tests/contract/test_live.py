@@ -262,7 +262,7 @@ class TestWhoMayReadOn:
         stream = Stream(shop.client(STOREFRONT).get("/live/manager", headers={**SSE, **bearer("ana")}))
         assert stream.next()["event"] == "shown"
         assert door.accounts
-        door.accounts.give_token("ana")
+        door.accounts.issue_token("ana")
         stream.until("gone")
 
     def test_a_session_that_was_signed_out_is_worth_nothing(self, client: FlaskClient) -> None:

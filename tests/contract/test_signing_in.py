@@ -94,7 +94,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize("target", ELSEWHERE)
 def test_one_is_led_nowhere_else(client: FlaskClient, shop: FakeShop, target: str) -> None:
     assert sign_in(client, next=target).location == "/manager"
-    link = accounts.new_link(shop.door.state_dir, "root")
+    link = accounts.create_sign_in_link(shop.door.state_dir, "root")
     assert client.get(f"/sign-in?once={link}&next={quote(target)}").location == "/manager"
     assert "evil" not in client.get(f"/sign-in?next={quote(target)}", headers=PAGE).text
 
@@ -230,7 +230,7 @@ def test_another_token_ends_what_was_signed_in_with_the_one_before(tmp_path: Pat
 
 
 def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
-    link = accounts.new_link(shop.door.state_dir, "root")
+    link = accounts.create_sign_in_link(shop.door.state_dir, "root")
     assert client.head(f"/sign-in?once={link}").status_code == 200
     answer = client.get(f"/sign-in?once={link}", headers=PAGE)
     assert (answer.status_code, answer.location) == (303, "/manager")
@@ -245,15 +245,15 @@ def test_a_link_signs_in_once(client: FlaskClient, shop: FakeShop) -> None:
 
 @pytest.mark.parametrize("link", ["", "wrong", "x" * 500, "%ff"])
 def test_a_link_that_is_none(client: FlaskClient, shop: FakeShop, link: str) -> None:
-    good = accounts.new_link(shop.door.state_dir, "root")
+    good = accounts.create_sign_in_link(shop.door.state_dir, "root")
     assert client.get(f"/sign-in?once={link}", headers=PAGE).status_code == 403
     assert client.get(f"/sign-in?once={good}", headers=PAGE).status_code == 303
 
 
 def test_a_new_link_takes_the_place_of_the_one_before(client: FlaskClient, shop: FakeShop) -> None:
-    before, after = (accounts.new_link(shop.door.state_dir, "root") for _ in range(2))
+    before, after = (accounts.create_sign_in_link(shop.door.state_dir, "root") for _ in range(2))
     assert client.get(f"/sign-in?once={before}").status_code == 403
-    accounts.forget_link(shop.door.state_dir)
+    accounts.revoke_sign_in_link(shop.door.state_dir)
     assert client.get(f"/sign-in?once={after}").status_code == 403
 
 

@@ -12,7 +12,7 @@ from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc impor
 from google.protobuf.json_format import MessageToDict
 from shop_client import OpenShop, ShopClient, eventually
 
-from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
 from pizzashop.local.shop import Shop
 from pizzashop.roles import ORDER, WORKFLOW
@@ -131,7 +131,7 @@ def restart(order_id: str) -> None:
     """As the sweep does with a stuck order."""
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     with HttpClient() as http:
-        sidecar = DaprSidecar(http, WORKFLOW.dapr_http_port)
+        sidecar = SidecarClient(http, WORKFLOW.dapr_http_port)
         progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
         OrderCommands(sidecar, engine, Settings()).recover(order_id, progress, is_woken=True)
     engine.close()

@@ -24,7 +24,7 @@ from shop_client import (
 from pizzashop.domain.lifecycle import COOK_STEP, HAPPY_PATH
 from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN
-from pizzashop.web.json_body import MAX_BYTES
+from pizzashop.web.json_body import MAX_JSON_BYTES
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -281,5 +281,5 @@ def overdue_attempt(client: ShopClient, order_id: str) -> int | None:
 
 def largest(letter: str) -> dict[str, Any]:
     order = {**new_order(), "note": ""}
-    left = MAX_BYTES - len(json.dumps(order, ensure_ascii=False).encode())
+    left = MAX_JSON_BYTES - len(json.dumps(order, ensure_ascii=False).encode())
     return {**order, "note": letter * (left // len(letter.encode()))}

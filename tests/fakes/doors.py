@@ -32,7 +32,7 @@ def kept() -> Kept:
     accounts = Accounts(Path(mkdtemp()) / "staff.json")
     for name, role in ROLES.items():
         accounts.add(name, (role,), PASSWORDS[name])
-    return Kept(accounts.path, {name: accounts.give_token(name) for name in ROLES})
+    return Kept(accounts.path, {name: accounts.issue_token(name) for name in ROLES})
 
 
 def make_door(state_dir: Path, *, staff_token: str = OF_ALL, https: bool = False) -> Authenticator:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from pizzashop.dapr.sidecar import Stale, Stored, Write
+from pizzashop.dapr.sidecar import ETagMismatch, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from pizzashop.roles import ORDER, Role
 
@@ -65,15 +65,15 @@ class FakeSidecar:
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:  # noqa: ARG002
         return self.invoke(role, "POST", path, content)
 
-    def load(self, key: str) -> Stored:
+    def load(self, key: str) -> StoredValue:
         self._must_be_there()
         self._reads.append(key)
         if key not in self._values:
-            return Stored(None, "")
+            return StoredValue(None, "")
         value, version = self._values[key]
-        return Stored(value.encode(), str(version))
+        return StoredValue(value.encode(), str(version))
 
-    def load_many(self, keys: Sequence[str]) -> list[Stored]:
+    def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
         return [self.load(key) for key in keys]
 
     def save(self, key: str, value: str, etag: str) -> None:
@@ -83,7 +83,7 @@ class FakeSidecar:
             _, version = self._values.get(key, ("", 0))
             # Where there is no value yet the real store takes a write with any ETag.
             if version and etag != str(version):
-                raise Stale(key)
+                raise ETagMismatch(key)
             self._values[key] = value, version + 1
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
@@ -94,7 +94,7 @@ class FakeSidecar:
         self._count_write()
         with self._lock:
             if etag and key in self._values and etag != str(self._values[key][1]):
-                raise Stale(key)
+                raise ETagMismatch(key)
             self._values.pop(key, None)
 
     async def aput(self, key: str, value: str) -> None:
@@ -122,7 +122,7 @@ class FakeSidecar:
     def _saves(self, write: Write) -> bool:
         try:
             self.save(*write)
-        except Stale:
+        except ETagMismatch:
             return False
         return True
 

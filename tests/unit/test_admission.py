@@ -1,4 +1,4 @@
-"""Admission: what a process takes in at a time, and what it answers beyond."""
+"""AdmissionControl: what a process takes in at a time, and what it answers beyond."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pizzashop.errors import Unavailable
-from pizzashop.server.admission import Admission, Environ, StartResponse
+from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
 from pizzashop.workflow.capacity import Capacity
 
 
@@ -18,7 +18,7 @@ class Call:
     def __init__(self, path: str = "/", **environ: str) -> None:
         self.environ = {"PATH_INFO": path, **environ}
 
-    def to(self, admission: Admission) -> "Call":
+    def to(self, admission: AdmissionControl) -> "Call":
         self.body = b"".join(admission(self.environ, self._start))
         return self
 
@@ -27,7 +27,7 @@ class Call:
 
 
 @pytest.fixture
-def full() -> Iterator[Admission]:
+def full() -> Iterator[AdmissionControl]:
     """One place, taken by a request that is served for as long as the test lasts."""
     inside, over = threading.Event(), threading.Event()
 
@@ -38,7 +38,7 @@ def full() -> Iterator[Admission]:
         start_response("200 OK", [])
         return [b"served"]
 
-    admission = Admission(application, places=1)
+    admission = AdmissionControl(application, places=1)
     thread = threading.Thread(target=Call("/slow").to, args=(admission,))
     thread.start()
     assert inside.wait(10)
@@ -48,7 +48,7 @@ def full() -> Iterator[Admission]:
     assert Call("/any").to(admission).status == "200 OK"
 
 
-def test_beyond_the_places_it_is_503_with_retry_after(full: Admission) -> None:
+def test_beyond_the_places_it_is_503_with_retry_after(full: AdmissionControl) -> None:
     call = Call("/start-order").to(full)
     assert call.status.startswith("503")
     assert int(call.headers["Retry-After"]) > 0
@@ -58,13 +58,13 @@ def test_beyond_the_places_it_is_503_with_retry_after(full: Admission) -> None:
 @pytest.mark.parametrize(
     "call", [Call("/healthz"), Call("/orders-sub"), Call("/order/1/claim", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen")]
 )
-def test_health_events_and_other_roles_are_always_served(full: Admission, call: Call) -> None:
+def test_health_events_and_other_roles_are_always_served(full: AdmissionControl, call: Call) -> None:
     assert call.to(full).status == "200 OK"
 
 
 @pytest.mark.parametrize(("shown", "served"), [("the sidecar's", True), ("another", False), ("", False)])
 def test_where_the_sidecar_has_a_token_nobody_else_passes_for_a_role(shown: str, served: bool) -> None:
-    admission = Admission(_answer, 0, lambda token: token == "the sidecar's")
+    admission = AdmissionControl(_answer, 0, lambda token: token == "the sidecar's")
     call = Call("/order/1/claim", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen", HTTP_DAPR_API_TOKEN=shown).to(admission)
     assert call.status.startswith("200" if served else "503")
 

@@ -4,8 +4,8 @@ import pytest
 from fakes.shop import ORDER_123
 from fakes.sidecar import FakeSidecar
 
-from pizzashop.dapr.sidecar import Stored, Write
-from pizzashop.domain.history import Entry, utc_timestamp
+from pizzashop.dapr.sidecar import StoredValue, Write
+from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.errors import Conflict
 from pizzashop.order.cache import WriteCache
@@ -17,7 +17,7 @@ class TestCopies:
         copies = WriteCache()
         copies.keep(Write("a", "one", ""))
         copies.keep(Write("b", "two", "7"))
-        assert (copies.get("a"), copies.get("b"), copies.get("c")) == (Stored(b"one", "1"), Stored(b"two", "8"), None)
+        assert (copies.get("a"), copies.get("b"), copies.get("c")) == (StoredValue(b"one", "1"), StoredValue(b"two", "8"), None)
 
     def test_none_that_is_old(self) -> None:
         copies = WriteCache(seconds=0)
@@ -58,7 +58,7 @@ class TestTwoProcesses:
     def processes(self, sidecar: FakeSidecar) -> list[Repository]:
         """Two processes of role `order`, of which the first has written the order last."""
         one, other = Repository(sidecar), Repository(sidecar)
-        one.accept(ORDER_123, wanted=True)
+        one.accept(ORDER_123, with_workflow=True)
         return [one, other]
 
     def test_a_change_needs_no_read(self, sidecar: FakeSidecar, processes: list[Repository]) -> None:
@@ -79,7 +79,7 @@ class TestTwoProcesses:
         one.change("123", lambda record: record.cancel(utc_timestamp(), None, None))
         other.change("123", lambda record: record.end("cancelled", utc_timestamp(), None))
         other.change("123", lambda record: record.delete(utc_timestamp()))
-        other.accept(ORDER_123, wanted=True)
+        other.accept(ORDER_123, with_workflow=True)
         one.change("123", lambda record: record.pause(utc_timestamp(), None, None))
         assert other.get("123").paused
 
@@ -110,12 +110,12 @@ def test_many_changes_are_one_write_and_each_counts_for_itself() -> None:
     sidecar = FakeSidecar()
     one, other = Repository(sidecar), Repository(sidecar)
     for order_id in "abc":
-        one.accept({**ORDER_123, "order_id": order_id}, wanted=True)
+        one.accept({**ORDER_123, "order_id": order_id}, with_workflow=True)
     other.change("b", lambda record: record.pause(utc_timestamp(), None, None))
 
     def pause(record: Record) -> str:
         record.resume(utc_timestamp(), None, None)
-        record.hear([Entry(status="processing", at=utc_timestamp())])
+        record.apply_stages([HistoryEntry(status="processing", at=utc_timestamp())])
         return record.status
 
     answers = one.change_many(dict.fromkeys("abcd", pause))
@@ -125,4 +125,4 @@ def test_many_changes_are_one_write_and_each_counts_for_itself() -> None:
 
 
 def hear(records: Repository, status: str) -> bool:
-    return records.change("123", lambda record: record.hear([Entry(status=status, at=utc_timestamp())]))
+    return records.change("123", lambda record: record.apply_stages([HistoryEntry(status=status, at=utc_timestamp())]))

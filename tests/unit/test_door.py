@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pizzashop.auth.accounts import Accounts, new_link, session_key, use_link
-from pizzashop.auth.authentication import Authenticator, require_guarded, require_safe, requires_sign_in
+from pizzashop.auth.accounts import Accounts, create_sign_in_link, session_signing_key, redeem_sign_in_link
+from pizzashop.auth.authentication import Authenticator, validate_authentication, validate_exposure, requires_sign_in
 from pizzashop.domain.ids import generate_order_id, is_generated_id, parse_generated_id
 from pizzashop.errors import InvalidSettings
 from pizzashop.local.messages import api_tokens
@@ -35,7 +35,7 @@ def test_nothing_set_nobody_signs_in(settings: Any, tmp_path: Path) -> None:
     assert not requires_sign_in(settings())
     assert not Authenticator.of(settings()).closed
     assert list(tmp_path.iterdir()) == []
-    require_guarded(settings())
+    validate_authentication(settings())
     assert api_tokens(settings()) == {}
 
 
@@ -49,8 +49,8 @@ def test_a_token_or_an_account_is_enough(settings: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "pizza.example"])
 def test_elsewhere_one_has_to_sign_in(settings: Any, host: str) -> None:
     with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOST is .*PIZZASHOP_STAFF_TOKEN.*staff add"):
-        require_safe(settings(PIZZASHOP_HOST=host))
-    require_safe(settings(PIZZASHOP_HOST=host, PIZZASHOP_STAFF_TOKEN=TOKEN))
+        validate_exposure(settings(PIZZASHOP_HOST=host))
+    validate_exposure(settings(PIZZASHOP_HOST=host, PIZZASHOP_STAFF_TOKEN=TOKEN))
 
 
 @pytest.mark.parametrize("words", [("up",), ("serve", "--role", "kitchen")])
@@ -63,8 +63,8 @@ def test_it_does_not_open_to_everybody(settings: Any, words: tuple[str, ...]) ->
 
 def test_a_role_must_know_its_sidecar(settings: Any) -> None:
     with pytest.raises(InvalidSettings, match="APP_API_TOKEN"):
-        require_guarded(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
-    require_guarded(settings(APP_API_TOKEN="of the sidecar"))
+        validate_authentication(settings(PIZZASHOP_STAFF_TOKEN=TOKEN))
+    validate_authentication(settings(APP_API_TOKEN="of the sidecar"))
 
 
 @pytest.mark.parametrize("token", ["short", "x" * 513, "with a blank in its midst", "with-\u00e9-in-its-midst"])
@@ -89,7 +89,7 @@ def test_up_makes_tokens_or_takes_those_that_are_set(settings: Any) -> None:
 
 
 def test_the_key_of_sessions_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
-    first, second = session_key(tmp_path / "new"), session_key(tmp_path / "new")
+    first, second = session_signing_key(tmp_path / "new"), session_signing_key(tmp_path / "new")
     assert (first, len(first) > 40) == (second, True)
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["session.key"]
     assert stat.S_IMODE((tmp_path / "new" / "session.key").stat().st_mode) == 0o600
@@ -101,11 +101,11 @@ def test_or_it_is_given(settings: Any, tmp_path: Path) -> None:
 
 
 def test_a_link_is_kept_as_its_print_alone(tmp_path: Path) -> None:
-    token = new_link(tmp_path, "root")
+    token = create_sign_in_link(tmp_path, "root")
     (kept,) = tmp_path.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert token not in kept.read_text()
-    assert (use_link(tmp_path, token), use_link(tmp_path, token)) == ("root", None)
+    assert (redeem_sign_in_link(tmp_path, token), redeem_sign_in_link(tmp_path, token)) == ("root", None)
 
 
 def test_ids_of_the_shops_own_making() -> None:

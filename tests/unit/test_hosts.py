@@ -2,15 +2,15 @@
 
 import pytest
 
-from pizzashop.auth.authentication import require_safe
-from pizzashop.auth.origin import Hosts
+from pizzashop.auth.authentication import validate_exposure
+from pizzashop.auth.origin import AllowedHosts
 from pizzashop.errors import InvalidSettings
 from pizzashop.local.ports import name_of
 from pizzashop.settings import Settings
 
 
-def hosts(said: str, host: str = "127.0.0.1") -> Hosts:
-    return Hosts.of(Settings(hosts=said, host=host))
+def hosts(said: str, host: str = "127.0.0.1") -> AllowedHosts:
+    return AllowedHosts.of(Settings(hosts=said, host=host))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_loopback_is_always_known(asked: str) -> None:
 @pytest.mark.parametrize("host", ["not a host", "a/b", "x@y", "1..2"])
 def test_an_address_to_listen_on_that_is_none_is_refused_in_one_sentence(host: str) -> None:
     with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOST: .* is no address or name to listen on"):
-        require_safe(Settings(host=host))
+        validate_exposure(Settings(host=host))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_the_address_that_it_listens_on_is_known(asked: str) -> None:
 )
 def test_what_is_no_name_is_refused_at_the_start_in_one_sentence(said: str) -> None:
     with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOSTS: .* is no name or address") as error:
-        require_safe(Settings(hosts=f"pizza.example,{said}"))
+        validate_exposure(Settings(hosts=f"pizza.example,{said}"))
     assert error.value.exit_code == 2
     assert "\n" not in str(error.value)

@@ -14,7 +14,7 @@ import pytest
 from shop_client import PIZZASHOP, eventually
 from small_disk import SmallDisk, small_disk
 
-from pizzashop.auth.accounts import write_private
+from pizzashop.auth.accounts import write_private_file
 from pizzashop.errors import LocalError
 from pizzashop.local import disk, storage
 from pizzashop.local.dapr_binaries import Dapr
@@ -87,10 +87,10 @@ def test_a_process_starts_without_a_log(small: SmallDisk) -> None:
 
 def test_an_account_that_cannot_be_written_is_one_sentence_and_leaves_the_file(small: SmallDisk) -> None:
     path = small.path / "staff.json"
-    write_private(path, "{}")
+    write_private_file(path, "{}")
     small.fill()
     with pytest.raises(LocalError, match=r"staff.json cannot be written: No space left on device"):
-        write_private(path, "x" * 100_000)
+        write_private_file(path, "x" * 100_000)
     assert path.read_text() == "{}"
     assert [each.name for each in small.path.iterdir() if each.name.startswith(".")] == []
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
 
-from pizzashop.dapr.client import DaprSidecar
+from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
-from pizzashop.dapr.sidecar import Stale, Stored, Write
+from pizzashop.dapr.sidecar import ETagMismatch, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.roles import KITCHEN
 
@@ -32,11 +32,11 @@ def http() -> Iterator[HttpClient]:
 
 
 @pytest.fixture
-def sidecar(daprd: FakeDaprd, http: HttpClient) -> DaprSidecar:
-    return DaprSidecar(http, daprd.port)
+def sidecar(daprd: FakeDaprd, http: HttpClient) -> SidecarClient:
+    return SidecarClient(http, daprd.port)
 
 
-def in_loop(sidecar: DaprSidecar, call: Coroutine[Any, Any, T]) -> T:
+def in_loop(sidecar: SidecarClient, call: Coroutine[Any, Any, T]) -> T:
     """Have a coroutine's answer, in an event loop of its own."""
 
     async def called() -> T:
@@ -52,7 +52,7 @@ def problem(status: int, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": "x", "status": status, "detail": "because", "error": "because", **more}
 
 
-def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(204)
     assert sidecar.publish([{"order_id": "123"}]) == 1
     daprd.will_answer(204)
@@ -63,7 +63,7 @@ def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: DaprSidecar) -> N
 
 
 class TestEventsOfOneOrder:
-    def test_go_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_go_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for _ in range(3):
             daprd.will_answer(204)
         events = [{"status": status} for status in ("cooking_baking", "cooking_quality_check", "cooked")]
@@ -72,19 +72,19 @@ class TestEventsOfOneOrder:
         assert [asked.content for asked in daprd.asked] == events
         assert daprd.connections == 1
 
-    def test_those_up_to_the_first_that_failed_are_out(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_those_up_to_the_first_that_failed_are_out(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for status in (204, 204, 500, 204):
             daprd.will_answer(status)
         assert sidecar.publish([{}, {}, {}, {}]) == 2
 
-    def test_those_up_to_the_end_of_the_connection_are_out(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_those_up_to_the_end_of_the_connection_are_out(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         daprd.will_answer(204, Connection="close")
         assert sidecar.publish([{}, {}, {}]) == 2
         daprd.will_answer(204)
         assert sidecar.publish([{}]) == 1
 
-    def test_where_the_first_failed_it_is_said_why(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_where_the_first_failed_it_is_said_why(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"errorCode": "ERR_PUBSUB_PUBLISH"})
         daprd.will_answer(204)
         with pytest.raises(Unavailable, match="ERR_PUBSUB_PUBLISH"):
@@ -92,7 +92,7 @@ class TestEventsOfOneOrder:
 
 
 class TestEventsOfSeveralOrders:
-    def test_go_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_go_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         assert sidecar._publish_all([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
         (asked,) = daprd.asked
@@ -102,7 +102,7 @@ class TestEventsOfSeveralOrders:
             {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
         ]
 
-    def test_no_two_of_one_order_are_in_the_same(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_no_two_of_one_order_are_in_the_same(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for _ in range(3):
             daprd.will_answer(204)
         assert sidecar._publish_all([["1", "2", "3"], ["10"], ["100", "200"]]) == [3, 1, 2]
@@ -110,24 +110,24 @@ class TestEventsOfSeveralOrders:
         assert [[each["event"] for each in bulk] for bulk in bulks[:2]] == [[1, 10, 100], [2, 200]]
         assert bulks[2] == 3
 
-    def test_one_that_was_not_published_fails_alone(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_one_that_was_not_published_fails_alone(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
         first, second, third = sidecar._publish_all([["{}"], ["{}"], ["{}"]])
         assert (first, third) == (1, 1)
         assert isinstance(second, Unavailable)
 
-    def test_and_what_follows_it_does_not_count(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_and_what_follows_it_does_not_count(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
         daprd.will_answer(204)
         assert sidecar._publish_all([["{}"] * 3, ["{}"] * 3]) == [3, 1]
 
     @pytest.mark.parametrize("said", [{"errorCode": "X"}, [], "no"])
-    def test_where_nobody_says_which_none_was(self, daprd: FakeDaprd, sidecar: DaprSidecar, said: Any) -> None:
+    def test_where_nobody_says_which_none_was(self, daprd: FakeDaprd, sidecar: SidecarClient, said: Any) -> None:
         daprd.will_answer(500, said)
         assert all(isinstance(each, Unavailable) for each in sidecar._publish_all([["{}"], ["{}"]]))
 
-    def test_no_request_is_too_large(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_no_request_is_too_large(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         large = json.dumps({"note": 700_000 * "x"})
         daprd.will_answer(204)
         daprd.will_answer(204)
@@ -135,7 +135,7 @@ class TestEventsOfSeveralOrders:
         assert [len(asked.content) for asked in daprd.asked] == [2, 1]
 
 
-def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(200, {"status": "cooked"})
     assert sidecar.invoke(KITCHEN, "POST", "/cook", {"order_id": "123"}) == {"status": "cooked"}
     daprd.will_answer(200, {"status": "cooked"})
@@ -147,7 +147,7 @@ def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: DaprSidecar)
 
 def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
     daprd.will_answer(204)
-    DaprSidecar(http, daprd.port, "secret").publish([{}])
+    SidecarClient(http, daprd.port, "secret").publish([{}])
     assert daprd.asked[0].headers["dapr-api-token"] == "secret"
 
 
@@ -155,14 +155,14 @@ def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
     ("status", "kind"), [(400, InvalidRequest), (404, NotFound), (409, Conflict), (413, InvalidRequest), (415, InvalidRequest)]
 )
 def test_a_roles_refusal_is_raised_here(
-    daprd: FakeDaprd, sidecar: DaprSidecar, status: int, kind: type[ShopError]
+    daprd: FakeDaprd, sidecar: SidecarClient, status: int, kind: type[ShopError]
 ) -> None:
     daprd.will_answer(status, problem(status), Content_Type=PROBLEM)
     with pytest.raises(kind, match="because"):
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
 
 
-def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(409, problem(409, decision="approved"), Content_Type=PROBLEM)
     with pytest.raises(Conflict) as refused:
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
@@ -179,7 +179,7 @@ def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
     [(500, PROBLEM), (503, PROBLEM), (429, PROBLEM), (500, "text/plain"), (403, "x/y")],
 )
 def test_anything_else_is_a_fault_that_may_pass(
-    daprd: FakeDaprd, sidecar: DaprSidecar, status: int, content_type: str
+    daprd: FakeDaprd, sidecar: SidecarClient, status: int, content_type: str
 ) -> None:
     daprd.will_answer(status, problem(status), Content_Type=content_type)
     with pytest.raises(Unavailable):
@@ -188,7 +188,7 @@ def test_anything_else_is_a_fault_that_may_pass(
 
 def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> None:
     with open_daprd() as daprd:
-        sidecar = DaprSidecar(http, daprd.port)
+        sidecar = SidecarClient(http, daprd.port)
     for call in (
         lambda: sidecar.publish([{}]),
         lambda: sidecar.invoke(KITCHEN, "GET", "/"),
@@ -204,7 +204,7 @@ def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> No
 
 
 class TestState:
-    def test_what_is_written_is_a_string_inside_json(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_what_is_written_is_a_string_inside_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         """The sidecar reads numbers as floats: written as they are, large ones would come back changed."""
         daprd.will_answer(204)
         value = json.dumps({"big": 2**80, "text": 'né "quoted" 🍕'})
@@ -215,23 +215,23 @@ class TestState:
             {"key": "order_1", "value": value, "etag": "7", "options": {"concurrency": "first-write"}}
         ]
 
-    def test_it_is_read_back_with_its_etag(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_it_is_read_back_with_its_etag(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(200, '{"big": 1}', ETag="7")
-        assert sidecar.load("order_1") == Stored(b'{"big": 1}', "7")
+        assert sidecar.load("order_1") == StoredValue(b'{"big": 1}', "7")
         assert daprd.asked[0][:2] == ("GET", "/v1.0/state/pizzastatestore/order_1")
 
-    def test_none(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_none(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
-        assert sidecar.load("order_1") == Stored(None, "")
+        assert sidecar.load("order_1") == StoredValue(None, "")
 
-    def test_a_first_write_is_only_where_there_is_none(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_a_first_write_is_only_where_there_is_none(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         sidecar.save("order_1", "{}", "")
         assert (daprd.asked[0].content[0]["etag"], daprd.asked[0].content[0]["key"]) == ("0", "order_1")
 
-    def test_a_write_that_came_second_is_stale(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_a_write_that_came_second_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
-        with pytest.raises(Stale):
+        with pytest.raises(ETagMismatch):
             sidecar.save("order_1", "{}", "7")
 
     @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ class TestState:
         ],
     )
     def test_what_keeps_the_store_from_writing_is_said_and_is_no_conflict(
-        self, daprd: FakeDaprd, sidecar: DaprSidecar, told: str, reason: str
+        self, daprd: FakeDaprd, sidecar: SidecarClient, told: str, reason: str
     ) -> None:
         failed = "possible etag mismatch. error from state store: "
         one = {"message": f"failed saving state in state store pizzastatestore: {failed}{told}"}
@@ -261,36 +261,36 @@ class TestState:
             with pytest.raises(Unavailable, match=f"The store cannot do it just now: .*{reason}"):
                 call()
 
-    def test_an_etag_that_does_not_hold_is_stale(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_an_etag_that_does_not_hold_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         error = "ERR user_script:14: failed to set key pizza-order||a script: on @user_script:14."
         daprd.will_answer(409, {"message": f"possible etag mismatch. error from state store: {error}"})
-        with pytest.raises(Stale):
+        with pytest.raises(ETagMismatch):
             sidecar.save("a", "1", "7")
 
-    def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, True]
         (asked,) = daprd.asked
         assert [(each["key"], each["etag"]) for each in asked.content] == [("a", "0"), ("b", "7")]
         assert sidecar.save_many([]) == []
 
-    def test_which_of_several_came_second_is_looked_up(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_which_of_several_came_second_is_looked_up(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
         daprd.will_answer(200, [{"key": "a", "data": "1", "etag": "1"}, {"key": "b", "data": "9", "etag": "8"}])
         assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, False]
 
     def test_a_value_is_deleted_if_it_is_still_the_one_that_was_read(
-        self, daprd: FakeDaprd, sidecar: DaprSidecar
+        self, daprd: FakeDaprd, sidecar: SidecarClient
     ) -> None:
         daprd.will_answer(204)
         sidecar.delete("order_1", "7")
         assert daprd.asked[0][:2] == ("DELETE", "/v1.0/state/pizzastatestore/order_1")
         assert daprd.asked[0].headers["if-match"] == "7"
         daprd.will_answer(409)
-        with pytest.raises(Stale):
+        with pytest.raises(ETagMismatch):
             sidecar.delete("order_1", "7")
 
-    def test_a_value_is_deleted_whatever_it_is(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_a_value_is_deleted_whatever_it_is(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         sidecar.delete("order_1")
         assert "if-match" not in daprd.asked[0].headers
@@ -298,23 +298,23 @@ class TestState:
         with pytest.raises(Unavailable):
             sidecar.delete("order_1")
 
-    def test_a_failed_read_is_not_an_empty_one(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_a_failed_read_is_not_an_empty_one(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"errorCode": "ERR_STATE_GET"})
         with pytest.raises(Unavailable):
             sidecar.load("order_1")
 
-    def test_several_in_the_order_asked_for(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_several_in_the_order_asked_for(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(200, [{"key": "b", "data": "2"}, {"key": "c"}, {"key": "a", "data": "1"}])
-        assert sidecar.load_many(["a", "b", "c"]) == [Stored(b"1", ""), Stored(b"2", ""), Stored(None, "")]
+        assert sidecar.load_many(["a", "b", "c"]) == [StoredValue(b"1", ""), StoredValue(b"2", ""), StoredValue(None, "")]
         assert daprd.asked[0].content["keys"] == ["a", "b", "c"]
         assert sidecar.load_many([]) == []
 
-    def test_one_that_cannot_be_read_is_not_passed_over(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_one_that_cannot_be_read_is_not_passed_over(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(200, [{"key": "a", "data": "1"}, {"key": "b", "error": "timeout"}])
         with pytest.raises(Unavailable):
             sidecar.load_many(["a", "b"])
 
-    def test_a_note_for_others_is_plain_json(self, daprd: FakeDaprd, sidecar: DaprSidecar) -> None:
+    def test_a_note_for_others_is_plain_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         in_loop(sidecar, sidecar.aput("validation_1", '{"order_id": "1"}'))
         assert daprd.asked[0].content == [{"key": "validation_1", "value": {"order_id": "1"}}]

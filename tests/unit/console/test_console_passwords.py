@@ -54,4 +54,4 @@ def test_a_password_that_is_none(start: Command, tmp_path: Path, piped: bytes, r
 
 
 def _may_sign_in(state_dir: Path) -> bool:
-    return Accounts(state_dir / "staff.json").by_password("ana", PASSWORD) is not None
+    return Accounts(state_dir / "staff.json").authenticate_password("ana", PASSWORD) is not None

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from fake_shop import FakeShop, problem
 from fakes.daprd import open_daprd
 
-from pizzashop.auth.accounts import Accounts, use_link
+from pizzashop.auth.accounts import Accounts, redeem_sign_in_link
 from pizzashop.cli import main
 from pizzashop.console.client import Client
 
@@ -41,11 +41,11 @@ def test_an_account_signs_in_with_its_password_alone(accounts: Accounts) -> None
     result = add()
     assert (result.exit_code, PASSWORD in result.output) == (0, False)
     assert "opened again" in result.output
-    found = accounts.by_password("ana", PASSWORD)
+    found = accounts.authenticate_password("ana", PASSWORD)
     assert found
     assert (found.name, found.roles) == ("ana", {"kitchen", "courier", "manager"})
-    assert accounts.by_password("ana", "another") is None
-    assert accounts.by_password("bob", PASSWORD) is None
+    assert accounts.authenticate_password("ana", "another") is None
+    assert accounts.authenticate_password("bob", PASSWORD) is None
 
 
 def test_this_user_alone_may_read_it_and_no_password_is_in_it(accounts: Accounts) -> None:
@@ -59,28 +59,28 @@ def test_this_user_alone_may_read_it_and_no_password_is_in_it(accounts: Accounts
 def test_a_token_is_one_persons_and_a_new_one_ends_it(accounts: Accounts) -> None:
     add("kim", "kitchen")
     first, second = (staff("token", "kim").output.strip() for _ in range(2))
-    assert accounts.by_token(first) is None
-    found = accounts.by_token(second)
+    assert accounts.authenticate_token(first) is None
+    found = accounts.authenticate_token(second)
     assert found
     assert (found.name, found.roles) == ("kim", {"kitchen"})
-    assert accounts.by_token("") is None
+    assert accounts.authenticate_token("") is None
 
 
 def test_another_password_and_other_roles(accounts: Accounts) -> None:
     add("kim", "kitchen")
     token = staff("token", "kim").output.strip()
     staff("add", "kim", "--role", "courier", "--role", "kitchen", "--password", "a new password")
-    found = accounts.by_token(token)
+    found = accounts.authenticate_token(token)
     assert found
     assert found.roles == {"courier", "kitchen"}
-    assert accounts.by_password("kim", "a new password")
-    assert accounts.by_password("kim", PASSWORD) is None
+    assert accounts.authenticate_password("kim", "a new password")
+    assert accounts.authenticate_password("kim", PASSWORD) is None
 
 
 def test_who_is_removed_is_gone(accounts: Accounts) -> None:
     add()
     assert staff("remove", "ana").exit_code == 0
-    assert accounts.by_password("ana", PASSWORD) is None
+    assert accounts.authenticate_password("ana", PASSWORD) is None
     assert staff().output == "There are no accounts.\n"
 
 
@@ -130,9 +130,9 @@ def test_a_link_signs_in_once(state_dir: Path) -> None:
     link = staff("link").output.strip()
     assert link.startswith("http://localhost:8002/sign-in?once=")
     token = link.partition("once=")[2]
-    assert use_link(state_dir, "another") is None
-    assert use_link(state_dir, token)
-    assert use_link(state_dir, token) is None
+    assert redeem_sign_in_link(state_dir, "another") is None
+    assert redeem_sign_in_link(state_dir, token)
+    assert redeem_sign_in_link(state_dir, token) is None
 
 
 def test_commands_show_their_token() -> None:
