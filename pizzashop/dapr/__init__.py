@@ -1,1 +1,1 @@
-"""The client of a role's own sidecar: state, publish and service invocation over HTTP."""
+"""The Dapr sidecar of a role: the interface that the roles use, and its implementation over HTTP."""

@@ -1,4 +1,4 @@
-"""Doing together what many threads want done: while one request is on its way, the next one gathers."""
+"""Batch calls that arrive while one is in flight: many threads share one request to the sidecar."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,68 +11,69 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Has `do` called for many wishes at once, at most `most`, and by one thread at a time.
+    """Call `run_batch` for the items of many threads, with at most `max_items` at once and one call at a time.
 
-    Nobody waits for company: a wish that comes alone is done at once, by the thread that has it. Those that come
-    meanwhile are done next, all together, by the first of them.
+    No call waits for others to join it: a thread that finds no call in flight runs its own item at once. The items that
+    arrive meanwhile form the next batch, which the thread of the first of them runs. `run_batch` returns one result for
+    each item, in the same order; a result that is an exception is raised in the thread of its item.
     """
 
-    def __init__(self, do: Callable[[list[Item]], Sequence[Result | Exception]], most: int = 100) -> None:
-        self._do, self._most = do, most
+    def __init__(self, run_batch: Callable[[list[Item]], Sequence[Result | Exception]], max_items: int = 100) -> None:
+        self._run_batch, self._max_items = run_batch, max_items
         self._lock = threading.Lock()
-        self._waiting: list[_Call[Item, Result]] = []
-        self._busy = False
+        self._pending: list[_PendingCall[Item, Result]] = []
+        self._in_flight = False
 
-    def __call__(self, wish: Item) -> Result:
-        """Have it done; answers, or raises, what came of it."""
-        place = _Call[Item, Result](wish)
+    def __call__(self, item: Item) -> Result:
+        """Return the result for `item`, or raise its error."""
+        call = _PendingCall[Item, Result](item)
         with self._lock:
-            self._waiting.append(place)
-            waits, self._busy = self._busy, True
-        if waits:
-            place.turn.acquire()
-        if not place.is_done:
-            self._lead()
-        return place.answer()
+            self._pending.append(call)
+            must_wait, self._in_flight = self._in_flight, True
+        if must_wait:
+            call.wake_up.acquire()
+        if not call.is_finished:
+            self._run_next_batch()
+        return call.result()
 
-    def _lead(self) -> None:
+    def _run_next_batch(self) -> None:
         with self._lock:
-            places, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            batch, self._pending = self._pending[: self._max_items], self._pending[self._max_items :]
         try:
-            outcomes: Sequence[Result | BaseException] = self._do([place.wish for place in places])
-        except BaseException as error:  # noqa: BLE001 (it is everybody's: each of them raises it)
-            # What was away for these is away for those that came meanwhile: nobody waits for two time-outs.
-            places += self._take_all() if isinstance(error, Unavailable) else []
-            outcomes = [error] * len(places)
-        for place, outcome in zip(places, outcomes, strict=True):
-            place.fill(outcome)
+            outcomes: Sequence[Result | BaseException] = self._run_batch([call.item for call in batch])
+        except BaseException as error:  # noqa: BLE001 (every thread of the batch raises it)
+            # Pending calls would fail as well: without this they would wait for a second time-out.
+            batch += self._take_all_pending() if isinstance(error, Unavailable) else []
+            outcomes = [error] * len(batch)
+        for call, outcome in zip(batch, outcomes, strict=True):
+            call.finish(outcome)
         with self._lock:
-            following = self._waiting[0] if self._waiting else None
-            self._busy = following is not None
-        if following is not None:
-            following.turn.release()
+            next_leader = self._pending[0] if self._pending else None
+            self._in_flight = next_leader is not None
+        if next_leader is not None:
+            next_leader.wake_up.release()
 
-    def _take_all(self) -> list["_Call[Item, Result]"]:
+    def _take_all_pending(self) -> list["_PendingCall[Item, Result]"]:
         with self._lock:
-            places, self._waiting = self._waiting, []
-        return places
+            pending, self._pending = self._pending, []
+        return pending
 
 
-class _Call(Generic[Item, Result]):
-    """A wish that waits for its turn: to be done, or to have all be done that wait."""
+class _PendingCall(Generic[Item, Result]):
+    """The call of one thread. The thread is woken when its call has finished, or when it has to run the next batch."""
 
-    def __init__(self, wish: Item) -> None:
-        self.wish, self.is_done = wish, False
-        self.turn = threading.Lock()
-        self.turn.acquire()
+    def __init__(self, item: Item) -> None:
+        self.item, self.is_finished = item, False
+        self.wake_up = threading.Lock()
+        self.wake_up.acquire()
 
-    def fill(self, outcome: Result | BaseException) -> None:
-        """Here is what came of it."""
-        self._outcome, self.is_done = outcome, True
-        self.turn.release()
+    def finish(self, outcome: Result | BaseException) -> None:
+        """Set the outcome and wake the thread."""
+        self._outcome, self.is_finished = outcome, True
+        self.wake_up.release()
 
-    def answer(self) -> Result:
-        """Answer or raise it."""
+    def result(self) -> Result:
+        """Return the outcome; raise it if it is an exception."""
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome

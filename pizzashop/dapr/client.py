@@ -1,227 +1,204 @@
-"""The one door to Dapr: the sidecar of a role, over HTTP."""
+"""The client of a role's sidecar: state, publishing and service invocation over the HTTP API of Dapr.
+
+All calls that a role makes through its sidecar are here, except those to the workflow engine, which uses gRPC.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice, zip_longest
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from pizzashop.dapr import replies
 from pizzashop.dapr.batching import Batcher
-from pizzashop.dapr.http import READ_SECONDS, HttpClient, Reply
-from pizzashop.dapr.sidecar import Content, ETagMismatch, StoredValue, Write
+from pizzashop.dapr.http import HttpClient, Reply
+from pizzashop.dapr.replies import (
+    conditional_write_error,
+    json_object,
+    raise_for_status,
+    read_answer,
+    unavailable_error,
+)
+from pizzashop.dapr.sidecar import Content, EtagMismatch, Sidecar, StoredValue, Write
+from pizzashop.dapr.stores import EtagDialect
 from pizzashop.errors import Unavailable
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 
 if TYPE_CHECKING:
     from pizzashop.dapr.async_http import AsyncHttpClient
 
-MAX_BYTES = 1024 * 1024
-"""How much is sent in one request for many: the sidecar takes no more than 4 MB."""
+T = TypeVar("T")
+
+# Time-outs. For threads they limit each read of a reply, for coroutines the whole call (see `http.py`).
+STATE_SECONDS = 10.0
+PUBLISH_SECONDS = 10.0
+INVOKE_SECONDS = 10.0
+
+# The sidecar accepts 4 MB in one request.
+MAX_BATCH_BYTES = 1024 * 1024
+READ_PARALLELISM = 16
+
+STATE_PATH = f"/v1.0/state/{STATE_STORE}"
+PUBLISH_PATH = f"/v1.0/publish/{PUBSUB}/{TOPIC}"
+BULK_PUBLISH_PATH = f"/v1.0-alpha1/publish/bulk/{PUBSUB}/{TOPIC}"
 
 
-class DaprChannel:
-    """The sidecar that listens on `http_port` of this machine."""
+class SidecarClient(Sidecar):
+    """A `Sidecar` that listens on `http_port` of this machine.
+
+    Threads that load, save or publish at the same time share one request.
+    """
 
     def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
         self._http = http
-        self._base = f"http://127.0.0.1:{http_port}"
+        self._base_url = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}
         self._headers = {"Content-Type": "application/json", **token}
+        self._load_batcher = Batcher(self._load_batch)
+        self._save_batcher = Batcher(self._save_batch)
+        self._publish_batcher = Batcher(self._publish_batch)
+
+    async def aclose(self) -> None:
+        """Close the connections of the coroutines, in their event loop."""
+        await self._async_http.close()
+
+    # State
+
+    def load(self, key: str) -> StoredValue:
+        return self._load_batcher(key)
+
+    def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
+        values = self._load_batch(keys) if keys else []
+        for value in values:
+            if isinstance(value, Exception):
+                raise value
+        return [value for value in values if isinstance(value, StoredValue)]
+
+    def save(self, key: str, value: str, etag: str) -> None:
+        if self.save_many([Write(key, value, etag)]) != [True]:
+            raise EtagMismatch(key)
+
+    def save_many(self, writes: Sequence[Write]) -> list[bool]:
+        return self._save_batcher(writes) if writes else []
+
+    def delete(self, key: str, etag: str = "") -> None:
+        condition = {"If-Match": etag} if etag else {}
+        reply = self._http.request(
+            "DELETE", self._state_url(key), STATE_SECONDS, headers={**self._headers, **condition}
+        )
+        if reply.status == 409 and etag:
+            raise conditional_write_error(reply) or EtagMismatch(key)
+        raise_for_status(reply)
+
+    async def aput(self, key: str, value: str) -> None:
+        raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{value}}}]', STATE_SECONDS))
+
+    def _load_batch(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
+        if len(keys) == 1:
+            reply = self._http.request("GET", self._state_url(keys[0]), STATE_SECONDS, headers=self._headers)
+            raise_for_status(reply)
+            return [StoredValue(_decode_single_value(reply.body), reply.headers.get("etag", ""))]
+        body = json.dumps({"keys": list(keys), "parallelism": READ_PARALLELISM})
+        reply = self._post(f"{STATE_PATH}/bulk", body, STATE_SECONDS)
+        raise_for_status(reply)
+        items = {item["key"]: item for item in json.loads(reply.body)}
+        return [_decode_bulk_item(items[key]) for key in keys]
+
+    def _save_batch(self, batch: Sequence[Sequence[Write]]) -> list[list[bool]]:
+        """Save the writes of several threads; return for each thread which of its writes succeeded."""
+        encoded = [(write, _encode_write(write)) for writes in batch for write in writes]
+        parts = _split_by_size(encoded, lambda item: len(item[1]))
+        results = iter([result for part in parts for result in self._save_in_one_request(part)])
+        return [[next(results) for _ in writes] for writes in batch]
+
+    def _save_in_one_request(self, encoded: Sequence[tuple[Write, str]]) -> list[bool]:
+        reply = self._post(STATE_PATH, f"[{','.join(text for _, text in encoded)}]", STATE_SECONDS)
+        if reply.status != 409:
+            raise_for_status(reply)
+            return [True] * len(encoded)
+        if error := conditional_write_error(reply):
+            raise error
+        if len(encoded) == 1:
+            return [False]
+        # Some of the values were written, and the sidecar does not say which.
+        present = self.load_many([write.key for write, _ in encoded])
+        return [stored.value == write.value.encode() for stored, (write, _) in zip(present, encoded, strict=True)]
+
+    def _state_url(self, key: str) -> str:
+        return f"{self._base_url}{STATE_PATH}/{quote(key)}"
+
+    # Publishing
+
+    def publish(self, events: Sequence[Content]) -> int:
+        return self._publish_batcher([json.dumps(event) for event in events])
+
+    async def apublish(self, event: Content) -> None:
+        raise_for_status(await self._apost(PUBLISH_PATH, json.dumps(event), PUBLISH_SECONDS))
+
+    def _publish_batch(self, sequences: Sequence[Sequence[str]]) -> list[int | Exception]:
+        """Publish sequences of events, given as JSON; each sequence keeps its order.
+
+        Return for each sequence how many events, from the first on, were published, or the error if there is none.
+        """
+        # The sidecar publishes the entries of a bulk concurrently, but the requests on one connection one after
+        # another. So a bulk never contains two events of the same sequence.
+        bulks = [bulk for wave in _waves(sequences) for bulk in _split_by_size(wave, lambda entry: len(entry.event))]
+        requests = [_publish_request([entry.event for entry in bulk]) for bulk in bulks]
+        urls = [(self._base_url + path, body) for path, body in requests]
+        replies = self._http.pipeline("POST", urls, PUBLISH_SECONDS, headers=self._headers)
+        published, errors = [0] * len(sequences), dict[int, Exception]()
+        for bulk, reply in zip_longest(bulks, replies):
+            for entry, error in zip(bulk, _publish_errors(reply, len(bulk)), strict=True):
+                if error is not None:
+                    errors.setdefault(entry.sequence, error)
+                elif entry.sequence not in errors:
+                    published[entry.sequence] += 1
+        return [published[number] or errors[number] for number in range(len(sequences))]
+
+    # Service invocation
+
+    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
+        body = "" if content is None else json.dumps(content)
+        url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
+        return read_answer(self._http.request(method, url, INVOKE_SECONDS, data=body, headers=headers))
+
+    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
+        url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
+        reply = await self._async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
+        return read_answer(reply)
+
+    # Requests
+
+    def _post(self, path: str, body: str, timeout_seconds: float) -> Reply:
+        return self._http.request("POST", self._base_url + path, timeout_seconds, data=body, headers=self._headers)
+
+    async def _apost(self, path: str, body: str, timeout_seconds: float) -> Reply:
+        url = self._base_url + path
+        return await self._async_http.request("POST", url, timeout_seconds, data=body, headers=self._headers)
 
     @cached_property
     def _async_http(self) -> "AsyncHttpClient":
-        # Role `workflow` alone has coroutines: no other needs to load asyncio.
+        # Only role `workflow` has coroutines: the processes of other roles do not import asyncio.
         from pizzashop.dapr.async_http import AsyncHttpClient
 
         return AsyncHttpClient()
 
-    async def aclose(self) -> None:
-        """Close what the coroutines have opened, from their event loop."""
-        await self._async_http.close()
 
-    def _post(self, path: str, body: str) -> Reply:
-        return self._http.request("POST", self._base + path, data=body, headers=self._headers)
+class _Entry(NamedTuple):
+    """An event in a bulk, and the number of the sequence that it belongs to."""
 
-    def _post_in_a_row(self, sent: Sequence[tuple[str, str]]) -> list[Reply]:
-        """POST bodies to paths, one after another on one connection; as many replies as came, at least one."""
-        return self._http.requests("POST", [(self._base + path, body) for path, body in sent], headers=self._headers)
-
-    async def _apost(self, path: str, body: str) -> Reply:
-        url = self._base + path
-        return await self._async_http.request("POST", url, READ_SECONDS, data=body, headers=self._headers)
+    sequence: int
+    event: str
 
 
-def in_parts(texts: Sequence[str], most: int = MAX_BYTES) -> Iterator[Sequence[str]]:
-    """Cut a list into parts that are each small enough for one request; never in the midst of a text."""
-    start, size = 0, 0
-    for number, text in enumerate(texts):
-        size += len(text)
-        if size > most and number > start:
-            yield texts[start:number]
-            start, size = number, len(text)
-    if texts:
-        yield texts[start:]
-
-
-STATE_PATH = f"/v1.0/state/{STATE_STORE}"
-READ_PARALLELISM = 16
-
-
-class DaprState(DaprChannel):
-    """Reads and writes values."""
-
-    def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
-        super().__init__(http, http_port, api_token)
-        self._load_together = Batcher(self._load_all)
-        self._save_together = Batcher(self._save_all)
-
-    def load(self, key: str) -> StoredValue:
-        """Read one value."""
-        return self._load_together(key)
-
-    def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
-        """Read several values, in the order of `keys`."""
-        found = self._load_all(keys) if keys else []
-        for each in found:
-            if isinstance(each, Exception):
-                raise each
-        return [each for each in found if isinstance(each, StoredValue)]
-
-    def save(self, key: str, value: str, etag: str) -> None:
-        """Write if nothing changed since `etag` was read."""
-        if self.save_many([Write(key, value, etag)]) != [True]:
-            raise ETagMismatch(key)
-
-    def save_many(self, writes: Sequence[Write]) -> list[bool]:
-        """Write each value of which nothing changed since its `etag` was read; answers which were written."""
-        return self._save_together(writes) if writes else []
-
-    def delete(self, key: str, etag: str = "") -> None:
-        """Delete if nothing changed since `etag` was read."""
-        condition = {"If-Match": etag} if etag else {}
-        reply = self._http.request("DELETE", self._url(key), headers={**self._headers, **condition})
-        if reply.status == 409 and etag:
-            raise replies.store_fault(reply) or ETagMismatch(key)
-        replies.expect_done(reply)
-
-    async def aput(self, key: str, value: str) -> None:
-        """Write, whatever was there."""
-        replies.expect_done(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{value}}}]'))
-
-    def _load_all(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
-        if len(keys) == 1:
-            reply = self._http.request("GET", self._url(keys[0]), headers=self._headers)
-            replies.expect_done(reply)
-            return [StoredValue(_unwrapped(reply.body), reply.headers.get("etag", ""))]
-        reply = self._post(f"{STATE_PATH}/bulk", json.dumps({"keys": list(keys), "parallelism": READ_PARALLELISM}))
-        replies.expect_done(reply)
-        items = {item["key"]: item for item in json.loads(reply.body)}
-        return [_found(items[key]) for key in keys]
-
-    def _save_all(self, wishes: Sequence[Sequence[Write]]) -> list[list[bool]]:
-        writes = [write for wish in wishes for write in wish]
-        written: list[bool] = []
-        for part in in_parts([_write_json(write) for write in writes]):
-            written += self._save_part(part, writes[len(written) : len(written) + len(part)])
-        done = iter(written)
-        return [[next(done) for _ in wish] for wish in wishes]
-
-    def _save_part(self, said: Sequence[str], writes: Sequence[Write]) -> list[bool]:
-        reply = self._post(STATE_PATH, f"[{','.join(said)}]")
-        if reply.status != 409:
-            replies.expect_done(reply)
-            return [True] * len(writes)
-        if fault := replies.store_fault(reply):
-            raise fault
-        if len(writes) == 1:
-            return [False]
-        # Some were written, and the sidecar does not say which.
-        present = self.load_many([write.key for write in writes])
-        return [stored.value == write.value.encode() for stored, write in zip(present, writes, strict=True)]
-
-    def _url(self, key: str) -> str:
-        return f"{self._base}{STATE_PATH}/{quote(key)}"
-
-
-def _write_json(write: Write) -> str:
-    # No value ever has version 0: with that ETag the write succeeds only where there is none yet. The value goes as a
-    # string inside JSON: the sidecar reads numbers as floats, and would write them back changed.
-    options = f'"etag":"{write.etag or 0}","options":{{"concurrency":"first-write"}}'
-    return f'{{"key":"{write.key}","value":{json.dumps(write.value)},{options}}}'
-
-
-def _found(item: dict[str, Any]) -> StoredValue | Exception:
-    if item.get("error"):
-        return Unavailable(f"The state store did not answer: {item['error']}")
-    return StoredValue(None if item.get("data") is None else _text(item["data"]), item.get("etag") or "")
-
-
-def _unwrapped(body: bytes) -> bytes | None:
-    try:
-        return _text(json.loads(body)) if body else None
-    except ValueError:
-        return body
-
-
-def _text(value: Any) -> bytes:
-    # What is no string was written by somebody else: whoever reads it finds out whether it makes sense.
-    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
-
-
-PUBLISH_PATH = f"/v1.0/publish/{PUBSUB}/{TOPIC}"
-BULK_PUBLISH_PATH = f"/v1.0-alpha1/publish/bulk/{PUBSUB}/{TOPIC}"
-
-NumberedEvent = tuple[int, str]
-"""An event, and the number of the row that it is in."""
-
-
-class DaprTopic(DaprChannel):
-    """Publishes; who calls goes on when the topic has his own events."""
-
-    def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
-        super().__init__(http, http_port, api_token)
-        self._publish_together = Batcher(self._publish_all)
-
-    def publish(self, events: Sequence[Content]) -> int:
-        """Publish events of one order, one after another; answers how many of them, from the first on, are out."""
-        return self._publish_together([json.dumps(event) for event in events])
-
-    async def apublish(self, event: Content) -> None:
-        """Publish from a coroutine."""
-        replies.expect_done(await self._apost(PUBLISH_PATH, json.dumps(event)))
-
-    def _publish_all(self, rows: Sequence[Sequence[str]]) -> list[int | Exception]:
-        """Publish rows of events; answers for each how many of it, from the first on, are out, or why none is."""
-        # The sidecar publishes what is in a bulk side by side, and what comes on a connection one after another.
-        bulks = [bulk for column in _columns(rows) for bulk in _bulks(column)]
-        answered = self._post_in_a_row([_publish_request([event for _, event in bulk]) for bulk in bulks])
-        out, failed = [0] * len(rows), dict[int, Exception]()
-        for bulk, reply in zip_longest(bulks, answered):
-            for (number, _), error in zip(bulk, _errors(reply, len(bulk)), strict=True):
-                if error is not None:
-                    failed.setdefault(number, error)
-                elif number not in failed:
-                    out[number] += 1
-        return [out[number] or failed[number] for number in range(len(rows))]
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[list[NumberedEvent]]:
-    """What comes first in each row, what comes second, and so on."""
-    for place in range(max(map(len, rows))):
-        yield [(number, row[place]) for number, row in enumerate(rows) if place < len(row)]
-
-
-def _bulks(column: list[NumberedEvent]) -> Iterator[list[NumberedEvent]]:
-    """A column in parts that are each small enough for one request."""
-    left = iter(column)
-    for part in in_parts([event for _, event in column]):
-        yield list(islice(left, len(part)))
+def _waves(sequences: Sequence[Sequence[str]]) -> Iterator[list[_Entry]]:
+    """Yield the first event of every sequence, then the second of every sequence, and so on."""
+    for position in range(max(map(len, sequences))):
+        yield [_Entry(n, sequence[position]) for n, sequence in enumerate(sequences) if position < len(sequence)]
 
 
 def _publish_request(events: Sequence[str]) -> tuple[str, str]:
-    """The path and the body that publish these."""
+    """Return the path and the body of the request that publishes these events."""
     if len(events) == 1:
         return PUBLISH_PATH, events[0]
     entries = (
@@ -231,38 +208,52 @@ def _publish_request(events: Sequence[str]) -> tuple[str, str]:
     return BULK_PUBLISH_PATH, f"[{','.join(entries)}]"
 
 
-def _errors(reply: Reply | None, count: int) -> list[Exception | None]:
-    """What kept each entry of a request from being published; None where nothing did."""
+def _publish_errors(reply: Reply | None, count: int) -> list[Exception | None]:
+    """Return for each of the `count` events of a request why it was not published; None if it was."""
     if reply is None:
         return [Unavailable("Not published: no answer")] * count
     if reply.status < 300:
         return [None] * count
-    failed = {each["entryId"]: each.get("error") for each in _failed_entries(reply)}
+    failed_entries = (json_object(reply) or {}).get("failedEntries") or []
+    failed = {entry["entryId"]: entry.get("error") for entry in failed_entries}
     if not failed:
-        return [replies.fault(reply)] * count
-    return [Unavailable(f"Not published: {failed[each]}") if (each := str(n)) in failed else None for n in range(count)]
+        return [unavailable_error(reply)] * count
+    entry_ids = [str(number) for number in range(count)]
+    return [Unavailable(f"Not published: {failed[each]}") if each in failed else None for each in entry_ids]
 
 
-def _failed_entries(reply: Reply) -> list[dict[str, Any]]:
+def _encode_write(write: Write) -> str:
+    # The value is a string inside the JSON: the sidecar would parse numbers as floats and write them back changed.
+    etag = write.etag or EtagDialect.CREATE_ONLY
+    options = f'"etag":"{etag}","options":{{"concurrency":"first-write"}}'
+    return f'{{"key":"{write.key}","value":{json.dumps(write.value)},{options}}}'
+
+
+def _decode_single_value(body: bytes) -> bytes | None:
     try:
-        content = json.loads(reply.body)
+        return _decode_value(json.loads(body)) if body else None
     except ValueError:
-        return []
-    entries = content.get("failedEntries") if isinstance(content, dict) else None
-    return entries or []
+        return body
 
 
-class SidecarClient(DaprState, DaprTopic):
-    """State and topic, and the other roles."""
+def _decode_bulk_item(item: dict[str, Any]) -> StoredValue | Exception:
+    if item.get("error"):
+        return Unavailable(f"The state store did not answer: {item['error']}")
+    return StoredValue(None if item.get("data") is None else _decode_value(item["data"]), item.get("etag") or "")
 
-    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
-        """Call another role and answer its JSON."""
-        body = "" if content is None else json.dumps(content)
-        headers = {**self._headers, "dapr-app-id": role.app_id}
-        return replies.answer(self._http.request(method, self._base + path, data=body, headers=headers))
 
-    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
-        """POST to another role from a coroutine."""
-        headers = {**self._headers, "dapr-app-id": role.app_id}
-        url, body = self._base + path, json.dumps(content)
-        return replies.answer(await self._async_http.request("POST", url, seconds, data=body, headers=headers))
+def _decode_value(value: Any) -> bytes:
+    # The shop writes strings. Another program wrote anything else, and the reader of the value will report it.
+    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
+
+
+def _split_by_size(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]]:
+    """Split a list into parts of at most MAX_BATCH_BYTES each; a larger item is a part of its own."""
+    start, total = 0, 0
+    for number, item in enumerate(items):
+        total += size(item)
+        if total > MAX_BATCH_BYTES and number > start:
+            yield items[start:number]
+            start, total = number, size(item)
+    if items:
+        yield items[start:]

@@ -1,7 +1,8 @@
-"""HTTP for threads: pooled connections to a few servers, and one error for whatever keeps an answer away.
+"""A small HTTP/1.1 client for threads, with pooled connections, and the parts that `async_http.py` shares with it.
 
-A request is sent once. Whether it may be sent again is for the caller to know: a connection that the server closed
-meanwhile is noticed before it is used, and one that it closes just then is Unavailable like any other.
+The client sends each request once: only its caller knows whether a second request would do harm. It notices when the
+server has closed a pooled connection, and opens another. If the server closes a connection while a request is on its
+way, or does not answer in time, the caller gets Unavailable.
 """
 
 import select
@@ -18,88 +19,27 @@ from httptools import HttpParserError, HttpResponseParser
 from pizzashop.errors import Unavailable
 
 CONNECT_SECONDS = 2.0
-READ_SECONDS = 10.0
-IDLE_SECONDS = 30.0
-"""How long a connection may lie unused before it is not trusted any more: servers close theirs after a minute."""
+# Connections that were unused for longer are closed: servers close theirs after a minute.
+MAX_IDLE_SECONDS = 30.0
+_RECEIVE_BYTES = 64 * 1024
 
 Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the HTTP status, the headers (names in lower case) and the body."""
+    """An HTTP response: its status, its body, and its headers (names in lower case)."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def request(method: str, url: str, data: str, headers: Mapping[str, str]) -> tuple[Address, bytes]:
-    """Where to send a request for `url` (http, with a port), and its bytes."""
-    parts = urlsplit(url)
-    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    body = data.encode()
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"{method} {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
-    return (parts.hostname or "", parts.port or 80), head.encode("latin-1") + body
-
-
-def is_silent(fileno: int, seconds: float = 0) -> bool:
-    """Whether nothing comes in on a connection that lies idle, for `seconds`: neither an end nor anything else."""
-    poll = select.poll()
-    poll.register(fileno, select.POLLIN)
-    return not poll.poll(1000 * seconds)
-
-
-class Answers:
-    """The answers to `count` requests on one connection as they come in, piece by piece, until all are there."""
-
-    def __init__(self, count: int = 1) -> None:
-        self._parser = HttpResponseParser(self)
-        self._count = count
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self.replies: list[Reply] = []
-        self.reusable = False
-
-    @property
-    def done(self) -> bool:
-        """Whether all are there."""
-        return len(self.replies) >= self._count
-
-    def feed(self, piece: bytes) -> None:
-        """Take in the next bytes; raises Unavailable where they are no HTTP, or there are none though more is due."""
-        if not piece:
-            raise Unavailable("the connection was closed")
-        try:
-            self._parser.feed_data(piece)
-        except HttpParserError as error:
-            self.reusable = False
-            raise Unavailable(f"not HTTP: {error}") from error
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """For the parser to call."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_body(self, piece: bytes) -> None:
-        """For the parser to call."""
-        self._body.append(piece)
-
-    def on_message_complete(self) -> None:
-        """For the parser to call."""
-        self.replies.append(Reply(self._parser.get_status_code(), b"".join(self._body), self._headers))
-        self._headers, self._body = {}, []
-        self.reusable = self._parser.should_keep_alive()
-
-
-RECEIVE_BYTES = 65536
-
-
 class HttpClient:
-    """Close it at the end, or use it in a `with`. For any number of threads."""
+    """The client; any number of threads may share it. Close it at the end, or use it in a `with` block."""
 
     def __init__(self) -> None:
-        # The one that was used last is taken first, so that the others can grow old. Deques are safe among threads.
+        # The connection that was used last is used first, so that surplus ones become idle. Deques are thread-safe.
         self._idle: dict[Address, deque[tuple[socket.socket, float]]] = defaultdict(deque)
 
     def __enter__(self) -> Self:
@@ -109,50 +49,56 @@ class HttpClient:
         self.close()
 
     def request(
-        self, method: str, url: str, seconds: float = READ_SECONDS, *, data: str = "", headers: Mapping[str, str] = {}
+        self, method: str, url: str, timeout_seconds: float, *, data: str = "", headers: Mapping[str, str] = {}
     ) -> Reply:
-        """Send a request and wait for the answer, at most `seconds` for each part; raises Unavailable."""
-        return self.requests(method, [(url, data)], seconds, headers=headers)[0]
+        """Send one request and return the reply; raise Unavailable if none arrives.
 
-    def requests(
+        `timeout_seconds` limits sending as a whole, and then each single read: a server that keeps sending a few bytes
+        can take longer in total. Connecting has its own limit, CONNECT_SECONDS.
+        """
+        return self.pipeline(method, [(url, data)], timeout_seconds, headers=headers)[0]
+
+    def pipeline(
         self,
         method: str,
-        sent: Sequence[tuple[str, str]],
-        seconds: float = READ_SECONDS,
+        requests: Sequence[tuple[str, str]],
+        timeout_seconds: float,
         *,
         headers: Mapping[str, str] = {},
     ) -> list[Reply]:
-        """Send requests (URL and data) to one server, one behind the other, which sees to one after another.
+        """Send requests (URL and data) to one server on one connection, without waiting for the replies in between.
 
-        Answers as many replies as came, in the same order; raises Unavailable where none did.
+        The server handles them one after another. Return the replies in the same order; fewer than requests if the
+        connection ended early. Raise Unavailable if there is none. Time-outs are as in `request`, for each read.
         """
-        made = [request(method, url, data, headers) for url, data in sent]
-        address = made[0][0]
+        encoded = [encode_request(method, url, data, headers) for url, data in requests]
+        address = encoded[0][0]
         try:
-            sock = self._take(address)
-            answers = _exchange(sock, [message for _, message in made], seconds)
+            sock = self._acquire(address)
+            parser = _exchange(sock, [message for _, message in encoded], timeout_seconds)
         except (OSError, Unavailable) as error:
-            raise Unavailable(f"No answer from {sent[0][0]}: {error or type(error).__name__}") from error
-        if answers.reusable and len(answers.replies) == len(made):
+            raise Unavailable(f"No answer from {requests[0][0]}: {error or type(error).__name__}") from error
+        if parser.is_reusable and len(parser.replies) == len(requests):
             self._idle[address].append((sock, time.monotonic()))
         else:
             sock.close()
-        return answers.replies[: len(made)]
+        return parser.replies[: len(requests)]
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the idle connections."""
         for idle in self._idle.values():
             while idle:
                 idle.pop()[0].close()
 
-    def _take(self, address: Address) -> socket.socket:
+    def _acquire(self, address: Address) -> socket.socket:
         idle = self._idle[address]
         while idle:
             try:
-                sock, since = idle.pop()
-            except IndexError:  # another thread was quicker
+                sock, idle_since = idle.pop()
+            except IndexError:
+                # Another thread took the last one.
                 break
-            if time.monotonic() - since < IDLE_SECONDS and is_silent(sock.fileno()):
+            if time.monotonic() - idle_since < MAX_IDLE_SECONDS and not is_readable(sock.fileno()):
                 return sock
             sock.close()
         sock = socket.create_connection(address, CONNECT_SECONDS)
@@ -160,19 +106,83 @@ class HttpClient:
         return sock
 
 
-def _exchange(sock: socket.socket, messages: Sequence[bytes], seconds: float) -> Answers:
-    answers = Answers(len(messages))
+def _exchange(sock: socket.socket, messages: Sequence[bytes], timeout_seconds: float) -> "ReplyParser":
+    parser = ReplyParser(len(messages))
     try:
-        sock.settimeout(seconds)
+        sock.settimeout(timeout_seconds)
         sock.sendall(b"".join(messages))
-        while not answers.done:
-            answers.feed(sock.recv(RECEIVE_BYTES))
+        while not parser.is_complete:
+            parser.feed(sock.recv(_RECEIVE_BYTES))
     except (OSError, Unavailable):
-        if not answers.replies:
+        if not parser.replies:
             sock.close()
             raise
     except BaseException:
-        # Half an answer may still come: nobody else may take it for theirs.
+        # The rest of the reply may still arrive: the next request on this connection would take it for its own.
         sock.close()
         raise
-    return answers
+    return parser
+
+
+def encode_request(method: str, url: str, data: str, headers: Mapping[str, str]) -> tuple[Address, bytes]:
+    """Return the address of the server in `url` (http, with a port) and the bytes of the request."""
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    body = data.encode()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"{method} {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+    return (parts.hostname or "", parts.port or 80), head.encode("latin-1") + body
+
+
+def is_readable(file_descriptor: int, wait_seconds: float = 0) -> bool:
+    """Return whether a socket has data or its end to read, or gets it within `wait_seconds`.
+
+    An idle connection that is readable cannot be used: the server has closed it, or sent data that nobody requested.
+    """
+    poll = select.poll()
+    poll.register(file_descriptor, select.POLLIN)
+    return bool(poll.poll(1000 * wait_seconds))
+
+
+class ReplyParser:
+    """Parse the replies to `count` requests on one connection from the bytes that arrive."""
+
+    def __init__(self, count: int = 1) -> None:
+        self._parser = HttpResponseParser(self)
+        self._count = count
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self.replies: list[Reply] = []
+        # Whether the server keeps the connection open after the last reply.
+        self.is_reusable = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all replies have arrived."""
+        return len(self.replies) >= self._count
+
+    def feed(self, data: bytes) -> None:
+        """Parse the next bytes; raise Unavailable if they are not HTTP, or empty, which means the connection's end."""
+        if not data:
+            raise Unavailable("the connection was closed")
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self.is_reusable = False
+            raise Unavailable(f"not HTTP: {error}") from error
+
+    # httptools calls these three.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, data: bytes) -> None:
+        """Add a part of the body."""
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """Complete one reply."""
+        self.replies.append(Reply(self._parser.get_status_code(), b"".join(self._body), self._headers))
+        self._headers, self._body = {}, []
+        self.is_reusable = self._parser.should_keep_alive()

@@ -1,4 +1,7 @@
-"""What a sidecar's reply means: a role's answer, its refusal raised again here, or a fault."""
+"""What a sidecar's HTTP reply means: a result, another role's refusal, or a service that is unavailable.
+
+The sidecar in memory of the tests uses these functions too.
+"""
 
 import json
 import re
@@ -8,8 +11,13 @@ from typing import Any
 from pizzashop.dapr.http import Reply
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 
-REFUSALS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
-_REASONS = {
+_REFUSAL_OF_STATUS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
+# A role answers these to a caller that it does not accept or limits. Between roles that is a wrong token in the
+# configuration or a busy moment, so a retry may help.
+_UNAVAILABLE_STATUSES = (401, 403, 429)
+_STANDARD_FIELDS = frozenset({"type", "title", "status", "detail", "error", "errors"})
+# Redis and Valkey begin an error with one of these codes.
+_REDIS_ERRORS = {
     "OOM": "it is out of memory",
     "MISCONF": "it cannot write to its disk",
     "READONLY": "it is a replica, and takes no writes",
@@ -17,75 +25,62 @@ _REASONS = {
     "NOPERM": "its user may not do that",
     "LOADING": "it still reads its data from disk",
 }
-"""What the codes mean with which Redis and Valkey begin an error."""
-_CODE = re.compile(rf"\b({'|'.join(_REASONS)}) ")
-_MISMATCH = re.compile(r"failed to (set key|delete)\b")
-"""What the script in Redis says where an ETag does not hold."""
-STANDARD = frozenset({"type", "title", "status", "detail", "error", "errors"})
+_REDIS_ERROR = re.compile(rf"\b({'|'.join(_REDIS_ERRORS)}) ")
+# Dapr's script inside Redis reports an ETag mismatch with these words.
+_ETAG_MISMATCH = re.compile(r"failed to (set key|delete)\b")
 
 
-def expect_done(reply: Reply) -> None:
-    """Raise Unavailable where Dapr itself has not done what it was asked."""
+def read_answer(reply: Reply) -> Any:
+    """Return the JSON that another role answered; raise Refused if it refused, and Unavailable for any other error."""
+    if reply.status < 300:
+        return _json_content(reply)
+    problem = _problem(reply)
+    if problem is None:
+        raise Unavailable(f"A role cannot be reached: {reply.status} {_excerpt(reply)}")
+    detail = str(problem.get("detail", ""))
+    if reply.status >= 500 or reply.status in _UNAVAILABLE_STATUSES:
+        raise Unavailable(detail)
+    if reply.status in _REFUSAL_OF_STATUS:
+        extra = {name: value for name, value in problem.items() if name not in _STANDARD_FIELDS}
+        raise _REFUSAL_OF_STATUS[reply.status](detail, **extra)
+    raise InvalidRequest(detail, problem.get("errors", ()))
+
+
+def raise_for_status(reply: Reply) -> None:
+    """Raise Unavailable if Dapr itself did not do what it was asked."""
     if reply.status >= 300:
-        raise fault(reply)
+        raise unavailable_error(reply)
 
 
-def fault(reply: Reply) -> Unavailable:
-    """What to raise where Dapr itself has not done what it was asked."""
-    reason = explain_store_error(_start(reply)) or f"Dapr could not do it just now: {reply.status} {_start(reply)}"
-    return Unavailable(reason)
+def unavailable_error(reply: Reply) -> Unavailable:
+    """Return the error for a reply with which Dapr itself reports a failure."""
+    excerpt = _excerpt(reply)
+    return Unavailable(explain_store_error(excerpt) or f"Dapr failed: {reply.status} {excerpt}")
 
 
-def store_fault(reply: Reply) -> Unavailable | None:
-    """What to raise where a conditional write failed for another reason than its ETag; None where that did not hold.
+def conditional_write_error(reply: Reply) -> Unavailable | None:
+    """Return why a conditional write was refused (409), if it was not because of its ETag; None for an ETag mismatch.
 
-    A sidecar answers 409 in both cases.
+    The sidecar answers 409 in both cases.
     """
-    for line in _message(reply).splitlines():
-        _, told, error = line.rpartition("error from state store: ")
-        if told and not _MISMATCH.search(error):
-            return Unavailable(explain_store_error(error) or f"The store cannot do it just now: {error}")
+    for line in _dapr_message(reply).splitlines():
+        _, marker, error = line.rpartition("error from state store: ")
+        if marker and not _ETAG_MISMATCH.search(error):
+            return Unavailable(explain_store_error(error) or f"The state store failed: {error}")
     return None
 
 
 def explain_store_error(error: str) -> str:
-    """Say why the store refuses, where this text has an error of Redis in it that has a name; empty otherwise."""
-    found = _CODE.search(error)
+    """Return one sentence for the error of Redis or Valkey that `error` contains; "" if it contains no known one."""
+    found = _REDIS_ERROR.search(error)
     if found is None:
         return ""
-    reason = "its disk is full" if "No space left" in error else _REASONS[found[1]]
-    return f"The store cannot do it just now: {reason}"
+    reason = "its disk is full" if "No space left" in error else _REDIS_ERRORS[found[1]]
+    return f"The state store failed: {reason}"
 
 
-def answer(reply: Reply) -> Any:
-    """What a role said: its JSON; raises its refusal as that role said it, and Unavailable for anything else."""
-    if reply.status < 300:
-        return _content(reply)
-    problem = _problem(reply)
-    if problem is None:
-        raise Unavailable(f"A role cannot be reached just now: {reply.status} {_start(reply)}")
-    detail = str(problem.get("detail", ""))
-    # A role that does not know its sidecar was set up wrongly, for as long as it takes somebody to see to it.
-    if reply.status >= 500 or reply.status in (401, 403, 429):
-        raise Unavailable(detail)
-    if reply.status in REFUSALS:
-        extra = {name: value for name, value in problem.items() if name not in STANDARD}
-        raise REFUSALS[reply.status](detail, **extra)
-    raise InvalidRequest(detail, problem.get("errors", ()))
-
-
-def _content(reply: Reply) -> Any:
-    try:
-        return json.loads(reply.body)
-    except ValueError:
-        # A role that is killed while it answers: its sidecar passes on as much as it has got.
-        # What it was about is nobody's business who reads a log.
-        raise Unavailable(f"A role gave half an answer, {len(reply.body)} bytes") from None
-
-
-def _problem(reply: Reply) -> dict[str, Any] | None:
-    if not reply.headers.get("content-type", "").startswith("application/problem+json"):
-        return None
+def json_object(reply: Reply) -> dict[str, Any] | None:
+    """Return the JSON object in the body of a reply; None if the body is something else."""
     try:
         content = json.loads(reply.body)
     except ValueError:
@@ -93,13 +88,23 @@ def _problem(reply: Reply) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _message(reply: Reply) -> str:
+def _json_content(reply: Reply) -> Any:
     try:
-        content = json.loads(reply.body)
+        return json.loads(reply.body)
     except ValueError:
-        return ""
-    return str(content.get("message", "")) if isinstance(content, dict) else ""
+        # When a role is killed while it answers, its sidecar passes on the part that it has received.
+        # The error does not quote the body: it may contain a customer's name and address, and errors are logged.
+        raise Unavailable(f"A role gave half an answer, {len(reply.body)} bytes") from None
 
 
-def _start(reply: Reply) -> str:
+def _problem(reply: Reply) -> dict[str, Any] | None:
+    is_problem = reply.headers.get("content-type", "").startswith("application/problem+json")
+    return json_object(reply) if is_problem else None
+
+
+def _dapr_message(reply: Reply) -> str:
+    return str((json_object(reply) or {}).get("message", ""))
+
+
+def _excerpt(reply: Reply) -> str:
     return reply.body[:300].decode(errors="replace")

@@ -1,4 +1,7 @@
-"""What the roles need of Dapr: to publish, to invoke, and to read and write state. `dapr_sidecar` has the real one."""
+"""The interface of a Dapr sidecar: what the roles need of Dapr, apart from the workflow engine.
+
+`SidecarClient` in `client.py` implements it over HTTP; the tests have an implementation in memory.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +12,20 @@ from pizzashop.roles import Role
 Content = dict[str, Any]
 
 
-class ETagMismatch(Exception):
-    """A conditional write met another that came first: read again, and decide again."""
+class EtagMismatch(Exception):
+    """A conditional write or delete was refused: the value has changed since it was read."""
 
 
 @dataclass(frozen=True)
 class StoredValue:
-    """A value of the state store with the ETag that a conditional write needs; None and "" where there is none."""
+    """A value in the state store and its ETag; None and "" if the key is absent."""
 
     value: bytes | None
     etag: str
 
 
 class Write(NamedTuple):
-    """A value to be written if the one that is there still has `etag` ("": if there is none yet)."""
+    """A conditional write: it succeeds only if the stored value still has `etag` ("": if the key is absent)."""
 
     key: str
     value: str
@@ -30,37 +33,41 @@ class Write(NamedTuple):
 
 
 class Sidecar(Protocol):
-    """What the roles need of Dapr. Every method raises Unavailable where the sidecar, or what is behind it, is away."""
+    """The sidecar of one role.
 
-    def publish(self, events: Sequence[Content]) -> int:
-        """Publish events of one order on the topic `orders`, in their order; answers how many, from the first on.
-
-        Those after them may be out or not: to be sure, they are published again.
-        """
-
-    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
-        """Call another role and answer its JSON; raises Refused as that role said it."""
-
-    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
-        """POST to another role from a coroutine, and wait at most `seconds` for its answer."""
-
-    async def apublish(self, event: Content) -> None:
-        """Publish from a coroutine."""
+    Every method raises Unavailable if the sidecar does not answer in time, or cannot reach the service behind it.
+    Methods whose names begin with `a` are for coroutines.
+    """
 
     def load(self, key: str) -> StoredValue:
-        """Read one value."""
+        """Return one value."""
 
     def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
-        """Read several values, in the order of `keys`."""
+        """Return several values, in the order of `keys`."""
 
     def save(self, key: str, value: str, etag: str) -> None:
-        """Write if the value still has `etag` ("": if there is none yet); raises ETagMismatch otherwise."""
+        """Write a value if the stored one still has `etag` ("": if the key is absent); else raise EtagMismatch."""
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
-        """Write each, no two of one key, if its value still has its `etag`; answers for each whether it was written."""
+        """Write several values, each with a different key; return for each whether its ETag matched."""
 
     def delete(self, key: str, etag: str = "") -> None:
-        """Delete if the value still has `etag` ("": in any case); raises ETagMismatch otherwise. None there is as good."""
+        """Delete a value if it still has `etag` ("": always); else raise EtagMismatch. Succeed if the key is absent."""
 
     async def aput(self, key: str, value: str) -> None:
-        """Write, whatever was there."""
+        """Write a value unconditionally."""
+
+    def publish(self, events: Sequence[Content]) -> int:
+        """Publish events of one order on the topic `orders`, one after another.
+
+        Return how many of them, from the first on, were certainly published. The caller has to publish the rest again.
+        """
+
+    async def apublish(self, event: Content) -> None:
+        """Publish one event."""
+
+    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
+        """Call another role and return the JSON of its answer; raise Refused if that role refuses."""
+
+    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
+        """POST to another role as `invoke` does, and wait at most `seconds` for the whole answer."""

@@ -1,8 +1,9 @@
-"""Which orders there are: Dapr's state API cannot list, so `order` keeps pages of all ids and a set of the open ones.
+"""The index of orders. Dapr's state API cannot list keys, so role `order` keeps lists of ids itself.
 
-An id is written here before its record is, and leaves the open set after the record is final: so the index names
-every order, and at times one more, whose record then says that it is not (or no longer) there. A page goes as a
-whole, a while after none of its ids has a record that stands in it.
+`OrderIndex` has every order in the order of acceptance, in pages of 100. `OpenOrders` has those that have not ended.
+An id is added to both before its record is written, and leaves the open set after the record is final. So the index
+names every order, and sometimes one more: then no record exists, or it has another position.
+A page is deleted as a whole, some time after no record has a position on it any more.
 """
 
 import json
@@ -11,54 +12,76 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import NamedTuple
 from zlib import crc32
 
 from pizzashop.dapr.batching import Batcher
-from pizzashop.dapr.sidecar import ETagMismatch, Sidecar
+from pizzashop.dapr.sidecar import EtagMismatch, Sidecar
+from pizzashop.dapr.stores import EtagDialect
+from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, Unavailable
 
-LIST_TRIES = 50
-
+PAGE_SIZE = 100
+# How long a process relies on its knowledge of the last page: shorter than a deleted page keeps its key.
+LAST_PAGE_SECONDS = 5.0
+_SHARDS = 8
+_MAX_TRIES = 50
+# The last item of a page that is to be deleted, followed by the time of the decision. No id contains a blank.
+_DELETION_MARK = "dead "
 
 Change = Callable[[list[str]], list[str]]
+# Where an order is in the index: the number of the page, and the place on it.
+Position = tuple[int, int]
+
+
+class IndexEntry(NamedTuple):
+    """An id in the index."""
+
+    position: Position
+    order_id: str
+
+
+def position_of(record: Record) -> Position:
+    """Return the position of a record. An id has older positions too if it was deleted and accepted again."""
+    return record.page, record.place
 
 
 class StoredList:
-    """One key of the state store that holds a list of strings; what was seen last saves most reads."""
+    """A list of strings under one key of the state store. It keeps what it wrote last, so most updates need no read."""
 
     def __init__(self, sidecar: Sidecar, key: str) -> None:
         self._sidecar, self._key = sidecar, key
-        self._seen: tuple[list[str], str] | None = None
-        self._change_together = Batcher(self._change_all)
+        self._cached: tuple[list[str], str] | None = None
+        self._update_in_batch = Batcher(self._update_all)
 
     def read(self) -> list[str]:
-        """The list as the store has it now."""
+        """Read the list from the store."""
         return self._load()[0]
 
     def update(self, change: Change) -> list[str]:
-        """Write what `change` makes of the list: of the newer one, where another writer came first."""
-        return self._change_together(change)
+        """Replace the list by what `change` makes of it, and return that. A conflict makes it call `change` again."""
+        return self._update_in_batch(change)
 
-    def _change_all(self, changes: list[Change]) -> list[list[str]]:
-        """Make all the changes, one after another, and write what comes of them once; answers what each has made."""
-        for _ in range(LIST_TRIES):
-            seen, self._seen = self._seen, None
-            words, etag = seen or self._load()
-            made = list(accumulate(changes, lambda before, change: change(before), initial=words))[1:]
-            if made[-1] == words and seen is None:
-                return made
-            # Where only what was seen last says that nothing is to change, the store is asked.
-            if made[-1] != words and self._saved(made[-1], etag):
-                return made
-        raise Unavailable(f"{self._key} is written to by too many at once")
+    def _update_all(self, changes: list[Change]) -> list[list[str]]:
+        """Apply the changes one after another, write the last result once, and return the result of each."""
+        for _ in range(_MAX_TRIES):
+            cached, self._cached = self._cached, None
+            items, etag = cached or self._load()
+            results = list(accumulate(changes, lambda before, change: change(before), initial=items))[1:]
+            # The cached list may be outdated: only the store can tell that nothing has to change.
+            if results[-1] == items and cached is None:
+                return results
+            if results[-1] != items and self._save(results[-1], etag):
+                return results
+        raise Unavailable(f"Too many writers at once of {self._key}: ask again in a moment")
 
-    def _saved(self, words: list[str], etag: str) -> bool:
+    def _save(self, items: list[str], etag: str) -> bool:
         try:
-            self._sidecar.save(self._key, json.dumps(words), etag)
-        except ETagMismatch:
+            self._sidecar.save(self._key, json.dumps(items), etag)
+        except EtagMismatch:
             return False
-        # Redis counts a key's writes; where this guess is wrong, the next write is refused and reads first.
-        self._seen = words, str(int(etag or 0) + 1)
+        new_etag = EtagDialect.after_write(etag)
+        self._cached = None if new_etag is None else (items, new_etag)
         return True
 
     def _load(self) -> tuple[list[str], str]:
@@ -69,134 +92,137 @@ class StoredList:
             raise CorruptData(f"{self._key} in the store cannot be read") from None
 
 
-SHARDS = 8
-
-
 class OpenOrders:
-    """The ids of the orders that have not ended, in shards, so that writers rarely meet."""
+    """The ids of the orders that have not ended, in shards, so that concurrent writers rarely conflict."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._keys = [f"open_{number}" for number in range(SHARDS)]
-        self._shards: Sequence[StoredList] = [StoredList(sidecar, key) for key in self._keys]
+        self._keys = [f"open_{number}" for number in range(_SHARDS)]
+        self._shards = [StoredList(sidecar, key) for key in self._keys]
 
     def add(self, order_id: str) -> None:
-        """An order is about to be accepted."""
+        """Add an id. Idempotent."""
         self._shard(order_id).update(lambda ids: ids if order_id in ids else [*ids, order_id])
 
     def remove(self, order_ids: Sequence[str]) -> None:
-        """Orders have ended."""
-        ended = set(order_ids)
-        for shard in {self._shard(order_id) for order_id in ended}:
-            shard.update(lambda ids: [each for each in ids if each not in ended])
+        """Remove ids. Idempotent."""
+        removed = set(order_ids)
+        for shard in {self._shard(order_id) for order_id in removed}:
+            shard.update(lambda ids: [each for each in ids if each not in removed])
 
     def ids(self) -> list[str]:
-        """All of them, in no order."""
+        """Read all ids, in no particular order."""
         shards = self._sidecar.load_many(self._keys)
         return [order_id for shard in shards if shard.value for order_id in json.loads(shard.value)]
 
     def _shard(self, order_id: str) -> StoredList:
-        return self._shards[crc32(order_id.encode()) % SHARDS]
+        return self._shards[crc32(order_id.encode()) % _SHARDS]
 
 
-PAGE_SIZE = 100
-TAIL_SECONDS = 5.0
-"""How long a process may take a page for the last one without asking: shorter than a dead page stays."""
-DEAD = "dead "
-"""No id begins so: the last word of a page that is to go, with the time since when."""
+class OrderIndex:
+    """Every id in the order of acceptance, stored in pages: the cost of an append does not grow with the index."""
 
-Row = tuple[int, int, str]
-
-
-class PagedList:
-    """A list in pages of the state store: a write costs the same however long it is. Words are added at its end."""
-
-    def __init__(self, sidecar: Sidecar, name: str) -> None:
-        self._sidecar, self._name = sidecar, name
-        self._last = StoredList(sidecar, f"{name}_last")
-        self._kept = StoredList(
-            sidecar, f"{name}_kept"
-        )  # early pages that are still there, and then the first of the rest
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._last_number = StoredList(sidecar, "orders_last")
+        # The early pages that still exist, and then the first page from which on all exist.
+        self._kept_numbers = StoredList(sidecar, "orders_kept")
         self._lock = threading.Lock()
-        self._tail: tuple[int, StoredList] | None = None
-        self._tail_until = 0.0
+        self._last_page: tuple[int, StoredList] | None = None
+        self._last_page_until = 0.0
 
-    def append(self, word: str) -> tuple[int, int]:
-        """Add `word` at the end; answers the page and the position in it."""
-        # Also where the page has it already: the page's new ETag tells who is about to delete it.
+    def append(self, order_id: str) -> Position:
+        """Add an id at the end and return its position. An id that is there already gets a further position."""
         place: int | None = None
 
-        def add(words: list[str]) -> list[str]:
+        def add(ids: list[str]) -> list[str]:
             nonlocal place
-            place = len(words) if len(words) < PAGE_SIZE else None
-            return words if place is None else [*words, word]
+            place = len(ids) if len(ids) < PAGE_SIZE else None
+            return ids if place is None else [*ids, order_id]
 
         with self._lock:
             while True:
-                number, page = self._tail_page()
+                number, page = self._get_last_page()
                 page.update(add)
                 if place is not None:
                     return number, place
-                self._set_tail(self._turn(number))
+                self._set_last_page(self._begin_page_after(number))
 
-    def newest(self, before: tuple[int, int] | None = None) -> Iterator[list[Row]]:
-        """Page by page from the end: (page, position, word), newest first, those before `before`."""
-        for number in reversed(self.numbers()):
+    def pages_newest_first(self, before: Position | None = None) -> Iterator[list[IndexEntry]]:
+        """Read page by page from the end: the entries before a position, newest first."""
+        for number in reversed(self.page_numbers()):
             if before is None or number <= before[0]:
-                yield [row for row in reversed(self.rows(number)) if before is None or row[:2] < before]
+                yield [each for each in reversed(self.read_page(number)) if before is None or each.position < before]
 
-    def numbers(self) -> list[int]:
-        """The pages that may hold something, oldest first."""
-        *early, first = [int(each) for each in self._kept.read() or ["0"]]
-        return [*early, *range(first, self._last_number() + 1)]
+    def page_numbers(self) -> list[int]:
+        """Read which pages may contain an id, oldest first."""
+        *early, first = _parse_kept(self._kept_numbers.read())
+        return [*early, *range(first, self._read_last_number() + 1)]
 
-    def rows(self, number: int) -> list[Row]:
-        """What a page holds: (page, position, word)."""
-        words = StoredList(self._sidecar, self._key(number)).read()
-        return [(number, position, word) for position, word in enumerate(words) if not word.startswith(DEAD)]
+    def read_page(self, number: int) -> list[IndexEntry]:
+        """Read the entries of a page, oldest first."""
+        ids = self._page(number).read()
+        return [IndexEntry((number, place), each) for place, each in enumerate(ids) if not _is_mark(each)]
 
-    def discard(self, number: int, now: datetime, grace: float) -> bool:
-        """Have a page that holds nothing any more go, `grace` seconds after this was first asked."""
-        if number >= self._last_number():
+    def delete_page(self, number: int, now: datetime, grace: float) -> bool:
+        """Delete a page that no record has a position on, `grace` seconds after the first call. Never the last page.
+
+        Returns whether the page is gone. A process that still takes it for the last page changes its ETag by an append,
+        so the deletion fails.
+        """
+        if number >= self._read_last_number():
             return False
-        stored = self._sidecar.load(self._key(number))
-        words = json.loads(stored.value) if stored.value else []
+        stored = self._sidecar.load(_page_key(number))
+        ids = json.loads(stored.value) if stored.value else []
         try:
-            if words and not words[-1].startswith(DEAD):
-                self._sidecar.save(self._key(number), json.dumps([*words, DEAD + now.isoformat()]), stored.etag)
+            if ids and not _is_mark(ids[-1]):
+                marked = [*ids, _DELETION_MARK + now.isoformat()]
+                self._sidecar.save(_page_key(number), json.dumps(marked), stored.etag)
                 return False
-            if words:
-                since = datetime.fromisoformat(words[-1].removeprefix(DEAD))
-                if now - since < timedelta(seconds=grace):
+            if ids:
+                marked_at = datetime.fromisoformat(ids[-1].removeprefix(_DELETION_MARK))
+                if now - marked_at < timedelta(seconds=grace):
                     return False
-                self._sidecar.delete(self._key(number), stored.etag)
-        except ETagMismatch:
+                self._sidecar.delete(_page_key(number), stored.etag)
+        except EtagMismatch:
             return False
-        self._kept.update(lambda kept: _without(kept, number))
+        self._kept_numbers.update(lambda kept: _without(kept, number))
         return True
 
-    def _last_number(self) -> int:
-        return int((self._last.read() or ["0"])[0])
+    def _page(self, number: int) -> StoredList:
+        return StoredList(self._sidecar, _page_key(number))
 
-    def _turn(self, number: int) -> int:
-        """Go on to the page after `number`, unless another process did so already; answers the last page."""
-        return int(self._last.update(lambda last: [str(max(number + 1, int((last or ["0"])[0])))])[0])
+    def _read_last_number(self) -> int:
+        return int((self._last_number.read() or ["0"])[0])
 
-    def _tail_page(self) -> tuple[int, StoredList]:
-        if self._tail is None or time.monotonic() > self._tail_until:
-            return self._set_tail(self._last_number())
-        return self._tail
+    def _begin_page_after(self, number: int) -> int:
+        """Begin a page, unless another process did so already. Return the number of the last page."""
+        return int(self._last_number.update(lambda last: [str(max(number + 1, int((last or ["0"])[0])))])[0])
 
-    def _set_tail(self, number: int) -> tuple[int, StoredList]:
-        self._tail = number, StoredList(self._sidecar, self._key(number))
-        self._tail_until = time.monotonic() + TAIL_SECONDS
-        return self._tail
+    def _get_last_page(self) -> tuple[int, StoredList]:
+        if self._last_page is None or time.monotonic() > self._last_page_until:
+            return self._set_last_page(self._read_last_number())
+        return self._last_page
 
-    def _key(self, number: int) -> str:
-        return f"{self._name}_{number}"
+    def _set_last_page(self, number: int) -> tuple[int, StoredList]:
+        self._last_page = number, self._page(number)
+        self._last_page_until = time.monotonic() + LAST_PAGE_SECONDS
+        return self._last_page
+
+
+def _page_key(number: int) -> str:
+    return f"orders_{number}"
+
+
+def _is_mark(item: str) -> bool:
+    return item.startswith(_DELETION_MARK)
+
+
+def _parse_kept(kept: list[str]) -> list[int]:
+    return [int(each) for each in kept or ["0"]]
 
 
 def _without(kept: list[str], number: int) -> list[str]:
-    *early, first = [int(each) for each in kept or ["0"]]
-    left = [each for each in (*early, *range(first, number + 1)) if each != number]
-    return [str(each) for each in (*left, max(first, number + 1))]
+    *early, first = _parse_kept(kept)
+    remaining = [each for each in (*early, *range(first, number + 1)) if each != number]
+    return [str(each) for each in (*remaining, max(first, number + 1))]

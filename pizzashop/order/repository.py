@@ -1,4 +1,8 @@
-"""The records of the orders: read, created and changed, always on the condition that nobody else did."""
+"""The records of the orders: read, created and changed. Every write is conditional on the ETag that was read.
+
+When two writers change one record at the same time, the store refuses the second write. Its change is then made again,
+on top of the first.
+"""
 
 import logging
 import threading
@@ -9,101 +13,261 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 from zlib import crc32
 
-from flask import current_app
 from pydantic import ValidationError
 
-from pizzashop.dapr.sidecar import ETagMismatch, Sidecar, StoredValue, Write
+from pizzashop.dapr.sidecar import EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import Conflict, CorruptData, NotFound, ShopError, Unavailable
 from pizzashop.order.cache import WRITE_CACHE_SECONDS, ReadCache, WriteCache
-from pizzashop.order.index import OpenOrders, PagedList
+from pizzashop.order.index import OpenOrders, OrderIndex
 
-LOCKS = 1024
+_LOCKS = 1024
+_MAX_TRIES = 50
+
+T = TypeVar("T")
+Change = Callable[[Record], T]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """A record as it was seen: in the store just now, or else (`is_copy`) when this process wrote it last."""
+    """A record as it was read. With `is_cached` it comes from the write cache and may be outdated."""
 
     order_id: str
     stored: StoredValue
-    is_copy: bool = False
+    is_cached: bool = False
 
-    def record(self) -> Record | None:
-        """The record, None where there never was one; raises CorruptData where it makes no sense."""
+    def parse(self) -> Record | None:
+        """Return the record, None when the key is absent. Raises CorruptData."""
         if not self.stored.value:
             return None
         try:
             return Record.model_validate_json(self.stored.value)
         except ValidationError as error:
-            raise CorruptData(f"The record of order {self.order_id} cannot be read: {error.errors()[0]['msg']}") from None
+            raise CorruptData(
+                f"The record of order {self.order_id} cannot be read: {error.errors()[0]['msg']}"
+            ) from None
 
 
-class RecordStore:
-    """Reads and writes records, several at once; several processes may have the same."""
+class Repository:
+    """All records, and the index of them. A deleted record is absent, unless a method says otherwise."""
 
-    def __init__(self, sidecar: Sidecar, copies: WriteCache) -> None:
-        self._sidecar, self._copies = sidecar, copies
-        self.newest = ReadCache(lambda order_ids: [each.stored.value for each in self.look_at_all(order_ids)])
-        # Between processes the ETag decides; within one, a lock saves most of the conflicts.
-        self._locks = [threading.Lock() for _ in range(LOCKS)]
+    def __init__(self, sidecar: Sidecar, cache_seconds: float = WRITE_CACHE_SECONDS) -> None:
+        self._store = _RecordStore(sidecar, WriteCache(cache_seconds))
+        self.read_cache = self._store.read_cache
+        self.index = OrderIndex(sidecar)
+        self.open_orders = OpenOrders(sidecar)
+
+    def get(self, order_id: str) -> Record:
+        """Read a record. Raises NotFound."""
+        return _require_present(self.find(order_id))
+
+    def find(self, order_id: str) -> Record | None:
+        """Read a record, also a deleted one; None when there never was one."""
+        return self._store.read(order_id).parse()
+
+    def find_many(self, order_ids: Sequence[str]) -> list[Record]:
+        """Read those of the records that exist and can be read."""
+        return [record for record in self.find_stored(order_ids).values() if record is not None and not record.deleted]
+
+    def find_stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
+        """Read those of the records that exist, also deleted ones, by id; None for one that cannot be read."""
+        found = self._store.read_many(list(dict.fromkeys(order_ids)))
+        return {each.order_id: _parse_or_log(each) for each in found if each.stored.value}
+
+    def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
+        """Create the record of an order, or return the one that exists. Raises Conflict when that has other content.
+
+        With `with_workflow` the record asks for a workflow, which runs under `settings`.
+        """
+        order_id: str = order["order_id"]
+        with self._store.lock([order_id]):
+            for _ in range(_MAX_TRIES):
+                read = self._store.read(order_id)
+                record = read.parse()
+                if record is None or record.deleted:
+                    record = self._create(order, with_workflow, settings, record.version + 1 if record else 1)
+                elif not record.has_content(order):
+                    raise Conflict(f"Order {order_id} exists already, with other content")
+                elif not with_workflow or record.is_final or not record.request_workflow(settings):
+                    return record
+                else:
+                    record.version += 1
+                if self._store.write_many([(read, record)]) == [True]:
+                    return record
+        raise _too_many_writers(order_id)
+
+    def change(self, order_id: str, change: Change[T], *, include_deleted: bool = False) -> T:
+        """Apply a change to a record, write it, and return the result of the change.
+
+        A conflict with another writer makes it call `change` again. Raises NotFound, or what `change` raises.
+        """
+        result = self.change_many({order_id: change}, include_deleted=include_deleted)[order_id]
+        if isinstance(result, ShopError):
+            raise result
+        return result
+
+    def change_many(
+        self, changes: Mapping[str, Change[T]], *, include_deleted: bool = False, trust_cached_noop: bool = False
+    ) -> dict[str, T | ShopError]:
+        """Change several records in one write. Return the result of each change, or the error that it raised.
+
+        `trust_cached_noop` accepts from an outdated record that there is nothing to change. This is right for changes
+        that stay done, such as adding a stage to the history.
+        """
+        results: dict[str, T | ShopError] = {}
+        left = list(changes)
+        with self._store.lock(changes):
+            for _ in range(_MAX_TRIES):
+                read = self._store.read_cached_or_stored(left)
+                outcomes = [_apply(each, changes[each.order_id], include_deleted) for each in read]
+                results |= {each.read.order_id: each.result for each in self._commit(outcomes, trust_cached_noop)}
+                left = [order_id for order_id in changes if order_id not in results]
+                if not left:
+                    return results
+        return results | {order_id: _too_many_writers(order_id) for order_id in left}
+
+    def remove_from_open(self, order_ids: Iterable[str]) -> None:
+        """Remove ended orders from the open set. An order that was accepted again meanwhile stays in it."""
+        ids = list(order_ids)
+        self.open_orders.remove(ids)
+        for record in self.find_many(ids):
+            if not record.is_final:
+                self.open_orders.add(record.order["order_id"])
+
+    def erase(self, order_id: str, version: int) -> bool:
+        """Remove the key of a deleted record that still has this version. Return whether the key is gone."""
+        with self._store.lock([order_id]):
+            read = self._store.read(order_id)
+            record = read.parse()
+            if record is None or record.version != version or not record.deleted:
+                return record is None
+            return self._store.delete(read)
+
+    def _create(
+        self, order: dict[str, Any], with_workflow: bool, settings: WorkflowSettings | None, version: int
+    ) -> Record:
+        record = Record.accept(
+            uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version
+        )
+        record.page, record.place = self.index.append(order["order_id"])
+        self.open_orders.add(order["order_id"])
+        return record
+
+    def _commit(self, outcomes: Sequence["_Outcome"], trust_cached_noop: bool) -> list["_Outcome"]:
+        """Write the records that changed. Return the outcomes that are valid; the others have to be tried again."""
+        changed = [(each.read, each.changed) for each in outcomes if each.changed is not None]
+        written = iter(self._store.write_many(changed))
+        valid = []
+        for each in outcomes:
+            if each.changed is not None:
+                is_valid = next(written)
+            else:
+                is_noop = not isinstance(each.result, ShopError)
+                is_valid = not each.read.is_cached or (trust_cached_noop and is_noop)
+            if is_valid:
+                valid.append(each)
+            else:
+                self._store.forget(each.read.order_id)
+        return valid
+
+
+class _RecordStore:
+    """Records in the state store, and the caches of this process."""
+
+    def __init__(self, sidecar: Sidecar, write_cache: WriteCache) -> None:
+        self._sidecar, self._write_cache = sidecar, write_cache
+        self.read_cache = ReadCache(lambda order_ids: [each.stored.value for each in self.read_many(order_ids)])
+        # Between processes the ETag decides. Within one, a lock prevents most of the conflicts.
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     @contextmanager
-    def locked(self, order_ids: Iterable[str]) -> Iterator[None]:
-        """Nobody else in this process changes these records meanwhile."""
+    def lock(self, order_ids: Iterable[str]) -> Iterator[None]:
+        """Keep other threads of this process from changing these records."""
         with ExitStack() as stack:
-            for number in sorted({crc32(order_id.encode()) % LOCKS for order_id in order_ids}):
+            for number in sorted({crc32(order_id.encode()) % _LOCKS for order_id in order_ids}):
                 stack.enter_context(self._locks[number])
             yield
 
-    def look(self, order_id: str) -> StoredRecord:
-        """The record as the store has it now."""
+    def read(self, order_id: str) -> StoredRecord:
         return StoredRecord(order_id, self._sidecar.load(_key(order_id)))
 
-    def look_at_all(self, order_ids: Sequence[str]) -> list[StoredRecord]:
-        """Several records as the store has them now."""
+    def read_many(self, order_ids: Sequence[str]) -> list[StoredRecord]:
         found = self._sidecar.load_many([_key(each) for each in order_ids])
         return [StoredRecord(order_id, stored) for order_id, stored in zip(order_ids, found, strict=True)]
 
-    def last_seen(self, order_ids: Iterable[str]) -> list[StoredRecord]:
-        """Several records as this process wrote them last, if that was lately, else as the store has them now."""
-        copies = {order_id: self._copies.get(_key(order_id)) for order_id in order_ids}
-        missing = [order_id for order_id, copy in copies.items() if copy is None]
-        # One goes together with what other threads read just now.
-        looked = [self.look(missing[0])] if len(missing) == 1 else self.look_at_all(missing)
+    def read_cached_or_stored(self, order_ids: Iterable[str]) -> list[StoredRecord]:
+        """Take records from the write cache, and read the others."""
+        cached = {order_id: self._write_cache.get(_key(order_id)) for order_id in order_ids}
+        missing = [order_id for order_id, stored in cached.items() if stored is None]
+        # A single read joins the reads of other threads in one request.
+        read = [self.read(missing[0])] if len(missing) == 1 else self.read_many(missing)
         return [
-            StoredRecord(order_id, copy, is_copy=True) for order_id, copy in copies.items() if copy is not None
-        ] + looked
+            StoredRecord(order_id, each, is_cached=True) for order_id, each in cached.items() if each is not None
+        ] + read
 
     def forget(self, order_id: str) -> None:
-        """The next time look at what the store has."""
-        self._copies.drop(_key(order_id))
+        """Drop a record from the write cache, so that it is read from the store the next time."""
+        self._write_cache.discard(_key(order_id))
 
-    def put(self, changes: Sequence[tuple[StoredRecord, Record]]) -> list[bool]:
-        """Write each record where it was seen, if it was not changed since; answers which were written."""
-        writes = [Write(_key(seen.order_id), record.model_dump_json(), seen.stored.etag) for seen, record in changes]
+    def write_many(self, changes: Sequence[tuple[StoredRecord, Record]]) -> list[bool]:
+        """Write each record that nobody changed since it was read. Return which were written."""
+        writes = [Write(_key(read.order_id), record.model_dump_json(), read.stored.etag) for read, record in changes]
         for write in writes:
-            self._copies.drop(write.key)
-        done = self._sidecar.save_many(writes) if writes else []
-        for write, (seen, record), is_done in zip(writes, changes, done, strict=True):
-            if is_done:
-                self.newest.note(seen.order_id, write.value.encode())
-            if is_done and not record.deleted:
-                self._copies.keep(write)
-        return done
+            self._write_cache.discard(write.key)
+        results = self._sidecar.save_many(writes) if writes else []
+        for write, (read, record), is_written in zip(writes, changes, results, strict=True):
+            if is_written:
+                self.read_cache.update(read.order_id, write.value.encode())
+                if not record.deleted:
+                    self._write_cache.put(write)
+        return results
 
-    def clear(self, seen: StoredRecord) -> bool:
-        """Remove a record if it was not changed since it was seen; answers whether it is gone."""
-        self.forget(seen.order_id)
+    def delete(self, read: StoredRecord) -> bool:
+        """Remove the key of a record that nobody changed since it was read. Return whether it is gone."""
+        self.forget(read.order_id)
         try:
-            self._sidecar.delete(_key(seen.order_id), seen.stored.etag)
-        except ETagMismatch:
+            self._sidecar.delete(_key(read.order_id), read.stored.etag)
+        except EtagMismatch:
             return False
         return True
+
+
+class _Outcome(NamedTuple):
+    """What a change did to a record: its result or error, and the changed record if there is something to write."""
+
+    read: StoredRecord
+    result: Any
+    changed: Record | None = None
+
+
+def _apply(read: StoredRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
+    try:
+        record = _require_present(read.parse(), include_deleted)
+        result = change(record)
+    except ShopError as error:
+        return _Outcome(read, error)
+    if record.model_dump_json().encode() == read.stored.value:
+        return _Outcome(read, result)
+    record.version += 1
+    return _Outcome(read, result, record)
+
+
+def _require_present(record: Record | None, include_deleted: bool = False) -> Record:
+    if record is None or (record.deleted and not include_deleted):
+        raise NotFound("Order not found")
+    return record
+
+
+def _parse_or_log(read: StoredRecord) -> Record | None:
+    try:
+        return read.parse()
+    except CorruptData as error:
+        log.error("%s", error, extra={"order": read.order_id})
+        return None
 
 
 def _key(order_id: str) -> str:
@@ -112,165 +276,5 @@ def _key(order_id: str) -> str:
     return f"order_{order_id}"
 
 
-T = TypeVar("T")
-Change = Callable[[Record], T]
-
-
-class ChangeResult(NamedTuple):
-    """What a change came to: its answer, or what it raised, and the record, if that is another now."""
-
-    seen: StoredRecord
-    answer: Any
-    changed: Record | None = None
-
-
-def apply_change(seen: StoredRecord, how: Change[Any], deleted_too: bool) -> ChangeResult:
-    """Have `how` change the record that was seen."""
-    try:
-        record = require_present(seen.record(), deleted_too)
-        answer = how(record)
-    except ShopError as error:
-        return ChangeResult(seen, error)
-    if record.model_dump_json().encode() == seen.stored.value:
-        return ChangeResult(seen, answer)
-    record.version += 1
-    return ChangeResult(seen, answer, record)
-
-
-def require_present(record: Record | None, deleted_too: bool = False) -> Record:
-    """The record; raises NotFound where there is none (any more)."""
-    if record is None or (record.deleted and not deleted_too):
-        raise NotFound("Order not found")
-    return record
-
-
-TRIES = 50
-
-
-class Repository:
-    """All orders' records, and the index of them."""
-
-    def __init__(self, sidecar: Sidecar, copy_seconds: float = WRITE_CACHE_SECONDS) -> None:
-        self._shelf = RecordStore(sidecar, WriteCache(copy_seconds))
-        self.newest = self._shelf.newest
-        self.pages = PagedList(sidecar, "orders")
-        self.open = OpenOrders(sidecar)
-
-    def find(self, order_id: str) -> Record | None:
-        """The record as it is stored, a deleted one too; None where there never was one."""
-        return self._shelf.look(order_id).record()
-
-    def find_many(self, order_ids: Sequence[str]) -> list[Record]:
-        "Those of the orders that are there."
-        return [record for record in self.stored(order_ids).values() if record is not None and not record.deleted]
-
-    def stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
-        """The records as they are stored, deleted ones too, by id; None for one that cannot be read."""
-        found = self._shelf.look_at_all(list(dict.fromkeys(order_ids)))
-        return {seen.order_id: _readable(seen) for seen in found if seen.stored.value}
-
-    def get(self, order_id: str) -> Record:
-        """The record; raises NotFound where there is none (any more)."""
-        return require_present(self.find(order_id))
-
-    def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
-        """The record of `order`: a new one, or the one that is there; raises Conflict where that has other content."""
-        order_id: str = order["order_id"]
-        with self._shelf.locked([order_id]):
-            for _ in range(TRIES):
-                seen = self._shelf.look(order_id)
-                record = seen.record()
-                if record is None or record.deleted:
-                    accepted = self._new(order, with_workflow, settings, record.version + 1 if record else 1)
-                elif not record.has_content(order):
-                    raise Conflict(f"Order {order_id} is there already, with other content")
-                elif not with_workflow or record.is_final or not record.request_workflow(settings):
-                    return record
-                else:
-                    accepted = record
-                    accepted.version += 1
-                if self._shelf.put([(seen, accepted)]) == [True]:
-                    return accepted
-        raise _too_many_writers(order_id)
-
-    def change(self, order_id: str, how: Change[T], *, deleted_too: bool = False) -> T:
-        """Have `how` change the record (again, where another came first), save it, and answer what `how` answers."""
-        answer = self.change_many({order_id: how}, deleted_too=deleted_too)[order_id]
-        if isinstance(answer, ShopError):
-            raise answer
-        return answer
-
-    def change_many(
-        self, hows: Mapping[str, Change[T]], *, deleted_too: bool = False, trusting: bool = False
-    ) -> dict[str, T | ShopError]:
-        """Change several records in one write; answers for each order what its `how` answers or raises.
-
-        `trusting`: what holds of an earlier state of the record, that nothing is to be changed, holds of a later one.
-        """
-        answers: dict[str, T | ShopError] = {}
-        left = list(hows)
-        with self._shelf.locked(hows):
-            for _ in range(TRIES):
-                tries = [apply_change(seen, hows[seen.order_id], deleted_too) for seen in self._shelf.last_seen(left)]
-                answers |= {each.seen.order_id: each.answer for each in self._written(tries, trusting)}
-                left = [order_id for order_id in hows if order_id not in answers]
-                if not left:
-                    return answers
-        return answers | {order_id: _too_many_writers(order_id) for order_id in left}
-
-    def close(self, order_ids: Iterable[str]) -> None:
-        """Take orders that have ended out of the open ones; one stays there that was accepted anew meanwhile."""
-        ids = list(order_ids)
-        self.open.remove(ids)
-        for record in self.find_many(ids):
-            if not record.is_final:
-                self.open.add(record.order["order_id"])
-
-    def erase(self, order_id: str, version: int) -> bool:
-        """Remove the key of a deleted record, if it is still at this version; answers whether it is gone."""
-        with self._shelf.locked([order_id]):
-            seen = self._shelf.look(order_id)
-            record = seen.record()
-            if record is None or record.version != version or not record.deleted:
-                return record is None
-            return self._shelf.clear(seen)
-
-    def _new(self, order: dict[str, Any], with_workflow: bool, settings: WorkflowSettings | None, version: int) -> Record:
-        record = Record.accept(uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version)
-        record.page, record.place = self.pages.append(order["order_id"])
-        self.open.add(order["order_id"])
-        return record
-
-    def _written(self, tries: Sequence[ChangeResult], trusting: bool) -> list[ChangeResult]:
-        """Write what has changed; answers the tries that hold: the others are to be made again."""
-        changed = [(each.seen, each.changed) for each in tries if each.changed is not None]
-        done = iter(self._shelf.put(changed))
-        holding = []
-        for each in tries:
-            if each.changed is not None:
-                holds = next(done)
-            else:
-                holds = not each.seen.is_copy or (trusting and not isinstance(each.answer, ShopError))
-            if holds:
-                holding.append(each)
-            else:
-                self._shelf.forget(each.seen.order_id)
-        return holding
-
-
-def _readable(seen: StoredRecord) -> Record | None:
-    try:
-        return seen.record()
-    except CorruptData as error:
-        log.error("%s", error, extra={"order": seen.order_id})
-        return None
-
-
 def _too_many_writers(order_id: str) -> Unavailable:
-    return Unavailable(f"Order {order_id} is written to by too many at once")
-
-
-def records() -> Repository:
-    """The records of the application that serves this request."""
-    found: Repository = current_app.extensions["records"]
-    return found
+    return Unavailable(f"Too many writers at once of order {order_id}: ask again in a moment")

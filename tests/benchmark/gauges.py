@@ -45,8 +45,8 @@ def jobs(shop: Shop) -> dict[str, str]:
     etcd = f"http://127.0.0.1:{shop.services['scheduler'].ports[2]}/v3"
     with HttpClient() as http:
         everything = json.dumps({"key": "AA==", "range_end": "AA==", "count_only": True})
-        found = json.loads(http.request("POST", f"{etcd}/kv/range", data=everything).body)
-        status = json.loads(http.request("POST", f"{etcd}/maintenance/status", data="{}").body)
+        found = json.loads(http.request("POST", f"{etcd}/kv/range", 10.0, data=everything).body)
+        status = json.loads(http.request("POST", f"{etcd}/maintenance/status", 10.0, data="{}").body)
     in_use = int(status["dbSizeInUse"]) >> 20
     return {
         "scheduler keys": found.get("count", "0"),

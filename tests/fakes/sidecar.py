@@ -8,8 +8,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from pizzashop.dapr.sidecar import ETagMismatch, StoredValue, Write
-from pizzashop.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from pizzashop.dapr.http import Reply
+from pizzashop.dapr.replies import read_answer
+from pizzashop.dapr.sidecar import EtagMismatch, StoredValue, Write
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, Role
 
 Content = dict[str, Any]
@@ -83,7 +85,7 @@ class FakeSidecar:
             _, version = self._values.get(key, ("", 0))
             # Where there is no value yet the real store takes a write with any ETag.
             if version and etag != str(version):
-                raise ETagMismatch(key)
+                raise EtagMismatch(key)
             self._values[key] = value, version + 1
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
@@ -94,7 +96,7 @@ class FakeSidecar:
         self._count_write()
         with self._lock:
             if etag and key in self._values and etag != str(self._values[key][1]):
-                raise ETagMismatch(key)
+                raise EtagMismatch(key)
             self._values.pop(key, None)
 
     async def aput(self, key: str, value: str) -> None:
@@ -122,7 +124,7 @@ class FakeSidecar:
     def _saves(self, write: Write) -> bool:
         try:
             self.save(*write)
-        except ETagMismatch:
+        except EtagMismatch:
             return False
         return True
 
@@ -152,14 +154,5 @@ def cloud_event(data: Any) -> Content:
 
 
 def _answer(response: TestResponse) -> Any:
-    said = response.json
-    if response.status_code < 300:
-        return said
-    if response.status_code >= 500:
-        raise Unavailable(said["detail"])
-    if response.status_code == 404:
-        raise NotFound(said["detail"])
-    if response.status_code == 409:
-        known = ("type", "title", "status", "detail", "error")
-        raise Conflict(said["detail"], **{name: value for name, value in said.items() if name not in known})
-    raise InvalidRequest(said["detail"], said.get("errors", ()))
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return read_answer(Reply(response.status_code, response.data, headers))

@@ -10,7 +10,7 @@ from fakes.daprd import FakeDaprd, open_daprd
 
 from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
-from pizzashop.dapr.sidecar import ETagMismatch, StoredValue, Write
+from pizzashop.dapr.sidecar import EtagMismatch, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.roles import KITCHEN
 
@@ -231,7 +231,7 @@ class TestState:
 
     def test_a_write_that_came_second_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
-        with pytest.raises(ETagMismatch):
+        with pytest.raises(EtagMismatch):
             sidecar.save("order_1", "{}", "7")
 
     @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ class TestState:
     def test_an_etag_that_does_not_hold_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         error = "ERR user_script:14: failed to set key pizza-order||a script: on @user_script:14."
         daprd.will_answer(409, {"message": f"possible etag mismatch. error from state store: {error}"})
-        with pytest.raises(ETagMismatch):
+        with pytest.raises(EtagMismatch):
             sidecar.save("a", "1", "7")
 
     def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
@@ -287,7 +287,7 @@ class TestState:
         assert daprd.asked[0][:2] == ("DELETE", "/v1.0/state/pizzastatestore/order_1")
         assert daprd.asked[0].headers["if-match"] == "7"
         daprd.will_answer(409)
-        with pytest.raises(ETagMismatch):
+        with pytest.raises(EtagMismatch):
             sidecar.delete("order_1", "7")
 
     def test_a_value_is_deleted_whatever_it_is(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
