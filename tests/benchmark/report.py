@@ -17,7 +17,7 @@ record reads `delivered`, and the clock stops when no event of the topic is left
 workshop's code, that this shop started from, on two cores.
 
 Where the time goes, what was tried, and why a goal is missed: [where-the-time-goes.md](where-the-time-goes.md).
-What grows with what: [scaling.md](scaling.md).
+How far one machine goes: [run replicas](how-to/run-replicas.md).
 """
 MARK = {True: "met", False: "missed", None: ""}
 STYLE = {True: "green", False: "red", None: ""}
