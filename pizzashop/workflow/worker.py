@@ -18,7 +18,7 @@ VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Steps]] = {
     "v1": pizza_workflow_v1,
     "v2": pizza_workflow,
 }
-"""Every version that an order in flight may have begun with; docs/changing-the-workflow.md says when one may go."""
+"""Every version that an order in flight may have begun with (docs/how-to/change-the-workflow.md)."""
 LATEST = "v2"
 AT_ONCE = 4096
 """Activities under way at a time: each only waits, and costs a few kilobytes."""
