@@ -1,1 +1,1 @@
-"""Who may call what: accounts, sessions, permissions and the guard of every role."""
+"""Who may call what: accounts, authentication, the guard of every route, and checks of a request's origin."""

@@ -1,6 +1,9 @@
-"""Sessions that were signed out: a browser keeps its session, so the shop records which ones are no longer valid.
+"""The files that authentication keeps in the state directory, readable only by the user who runs the shop.
 
-Each is an empty file: all processes of the role see it, and two processes that write at once do not conflict.
+- `staff.json`: the accounts of the staff, with hashes of their passwords and tokens
+- `session.key`: the key that signs session cookies
+- `sign-in-link.json`: the hash of the token of the latest sign-in link
+- `signed-out/`: one empty file for each session that was signed out before it expired
 """
 
 import json
@@ -21,67 +24,71 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from pizzashop.auth.people import Person, make_person
 from pizzashop.errors import CorruptData, LocalError, NotFound
 
+SESSION_KEY_FILE = "session.key"
+SIGN_IN_LINK_FILE = "sign-in-link.json"
+
 
 @dataclass(frozen=True)
 class Account:
-    """One account. A token has 256 random bits: its hash need not be slow."""
+    """One account: its staff roles, the hash of its password and the digest of its token ("": it has no token)."""
 
     roles: tuple[str, ...]
     password: str
     token: str = ""
 
     def person(self, name: str) -> Person:
-        """Whose it is."""
+        """Return the person whose account this is."""
         return make_person(name, frozenset(self.roles))
 
 
 class Accounts:
-    """All of them; the file is read again when it has changed."""
+    """The accounts in one file, which is read again when it has changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: tuple[object, dict[str, Account]] = (None, {})
+        self._cached: tuple[object, dict[str, Account]] = (None, {})
 
     def all(self) -> Mapping[str, Account]:
-        """Every account by its name; none where there is no file. Raises CorruptData where it cannot be read."""
+        """Return the accounts by name, none if the file is absent; raise CorruptData if it is unreadable."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return {}
-        seen = (found.st_mtime_ns, found.st_ino, found.st_size)
-        if self._read[0] != seen:
-            self._read = seen, self._load()
-        return self._read[1]
+        version = (status.st_mtime_ns, status.st_ino, status.st_size)
+        if self._cached[0] != version:
+            self._cached = version, self._load()
+        return self._cached[1]
 
     def authenticate_password(self, name: str, password: str) -> Person | None:
-        """Who signs in. It takes as long for a name that nobody has."""
+        """Return the person with this name and password; None if one of them is wrong."""
         account = self.all().get(name)
-        right = check_password_hash(account.password if account else _nobodys(), password)
-        return account.person(name) if account and right else None
+        # Hash the password for an unknown name too: otherwise the time that it takes would tell which names exist.
+        is_correct = check_password_hash(account.password if account else _dummy_password_hash(), password)
+        return account.person(name) if account and is_correct else None
 
     def authenticate_token(self, token: str) -> Person | None:
-        """Whose token it is."""
-        digest = token_digest(token)
+        """Return the person with this token; None if the token is unknown."""
+        digest = _token_digest(token)
         return next((each.person(name) for name, each in self.all().items() if each.token == digest), None)
 
     def add(self, name: str, roles: tuple[str, ...], password: str) -> None:
-        """Add an account, or give one other roles and another password."""
-        before = self.all().get(name)
-        made = Account(roles, generate_password_hash(password), before.token if before else "")
-        self._save({**self.all(), name: made})
+        """Add an account, or change the roles and the password of an existing one."""
+        existing = self.all().get(name)
+        account = Account(roles, generate_password_hash(password), existing.token if existing else "")
+        self._save({**self.all(), name: account})
 
     def remove(self, name: str) -> None:
-        """Remove an account; raises NotFound."""
-        self._known(name)
+        """Remove an account; raise NotFound if it does not exist."""
+        self._existing(name)
         self._save({each: account for each, account in self.all().items() if each != name})
 
     def issue_token(self, name: str) -> str:
-        """A new token for an account, in the place of the one that it had; raises NotFound."""
+        """Return a new token for an account, which replaces its earlier one; raise NotFound."""
         token = token_urlsafe(32)
-        self._save({**self.all(), name: replace(self._known(name), token=token_digest(token))})
+        self._save({**self.all(), name: replace(self._existing(name), token=_token_digest(token))})
         return token
 
-    def _known(self, name: str) -> Account:
+    def _existing(self, name: str) -> Account:
         account = self.all().get(name)
         if account is None:
             raise NotFound(f"There is no account {name}.")
@@ -98,89 +105,91 @@ class Accounts:
         write_private_file(self.path, json.dumps({name: asdict(each) for name, each in accounts.items()}, indent=1))
 
 
-def write_private_file(path: Path, text: str) -> None:
-    """Put a file in place, whole or not at all, that this user alone may read; raises LocalError."""
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
-        made.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            made.unlink()
-        raise LocalError(f"{path} cannot be written: {error.strerror}.") from None
-
-
-@cache
-def _nobodys() -> str:
-    return generate_password_hash("nobody has this password")
-
-
-def token_digest(token: str) -> str:
-    return sha256(token.encode(errors="replace")).hexdigest()
-
-
-KEY_FILE, LINK_FILE = "session.key", "sign-in-link.json"
-
-
 def session_signing_key(state_dir: Path) -> str:
-    """The key that signs sessions: made once, then kept, so that they outlive a restart."""
-    path = state_dir / KEY_FILE
+    """Return the key that signs sessions; create it if it is absent, so that sessions survive a restart."""
+    path = state_dir / SESSION_KEY_FILE
     with suppress(FileNotFoundError):
         return path.read_text()
     state_dir.mkdir(parents=True, exist_ok=True)
-    # Two processes may want one at once: whose link comes first has made it for both.
-    made = state_dir / f".{KEY_FILE}.{os.getpid()}"
-    write_private_file(made, token_urlsafe(48))
+    # Two processes may create the key at the same time: the hard link of the first one succeeds, and both read it.
+    candidate = state_dir / f".{SESSION_KEY_FILE}.{os.getpid()}"
+    write_private_file(candidate, token_urlsafe(48))
     with suppress(FileExistsError):
-        os.link(made, path)
-    made.unlink()
+        os.link(candidate, path)
+    candidate.unlink()
     return path.read_text()
 
 
 def create_sign_in_link(state_dir: Path, name: str) -> str:
-    """A token that signs `name` in as manager, once; the one before it is worth nothing any more."""
+    """Return a token that signs `name` in as manager once; it replaces the token of the previous link."""
     token = token_urlsafe(32)
-    write_private_file(state_dir / LINK_FILE, json.dumps({"name": name, "digest": token_digest(token)}))
+    write_private_file(state_dir / SIGN_IN_LINK_FILE, json.dumps({"name": name, "digest": _token_digest(token)}))
     return token
 
 
 def redeem_sign_in_link(state_dir: Path, token: str) -> str | None:
-    """The name that the token signs in; None where it was used, or is none."""
-    path = state_dir / LINK_FILE
+    """Use a sign-in link up and return the name that it signs in; None if the token is wrong or was used before."""
+    path = state_dir / SIGN_IN_LINK_FILE
     try:
-        kept = json.loads(path.read_text())
-        if not compare_digest(kept["digest"], token_digest(token)):
+        link = json.loads(path.read_text())
+        if not compare_digest(link["digest"], _token_digest(token)):
             return None
-        # Of two who come at once, one removes it.
+        # If two requests redeem the link at the same time, only one of them removes the file.
         path.unlink()
     except FileNotFoundError:
         return None
-    return str(kept["name"])
+    return str(link["name"])
 
 
 def revoke_sign_in_link(state_dir: Path) -> None:
-    """From now on no link signs anybody in."""
-    (state_dir / LINK_FILE).unlink(missing_ok=True)
+    """Make the latest sign-in link invalid. Idempotent."""
+    (state_dir / SIGN_IN_LINK_FILE).unlink(missing_ok=True)
 
 
 class SignedOutSessions:
-    """The sessions that were signed out within the last `seconds`: older ones have run out anyway."""
+    """The sessions that were signed out within the last `max_age_seconds`; older sessions have expired.
 
-    def __init__(self, directory: Path, seconds: float) -> None:
-        self._directory, self._seconds = directory, seconds
+    The browser still has the cookie of such a session. Each session is one file, so that all processes of the role see
+    it, and processes that write at the same time do not conflict.
+    """
+
+    def __init__(self, directory: Path, max_age_seconds: float) -> None:
+        self._directory, self._max_age_seconds = directory, max_age_seconds
 
     def add(self, session: Mapping[str, Any]) -> None:
-        """Note that this session was signed out. Idempotent."""
+        """Record that this session was signed out, and forget expired ones. Idempotent."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._file(session).touch(mode=0o600)
-        for old in self._directory.iterdir():
-            if time.time() - old.stat().st_mtime > self._seconds:
-                old.unlink(missing_ok=True)
+        for file in self._directory.iterdir():
+            if time.time() - file.stat().st_mtime > self._max_age_seconds:
+                file.unlink(missing_ok=True)
 
     def __contains__(self, session: Mapping[str, Any]) -> bool:
         return self._file(session).exists()
 
     def _file(self, session: Mapping[str, Any]) -> Path:
         return self._directory / sha256(json.dumps(session, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file atomically, readable only by this user; raise LocalError if that fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise LocalError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+@cache
+def _dummy_password_hash() -> str:
+    return generate_password_hash("nobody has this password")
+
+
+def _token_digest(token: str) -> str:
+    # A token has 256 random bits, so a fast hash is enough.
+    return sha256(token.encode(errors="replace")).hexdigest()

@@ -1,4 +1,8 @@
-"""The door of a process: whether anybody has to sign in, and who somebody is by what they show."""
+"""Find out who sends a request: a member of the staff by password, token, link or session, or the role's own sidecar.
+
+Sign-in is required once the shop has a staff token or accounts. Without them it admits everybody, so it must not be
+reachable from other machines.
+"""
 
 import hmac
 from collections.abc import Mapping
@@ -7,22 +11,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from pizzashop.auth.accounts import Accounts, SignedOutSessions, session_signing_key
+from pizzashop.auth.accounts import Accounts, SignedOutSessions, redeem_sign_in_link, session_signing_key
 from pizzashop.auth.origin import AllowedHosts
-from pizzashop.auth.people import STAFF_ROLES, Person
+from pizzashop.auth.people import EVERY_STAFF_ROLE, Person
 from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 ACCOUNTS_FILE = "staff.json"
-SIGNED_OUT = "signed-out"
+SIGNED_OUT_DIRECTORY = "signed-out"
+# A work shift and some more: then everybody signs in again.
 SESSION_SECONDS = 12 * 3600
-"""A shift, and somewhat more: then one signs in again."""
-EVERY_STAFF_ROLE = frozenset(STAFF_ROLES)
 
 
 @dataclass(frozen=True)
 class Authenticator:
-    """`accounts` are none where nobody signs in; `key` signs the sessions of role `storefront`."""
+    """Authenticate the requests of one process.
+
+    `accounts` is None if nobody has to sign in; `app_token` is the sidecar's token, "" if it has none; `key` signs the
+    sessions of role `storefront`.
+    """
 
     accounts: Accounts | None = None
     staff_token: str = ""
@@ -32,102 +39,113 @@ class Authenticator:
     https: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The door that the settings say; reads the key of sessions, and makes one where there is none."""
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the authenticator for these settings; create the key that signs sessions if it is absent."""
         if not requires_sign_in(settings):
             return cls(app_token=settings.app_api_token)
         state_dir = settings.state_dir.expanduser()
-        key = settings.secret or session_signing_key(state_dir)
-        return cls(accounts(settings), settings.staff_token, settings.app_api_token, key, state_dir, settings.https)
+        return cls(
+            accounts=open_accounts(settings),
+            staff_token=settings.staff_token,
+            app_token=settings.app_api_token,
+            key=settings.secret or session_signing_key(state_dir),
+            state_dir=state_dir,
+            https=settings.https,
+        )
 
     @property
-    def closed(self) -> bool:
-        """Whether one has to sign in."""
+    def requires_sign_in(self) -> bool:
+        """Whether the staff has to sign in."""
         return self.accounts is not None
 
-    def is_sidecar(self, shown: str) -> bool:
-        """Whether it is this role's own sidecar that asks."""
-        return bool(self.app_token) and _equal(shown, self.app_token)
+    def is_sidecar(self, token: str) -> bool:
+        """Return whether `token` proves that the request comes from the role's own sidecar."""
+        return bool(self.app_token) and _is_equal(token, self.app_token)
 
-    def may_be_sidecar(self, shown: str) -> bool:
-        """As far as one can tell: where the sidecar has no token, anybody may."""
-        return not self.app_token or self.is_sidecar(shown)
+    def may_be_sidecar(self, token: str) -> bool:
+        """Return whether the request may come from the sidecar: always if the sidecar has no token."""
+        return not self.app_token or self.is_sidecar(token)
 
     def authenticate_token(self, token: str) -> Person | None:
-        """Who shows a token. Behind the one of all the staff is nobody in particular."""
-        if self.staff_token and _equal(token, self.staff_token):
+        """Return the person with this token; the shared staff token belongs to a person without a name."""
+        if self.staff_token and _is_equal(token, self.staff_token):
             return Person("", EVERY_STAFF_ROLE)
         return self.accounts.authenticate_token(token) if self.accounts else None
 
     def authenticate_password(self, name: str, password: str) -> Person | None:
-        """Who signs in: with the password of an account, or by any other name with the token of all the staff."""
+        """Return the person who signs in with an account, or with the shared staff token and any other name."""
         if self.accounts is None:
             return None
-        if self.staff_token and name not in self.accounts.all() and _equal(password, self.staff_token):
+        if self.staff_token and name not in self.accounts.all() and _is_equal(password, self.staff_token):
             return Person(name, EVERY_STAFF_ROLE)
         return self.accounts.authenticate_password(name, password)
 
-    def by_link(self, name: str) -> Person:
-        """Who comes by a link that `pizzashop up` has printed: whoever runs the shop."""
-        return Person(name, EVERY_STAFF_ROLE)
+    def authenticate_link(self, token: str) -> Person | None:
+        """Return the person who signs in with a link that the shop's operator has created, and use the link up."""
+        name = redeem_sign_in_link(self.state_dir, token)
+        return None if name is None else Person(name, EVERY_STAFF_ROLE)
 
-    def remember(self, who: Person, since: float) -> dict[str, Any]:
-        """What a session holds of somebody who signed in."""
-        return {"name": who.name, "mark": self._mark(who.name), "since": since}
+    # A session is a JSON object in a signed cookie: `name`, `since` (seconds since the epoch) and `mark`, a digest of the
+    # credential that the person signed in with. Browsers keep it for hours, so its field names must not change.
 
-    def recall(self, kept: Mapping[str, Any], now: float) -> Person | None:
-        """Whose session it is; nobody's when it is over, or when what was signed in with holds no more."""
-        name = kept["name"]
-        if not 0 <= now - kept["since"] < SESSION_SECONDS or not _equal(kept["mark"], self._mark(name)):
+    def create_session(self, person: Person, now: float) -> dict[str, Any]:
+        """Return the session of a person who has just signed in."""
+        return {"name": person.name, "mark": self._credential_digest(person.name), "since": now}
+
+    def authenticate_session(self, session: Mapping[str, Any], now: float) -> Person | None:
+        """Return the person in a session; None if it has expired, was signed out, or its credential has changed."""
+        name = session["name"]
+        is_current = 0 <= now - session["since"] < SESSION_SECONDS
+        if not is_current or not _is_equal(session["mark"], self._credential_digest(name)):
             return None
-        if kept in self._signed_out:
+        if session in self._signed_out_sessions:
             return None
         account = self.accounts.all().get(name) if self.accounts else None
         return account.person(name) if account else Person(name, EVERY_STAFF_ROLE)
 
-    def sign_out(self, kept: Mapping[str, Any]) -> None:
-        """End a session, also where a browser, or a stream, still has it."""
-        self._signed_out.add(kept)
+    def sign_out(self, session: Mapping[str, Any]) -> None:
+        """End a session; browsers and live pages that still have it are signed out too."""
+        self._signed_out_sessions.add(session)
 
     @property
-    def _signed_out(self) -> SignedOutSessions:
-        return SignedOutSessions(self.state_dir / SIGNED_OUT, SESSION_SECONDS)
+    def _signed_out_sessions(self) -> SignedOutSessions:
+        return SignedOutSessions(self.state_dir / SIGNED_OUT_DIRECTORY, SESSION_SECONDS)
 
-    def _mark(self, name: str) -> str:
+    def _credential_digest(self, name: str) -> str:
         account = self.accounts.all().get(name) if self.accounts else None
-        rests_on = f"account {account.password}" if account else f"token {self.staff_token}"
-        return hmac.new(self.key.encode(), rests_on.encode(), sha256).hexdigest()[:32]
+        credential = f"account {account.password}" if account else f"token {self.staff_token}"
+        return hmac.new(self.key.encode(), credential.encode(), sha256).hexdigest()[:32]
 
 
-def accounts(settings: Settings) -> Accounts:
-    """The accounts, whether there are any or not."""
+def open_accounts(settings: Settings) -> Accounts:
+    """Return the accounts of the shop; their file may be absent."""
     return Accounts((settings.staff_file or settings.state_dir / ACCOUNTS_FILE).expanduser())
 
 
 def requires_sign_in(settings: Settings) -> bool:
-    """Whether anybody has to sign in: there is a token, or there are accounts."""
-    return bool(settings.staff_token or settings.staff_file or accounts(settings).all())
+    """Return whether the staff has to sign in: there is a staff token, or there are accounts."""
+    return bool(settings.staff_token or settings.staff_file or open_accounts(settings).all())
 
 
 def validate_exposure(settings: Settings) -> None:
-    """Raise InvalidSettings where other machines would reach a shop in which nobody has to sign in, or a name is none."""
-    AllowedHosts.of(settings)
+    """Raise InvalidSettings if other machines reach a shop without sign-in, or if a host name is invalid."""
+    AllowedHosts.from_settings(settings)
     if not is_loopback(settings.host) and not requires_sign_in(settings):
         raise InvalidSettings(
             f"PIZZASHOP_HOST is {settings.host}, which other machines can reach, and nobody would have to sign in: set"
-            " PIZZASHOP_STAFF_TOKEN, or make accounts with `pizzashop staff add`, or leave PIZZASHOP_HOST at 127.0.0.1"
+            " PIZZASHOP_STAFF_TOKEN, or add accounts with `pizzashop staff add`, or leave PIZZASHOP_HOST at 127.0.0.1"
         )
 
 
 def validate_authentication(settings: Settings) -> None:
-    """Raise InvalidSettings where a role could not tell its sidecar from anybody else."""
+    """Raise InvalidSettings if `validate_exposure` does, or if a role could not recognise its own sidecar."""
     validate_exposure(settings)
     if requires_sign_in(settings) and not settings.app_api_token:
         raise InvalidSettings(
-            "The staff signs in here, so a role must know its sidecar: set APP_API_TOKEN to one long random text for"
-            " the roles and the sidecars alike (`pizzashop up` does it by itself)"
+            "The staff signs in here, so a role must know its sidecar: set APP_API_TOKEN to the same long random text"
+            " for the roles and the sidecars (`pizzashop up` does this by itself)"
         )
 
 
-def _equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode())
+def _is_equal(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())

@@ -1,4 +1,7 @@
-"""Where a request comes from: by a name that the shop has, and not at the wish of a page elsewhere."""
+"""Check where a request comes from: it must name a host of the shop, and a page of another site must not cause it.
+
+The first check prevents DNS rebinding (421), the second one cross-site request forgery (403).
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,97 +15,98 @@ from flask import Flask, abort, request
 from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WILDCARD = "*."
+# Health is answered under any name: supervisors use addresses, and the answer reveals nothing about the shop.
+_HEALTH_PATH = "/healthz"
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 
 
 class AllowedHosts:
-    """The names of a shop, beside those of loopback: names, addresses, and `*.example.com` for all names below one."""
+    """The hosts under which the shop answers: those of loopback, the address it listens on, and configured names.
 
-    def __init__(self, names: frozenset[str], listens_on: str = "") -> None:
-        self.names = names
+    A name such as `*.example.com` stands for all names below example.com.
+    """
+
+    def __init__(self, names: frozenset[str], listen_address: str = "") -> None:
+        self._names = names
         self._suffixes = tuple(name.removeprefix("*") for name in names if name.startswith(WILDCARD))
-        self._listens_on = listens_on
-        self.is_known = lru_cache(maxsize=64)(self._is_known)
+        self._listen_address = listen_address
+        self.is_allowed = lru_cache(maxsize=64)(self._is_allowed)
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The names in the settings; raises InvalidSettings, in one sentence, where one of them is no name."""
-        if not (listens_on := canonical(settings.host)):
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the hosts of these settings; raise InvalidSettings if a name or address is invalid."""
+        if not (listen_address := canonical_host(settings.host)):
             raise InvalidSettings(f"PIZZASHOP_HOST: {settings.host!r} is no address or name to listen on")
-        return cls(frozenset(_parse(settings.hosts)), listens_on)
+        return cls(frozenset(_parse_names(settings.hosts)), listen_address)
 
-    def is_given(self, host: str) -> bool:
-        """Whether the settings name this host, with or without a port."""
-        name = name_in(host)
-        return name in self.names or bool(self._suffixes and name.endswith(self._suffixes))
+    def is_configured(self, host: str) -> bool:
+        """Return whether PIZZASHOP_HOSTS names this host, given with or without a port."""
+        name = host_without_port(host)
+        return name in self._names or bool(self._suffixes and name.endswith(self._suffixes))
 
-    def _is_known(self, host: str) -> bool:
-        name = name_in(host)
-        return bool(name) and (is_loopback(name) or name == self._listens_on or self.is_given(host))
+    def _is_allowed(self, host: str) -> bool:
+        name = host_without_port(host)
+        return bool(name) and (is_loopback(name) or name == self._listen_address or self.is_configured(host))
 
 
-def name_in(host: str) -> str:
-    """The name in a `Host` header, with no port, in its canonical form; empty where there is none."""
+def host_without_port(host: str) -> str:
+    """Return the canonical host of a `Host` header, without its port; "" if it is invalid."""
     try:
-        return canonical(urlsplit(f"//{host}").hostname or "")
+        return canonical_host(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return ""
 
 
-def canonical(name: str) -> str:
-    """One spelling for each name: lower case, ASCII, no final dot, addresses compressed; empty where it is none."""
+def canonical_host(host: str) -> str:
+    """Return a host in lower case, in ASCII, without a final dot, an address compressed; "" if it is invalid."""
     try:
-        return ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name).compressed
+        return ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host).compressed
     except ValueError:
         pass
     try:
-        ascii_name = name.lower().removesuffix(".").encode("idna").decode()
+        name = host.lower().removesuffix(".").encode("idna").decode()
     except UnicodeError:
         return ""
-    return ascii_name if _NAME.fullmatch(ascii_name) else ""
-
-
-def _parse(said: str) -> Iterator[str]:
-    for each in filter(None, (part.strip() for part in said.split(","))):
-        rest = each.partition("://")[2] or each
-        prefix = WILDCARD if rest.startswith(WILDCARD) else ""
-        bare = rest.removeprefix(WILDCARD).removesuffix("/")
-        # An IPv6 address without brackets has colons of its own.
-        name = canonical(bare) or ("" if set(bare) & set("/@?#") else name_in(bare))
-        if not name:
-            raise InvalidSettings(
-                f"PIZZASHOP_HOSTS: {each!r} is no name or address: write them like pizza.example, *.pizza.example or"
-                " 192.0.2.7, with commas between them"
-            )
-        yield prefix + name
-
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HEALTH = "/healthz"
-"""Answered under any name: whoever looks after processes asks by their addresses, and learns nothing of the shop."""
+    return name if _HOST_NAME.fullmatch(name) else ""
 
 
 def register_origin_check(app: Flask, settings: Settings) -> None:
-    """Turn away other names (421), and what a page elsewhere has a browser do (403)."""
-    hosts = AllowedHosts.of(settings)
+    """Refuse requests for other hosts (421), and changes that a page of another site causes (403)."""
+    hosts = AllowedHosts.from_settings(settings)
 
     @app.before_request
-    def check() -> None:
-        # Without the header (HTTP/1.0) it is the address that was asked.
+    def check_origin() -> None:
+        # HTTP/1.0 has no Host header: take the address that the request came in on.
         host = str(request.environ.get("HTTP_HOST", request.environ["SERVER_NAME"]))
-        # A page elsewhere that had its name point here would speak for whoever opens it.
-        if request.path != HEALTH and not hosts.is_known(host):
-            abort(421, f"This shop is not called {name_in(host)[:80]!r}")
-        if request.method not in SAFE_METHODS and _is_foreign(host, hosts):
-            abort(403, "This was asked for by a page of another site; a page of the shop's own may")
+        if request.path != _HEALTH_PATH and not hosts.is_allowed(host):
+            abort(421, f"This shop is not called {host_without_port(host)[:80]!r}")
+        if request.method not in SAFE_METHODS and _is_cross_site(host, hosts):
+            abort(403, "A page of another site caused this request; only the shop's own pages may")
 
 
-def _is_foreign(host: str, hosts: AllowedHosts) -> bool:
-    """Programs say nothing of where they come from, and pass."""
+def _is_cross_site(host: str, hosts: AllowedHosts) -> bool:
+    """Return whether a browser says that a page of another site caused the request. Programs say nothing, and pass."""
     origin = request.environ.get("HTTP_ORIGIN")
     if origin is None:
         return request.environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none")
-    where = origin.partition("://")[2].lower()
+    origin_host = origin.partition("://")[2].lower()
     # Behind a proxy the shop may see another host than the browser does.
-    return where != host.lower() and not hosts.is_given(where)
+    return origin_host != host.lower() and not hosts.is_configured(origin_host)
+
+
+def _parse_names(setting: str) -> Iterator[str]:
+    for entry in filter(None, (part.strip() for part in setting.split(","))):
+        without_scheme = entry.partition("://")[2] or entry
+        prefix = WILDCARD if without_scheme.startswith(WILDCARD) else ""
+        host = without_scheme.removeprefix(WILDCARD).removesuffix("/")
+        # Try the whole text first: the colons of an IPv6 address without brackets would look like a port.
+        name = canonical_host(host) or ("" if set(host) & set("/@?#") else host_without_port(host))
+        if not name:
+            raise InvalidSettings(
+                f"PIZZASHOP_HOSTS: {entry!r} is no name or address: write them like pizza.example, *.pizza.example or"
+                " 192.0.2.7, with commas between them"
+            )
+        yield prefix + name

@@ -1,35 +1,39 @@
-"""What a route may be open to, and who comes to it."""
+"""The groups of callers that a route may admit, and the staff."""
 
 import getpass
 import os
 from typing import NamedTuple
 
+# Anybody.
 PUBLIC = "public"
+# Anybody who knows the order's id. The shop generates ids that cannot be guessed, so the link to an order is a secret.
 CUSTOMER = "customer"
-"""Whoever has an order's own link: its id is one of the shop's making, which nobody guesses."""
 KITCHEN, COURIER, MANAGER = "kitchen", "courier", "manager"
+# The role's own sidecar, which sends the token that Dapr calls APP_API_TOKEN.
 INTERNAL = "internal"
-"""The sidecar of this very role, which shows the token that Dapr calls APP_API_TOKEN."""
 
 STAFF_ROLES = (KITCHEN, COURIER, MANAGER)
+EVERY_STAFF_ROLE = frozenset(STAFF_ROLES)
+# All callers but the sidecar.
 EXTERNAL = frozenset({PUBLIC, CUSTOMER, *STAFF_ROLES})
 
 
 class Person(NamedTuple):
-    """One of the staff: a name, and which of `STAFF_ROLES` they have."""
+    """A member of the staff: a name, and their roles of `STAFF_ROLES`."""
 
     name: str
     roles: frozenset[str]
 
 
 def make_person(name: str, roles: frozenset[str]) -> Person:
-    """One of the staff; a manager may do whatever anybody of the staff may."""
-    return Person(name, frozenset(STAFF_ROLES) if MANAGER in roles else roles)
+    """Return a person with these roles; a manager has every role."""
+    return Person(name, EVERY_STAFF_ROLE if MANAGER in roles else roles)
 
 
 def login_name() -> str:
-    """Who is at this terminal; what is not UTF-8 in the name is replaced."""
+    """Return the name of the user at this terminal; bytes in it that are not UTF-8 are replaced."""
     try:
         return os.fsencode(getpass.getuser()).decode(errors="replace")
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):
+        # The user id of a container may have no name.
         return "operator"
