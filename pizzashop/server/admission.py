@@ -1,51 +1,52 @@
-"""AdmissionControl: how many requests a process serves at a time; what comes beyond is told at once to come again."""
+"""Admission control: limit how many requests from outside a process serves at the same time."""
 
 import json
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pizzashop.web.problems import RETRY_AFTER_SECONDS, content
+from pizzashop.web.problems import RETRY_AFTER_SECONDS, problem_content
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-ALWAYS = ("/healthz", "/orders-sub")
-"""What says that the process lives, and what happened already: never turned away."""
-FROM_INSIDE = "HTTP_DAPR_CALLER_APP_ID"
-"""What other roles ask is for orders in flight, and comes before what is asked from outside."""
+# Health checks and events are always served: a refused event would be delivered again and again.
+_UNLIMITED_PATHS = ("/healthz", "/orders-sub")
+# Dapr sets this header when another role calls. Such calls are for orders in flight, which come before new ones.
+_CALLER_HEADER = "HTTP_DAPR_CALLER_APP_ID"
 
 
 class AdmissionControl:
-    """Serves at most `places` requests from outside at a time; answers the others with 503 and `Retry-After`.
+    """A WSGI application that serves at most `max_requests` requests from outside at the same time.
 
-    `knows` says whether a token is the sidecar's: where sidecars have one, anybody could claim to be another role.
+    It refuses the others with 503 and `Retry-After`. `may_be_sidecar` tells whether a request's token is that of the
+    sidecar: a client that only sets the header of other roles is limited too.
     """
 
     def __init__(
-        self, application: Application, places: int, knows: Callable[[str], bool] = lambda _token: True
+        self, application: Application, max_requests: int, may_be_sidecar: Callable[[str], bool] = lambda _token: True
     ) -> None:
         self._application = application
-        self._places = threading.Semaphore(places)
-        self._knows = knows
+        self._free = threading.Semaphore(max_requests)
+        self._may_be_sidecar = may_be_sidecar
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] in ALWAYS or self._is_from_inside(environ):
+        if environ["PATH_INFO"] in _UNLIMITED_PATHS or self._is_from_role(environ):
             return self._application(environ, start_response)
-        if not self._places.acquire(blocking=False):
-            return _refused(start_response)
+        if not self._free.acquire(blocking=False):
+            return _refuse(start_response)
         try:
             return self._application(environ, start_response)
         finally:
-            self._places.release()
+            self._free.release()
 
-    def _is_from_inside(self, environ: Environ) -> bool:
-        return FROM_INSIDE in environ and self._knows(environ.get("HTTP_DAPR_API_TOKEN", ""))
+    def _is_from_role(self, environ: Environ) -> bool:
+        return _CALLER_HEADER in environ and self._may_be_sidecar(environ.get("HTTP_DAPR_API_TOKEN", ""))
 
 
-def _refused(start_response: StartResponse) -> Iterable[bytes]:
-    body = json.dumps(content(503, "Too many requests at once: ask again in a moment")).encode()
+def _refuse(start_response: StartResponse) -> Iterable[bytes]:
+    body = json.dumps(problem_content(503, "Too many requests at once: try again in a moment")).encode()
     headers = {
         "Content-Type": "application/problem+json",
         "Content-Length": str(len(body)),

@@ -1,29 +1,27 @@
-"""What one process has open while it serves its roles: the HTTP client, the sidecars, the engine, the worker."""
+"""The Flask application of one role: its routes, the routes of every role, the checks of requests, and error handling.
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+A request first passes the origin check (`auth/origin.py`) and the guard (`auth/guard.py`). Then the view of its route
+reads the body and answers JSON or a page. Every error becomes a problem (`web/problems.py`).
+"""
+
+from collections.abc import Callable
+from typing import Literal
 
 from flask import Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from pizzashop.auth import guard, origin
 from pizzashop.auth.authentication import Authenticator
+from pizzashop.auth.guard import register_guard
+from pizzashop.auth.origin import register_origin_check
 from pizzashop.auth.people import PUBLIC
-from pizzashop.dapr.client import SidecarClient
-from pizzashop.dapr.http import HttpClient
 from pizzashop.errors import Unavailable
-from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
-from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
-from pizzashop.server.openapi import document
+from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
+from pizzashop.server.openapi import openapi_document
 from pizzashop.settings import Settings
-from pizzashop.web import problems
 from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+from pizzashop.web.problems import register_error_handlers
 from pizzashop.web.routes import Routes
-
-if TYPE_CHECKING:
-    from pizzashop.pages.watching import LiveStates
-    from pizzashop.workflow.background import Background
 
 
 class Health(BaseModel):
@@ -40,23 +38,22 @@ class Document(BaseModel):
 
 
 def create_app(
-    role: Role, settings: Settings, dependencies: Dependencies, authenticator: Authenticator, **more: object
+    role: Role, settings: Settings, dependencies: Dependencies, authenticator: Authenticator, **extra: object
 ) -> Flask:
-    """Make the Flask application of one role; `more` is what its `wire` takes besides."""
+    """Create the application of one role; `extra` holds the arguments that only this role's `wire` function has."""
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # A process loads the roles that it serves, and no other.
-    _wiring(role)(app, settings, dependencies, **more)
-    problems.register_error_handlers(app)
+    import_wire_function(role)(app, settings, dependencies, **extra)
+    register_error_handlers(app)
     app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)
-    origin.register_origin_check(app, settings)
-    guard.register_guard(app, role, authenticator, lambda: dependencies.clock().timestamp())
+    register_origin_check(app, settings)
+    register_guard(app, role, authenticator, lambda: dependencies.clock().timestamp())
     return app
 
 
-def _wiring(role: Role) -> Callable[..., None]:
-    """Return the function that gives an application the routes of a role."""
+def import_wire_function(role: Role) -> Callable[..., None]:
+    """Import the package of a role, and no other, and return its function that registers the role's routes."""
     if role is ORDER:
         from pizzashop.order import routes as order
 
@@ -66,20 +63,19 @@ def _wiring(role: Role) -> Callable[..., None]:
 
         return pages.wire
     if role is KITCHEN:
-        from pizzashop.steps import kitchen
+        from pizzashop.steps import routes as steps
 
-        return kitchen.wire
+        return steps.wire_kitchen
     if role is DELIVERY:
-        from pizzashop.steps import delivery
+        from pizzashop.steps import routes as steps
 
-        return delivery.wire
+        return steps.wire_delivery
     from pizzashop.workflow import routes as workflow
 
     return workflow.wire
 
 
 def _common_routes(role: Role, limit: ConcurrencyLimit) -> Routes:
-    """Return the routes that every role has."""
     routes = Routes("common")
 
     @routes.get("/healthz", PUBLIC, response=Health)
@@ -91,70 +87,7 @@ def _common_routes(role: Role, limit: ConcurrencyLimit) -> Routes:
 
     @routes.get("/openapi.json", PUBLIC, response=Document)
     def openapi() -> ResponseReturnValue:
-        """What this role takes and answers, as an OpenAPI document."""
-        return jsonify(document(current_app, role))
+        """This role's requests and responses, as an OpenAPI document."""
+        return jsonify(openapi_document(current_app, role))
 
     return routes
-
-
-SPARE_SHARE = 4
-"""One thread in so many is kept from steps, for what must always be answered."""
-
-
-class RunningRoles:
-    """Open once it is made; `stop` takes no more work, `close` gives all back."""
-
-    def __init__(self, roles: Mapping[int, Role], settings: Settings) -> None:
-        self._settings = settings
-        self._alone = len(roles) == 1
-        self._http = HttpClient()
-        places = settings.threads - settings.threads // SPARE_SHARE
-        self._gate = ConcurrencyLimit(places)
-        self._door = Authenticator.of(settings)
-        self._admission = AdmissionControl(self._serve, places, self._door.may_be_sidecar)
-        self._at_work: Background | None = None
-        self._watch: LiveStates | None = None
-        self._apps = {str(port): self._app(role) for port, role in roles.items()}
-
-    def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand a request, if there is room for it, to the role on whose port it came in."""
-        return self._admission(environ, start_response)
-
-    def stop(self) -> None:
-        """Take no more work: steps that run are given back, the workflow worker disconnects. Returns at once."""
-        self._gate.stopping.set()
-        if self._watch is not None:
-            self._watch.stop()
-        if self._at_work is not None:
-            self._at_work.stop()
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.stop()
-        if self._at_work is not None:
-            self._at_work.close()
-        self._http.close()
-
-    def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return self._apps[environ["SERVER_PORT"]](environ, start_response)
-
-    def _app(self, role: Role) -> Flask:
-        # Dapr tells a process the ports of its own sidecar; one that serves several roles has several.
-        told = self._settings if self._alone else None
-        http_port = (told and told.dapr_http_port) or role.dapr_http_port
-        grpc_port = (told and told.dapr_grpc_port) or role.dapr_grpc_port
-        sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
-        dependencies = Dependencies(sidecar, self._gate)
-        own = self._open_engine(sidecar, grpc_port) if role is WORKFLOW else {}
-        app = create_app(role, self._settings, dependencies, self._door, **own)
-        if role is STOREFRONT:
-            self._watch = app.extensions["watch"]
-        return app
-
-    def _open_engine(self, sidecar: SidecarClient, grpc_port: int) -> dict[str, object]:
-        # Only where it is needed: the workflow SDK and gRPC are a third of a process.
-        from pizzashop.workflow.background import Background
-
-        self._at_work = Background(sidecar, grpc_port, self._settings)
-        at_work = self._at_work
-        return {"engine": at_work.engine, "in_hand": at_work.in_hand, "contents": at_work.contents}

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of one role, made from the declarations of its routes."""
+"""Generate the OpenAPI 3.1 document of one role from the declarations of its routes."""
 
 import re
 from http import HTTPStatus
@@ -17,17 +17,17 @@ from pizzashop.web.routes import Route, routes_of
 
 Json = dict[str, Any]
 
-SCHEMES: Json = {
+_SECURITY_SCHEMES: Json = {
     "staff": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of somebody of the staff. Where nobody has to sign in, it is not needed.",
+        "description": "The token of a member of the staff. It is not needed if the shop requires no sign-in.",
     },
     "sidecar": {
         "type": "apiKey",
         "in": "header",
         "name": "dapr-api-token",
-        "description": "What the role's own sidecar shows it. Where APP_API_TOKEN is not set, it is not needed.",
+        "description": "The token of the role's own sidecar. It is not needed if APP_API_TOKEN is not set.",
     },
 }
 
@@ -35,19 +35,19 @@ _PARAMETER = re.compile(r"<(\w+)>")
 
 
 def described_routes(app: Flask) -> list[Route]:
-    """Return the routes that the document describes: all but the pages."""
+    """Return the routes that the document describes: all routes except pages."""
     return [route for route in routes_of(app) if route.response is not None]
 
 
-def document(app: Flask, role: Role) -> Json:
-    """Return the document of an application that serves `role`."""
+def openapi_document(app: Flask, role: Role) -> Json:
+    """Return the OpenAPI document of an application that serves `role`."""
     routes = described_routes(app)
-    models = {model for each in routes for model in (each.response, each.body, each.query) if model} | {Problem}
-    by_name = sorted(models, key=lambda model: (model.__name__, model.__module__))
-    refs, defined = models_json_schema(
-        [(model, "validation") for model in by_name], ref_template="#/components/schemas/{model}"
+    models = {model for route in routes for model in (route.response, route.body, route.query) if model} | {Problem}
+    sorted_models = sorted(models, key=lambda model: (model.__name__, model.__module__))
+    references, definitions = models_json_schema(
+        [(model, "validation") for model in sorted_models], ref_template="#/components/schemas/{model}"
     )
-    schemas = {model: ref for (model, _), ref in refs.items()}
+    schemas = {model: reference for (model, _), reference in references.items()}
     paths: dict[str, Json] = {}
     for route in routes:
         path = _PARAMETER.sub(r"{\1}", route.path)
@@ -57,13 +57,13 @@ def document(app: Flask, role: Role) -> Json:
         "info": {"title": f"pizzashop, role {role.name}", "version": __version__},
         "servers": [{"url": f"http://localhost:{role.port}"}],
         "paths": paths,
-        "components": {"schemas": defined["$defs"], "securitySchemes": SCHEMES},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
 def _operation(route: Route, path: str, schemas: dict[Any, Json]) -> Json:
     responses = {"200": _content("Success", "application/json", schemas[route.response])}
-    for status in sorted(_errors(route)):
+    for status in sorted(_error_statuses(route)):
         phrase = HTTPStatus(status).phrase
         responses[str(status)] = _content(phrase, "application/problem+json", schemas[Problem])
     operation: Json = {
@@ -79,8 +79,8 @@ def _operation(route: Route, path: str, schemas: dict[Any, Json]) -> Json:
     return operation
 
 
-def _errors(route: Route) -> set[int]:
-    """Return every error status but 500, which would be a defect."""
+def _error_statuses(route: Route) -> set[int]:
+    """Return every error status that the route may answer, except 500, which would be a defect."""
     invalid_input = {400, 413, 415} if route.body else {400} if route.query else set[int]()
     unauthenticated = {401} if route.access & set(STAFF_ROLES) else set[int]()
     forbidden = {403} if PUBLIC not in route.access or route.method not in SAFE_METHODS else set[int]()

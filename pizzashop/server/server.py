@@ -1,4 +1,10 @@
-"""Serve roles in one process with threads (`RequestWorker`): open what the roles need, and close it at the end."""
+"""Start, serve and stop a process with one or more roles.
+
+Start: validate the settings, listen on the ports, open what the roles need (`RunningRoles`), accept requests.
+Stop, on SIGTERM, SIGINT or SIGHUP: begin no new work, finish the requests in flight, release everything, exit.
+
+gunicorn's worker class runs here without gunicorn's arbiter, which would be one more process for each role.
+"""
 
 import errno
 import gc
@@ -7,117 +13,168 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
+from flask import Flask
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-from pizzashop import logs
-from pizzashop.auth.authentication import validate_authentication, requires_sign_in
+from pizzashop.auth.authentication import Authenticator, requires_sign_in, validate_authentication
+from pizzashop.dapr.client import SidecarClient
+from pizzashop.dapr.http import HttpClient
 from pizzashop.errors import LocalError
-from pizzashop.roles import STOREFRONT, Role
-from pizzashop.server.app import RunningRoles
+from pizzashop.logs import configure_logging
+from pizzashop.roles import STOREFRONT, WORKFLOW, Role
+from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
+from pizzashop.server.app import create_app
 from pizzashop.server.request_worker import RequestWorker
 from pizzashop.settings import Settings
+from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
 
 if TYPE_CHECKING:
     from gunicorn.app.base import BaseApplication
 
+    from pizzashop.workflow.background import Background
+
+# One thread in four runs neither steps nor outside requests: it is for health checks, events and other roles.
+RESERVED_THREADS_SHARE = 4
+
 MAX_CONNECTIONS = 8192
+LISTEN_BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+MAX_REQUEST_LINE_BYTES = 8190
+# Files that a thread may open beside its client's connection: connections to sidecars, and some more.
 FILES_PER_THREAD = 4
-"""Files that a thread may need beside its connection: to sidecars, and some to spare."""
-MIN_CONNECTION_SHARE = 4
-"""Where the system allows too few files for that, one in so many is for a connection."""
+# If the system allows too few open files for that, one file in four is for a client's connection.
+MIN_CONNECTIONS_SHARE = 4
 
-
-def max_connections(threads: int) -> int:
-    """How many connections to accept beside so many threads; raises the limit of open files as far as that goes."""
-    for_threads = FILES_PER_THREAD * threads
-    wanted = MAX_CONNECTIONS + for_threads
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(MAX_CONNECTIONS, max(soft - for_threads, soft // MIN_CONNECTION_SHARE))
-
-
+# How long requests in flight may take once the process is stopping.
 GRACEFUL_SECONDS = 6
-"""How long what is under way may take when the process is to stop;"""
-LONGEST_SECONDS = 10
-"""and after so long the kernel ends it, whatever holds it up."""
-BACKLOG = 2048
+# The kernel ends a process that is stopping for longer, whatever blocks it.
+FORCED_EXIT_SECONDS = 10
 
 log = logging.getLogger(__name__)
 
 
-def serve(roles: Mapping[int, Role], settings: Settings) -> None:
-    """Serve `roles`, by port, until a signal says to stop; raises LocalError where a port is taken, and InvalidSettings."""
-    logs.configure_logging(settings.log, settings.log_level, "+".join(role.name for role in roles.values()))
+def serve(role_by_port: Mapping[int, Role], settings: Settings) -> None:
+    """Serve roles until a signal stops the process; raise LocalError if a port is taken, and InvalidSettings."""
+    configure_logging(settings.log, settings.log_level, "+".join(role.name for role in role_by_port.values()))
     validate_authentication(settings)
-    sockets = [_listen(settings.host, port, role) for port, role in roles.items()]
+    sockets = [_listen(settings.host, port, role) for port, role in role_by_port.items()]
     if requires_sign_in(settings):
-        log.info("the staff signs in")
+        log.info("the staff has to sign in")
     elif settings.hosts:
-        log.warning("nobody has to sign in: what stands before it under %s must ask who comes", settings.hosts)
+        log.warning("nobody has to sign in: the proxy that serves %s must authenticate its users", settings.hosts)
     else:
-        log.info("open to this machine alone, nobody has to sign in")
-    _Worker(roles, settings, sockets).init_process()
+        log.info("nobody has to sign in; only this machine can reach the shop")
+    _RoleWorker(role_by_port, settings, sockets).init_process()
 
 
-class _Log(GunicornLogger):
-    """gunicorn's log, as part of the shop's own: no format and no handler of its own."""
+class RunningRoles:
+    """The roles of one process, with everything that they need open: applications, sidecars, workflow worker."""
 
-    def setup(self, _: Config) -> None:
-        self.error_log.propagate = True
-        self.error_log.setLevel("WARNING")
-        self.access_log.disabled = True
+    def __init__(self, role_by_port: Mapping[int, Role], settings: Settings) -> None:
+        self._settings = settings
+        self._has_one_role = len(role_by_port) == 1
+        self._http = HttpClient()
+        max_requests = settings.threads - settings.threads // RESERVED_THREADS_SHARE
+        self._limit = ConcurrencyLimit(max_requests)
+        self._authenticator = Authenticator.from_settings(settings)
+        self._stop_live_pages: Callable[[], None] | None = None
+        self._background: Background | None = None
+        self._app_by_port = {str(port): self._create_app(role) for port, role in role_by_port.items()}
+        self.wsgi = AdmissionControl(self._dispatch, max_requests, self._authenticator.may_be_sidecar)
+
+    def stop(self) -> None:
+        """Begin no new work: running steps give up their leases, the workflow worker disconnects. Return at once."""
+        self._limit.stopping.set()
+        if self._stop_live_pages is not None:
+            self._stop_live_pages()
+        if self._background is not None:
+            self._background.stop()
+
+    def close(self) -> None:
+        """Stop, wait for background work to end, and release everything."""
+        self.stop()
+        if self._background is not None:
+            self._background.close()
+        self._http.close()
+
+    def _dispatch(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app_by_port[environ["SERVER_PORT"]](environ, start_response)
+
+    def _create_app(self, role: Role) -> Flask:
+        # Dapr's variables name the ports of one sidecar. A process with several roles has several sidecars, which
+        # listen on the usual ports of their roles.
+        dapr_settings = self._settings if self._has_one_role else None
+        http_port = (dapr_settings and dapr_settings.dapr_http_port) or role.dapr_http_port
+        grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
+        sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
+        dependencies = Dependencies(sidecar, self._limit)
+        extra = self._start_background(sidecar, grpc_port) if role is WORKFLOW else {}
+        app = create_app(role, self._settings, dependencies, self._authenticator, **extra)
+        if role is STOREFRONT:
+            self._stop_live_pages = app.extensions["watch"].stop
+        return app
+
+    def _start_background(self, sidecar: SidecarClient, grpc_port: int) -> dict[str, object]:
+        # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
+        from pizzashop.workflow.background import Background
+
+        self._background = background = Background(sidecar, grpc_port, self._settings)
+        return {"engine": background.engine, "in_hand": background.in_hand, "contents": background.contents}
 
 
-class _Worker(RequestWorker):
-    """A RequestWorker without gunicorn's arbiter, which would be one more process for each role."""
+class _RoleWorker(RequestWorker):
+    """The worker that serves the roles. gunicorn calls its methods; nobody else does."""
 
-    def __init__(self, roles: Mapping[int, Role], settings: Settings, sockets: list[socket.socket]) -> None:
-        # A page that is kept up to date holds a thread: it takes none from the requests.
-        threads = settings.threads + (settings.watchers if STOREFRONT in roles.values() else 0)
+    def __init__(self, role_by_port: Mapping[int, Role], settings: Settings, sockets: list[socket.socket]) -> None:
+        # Each live page keeps a thread: give them threads of their own.
+        threads = settings.threads + (settings.watchers if STOREFRONT in role_by_port.values() else 0)
         config = Config()
         config.set("threads", threads)
         config.set("worker_connections", max_connections(threads))
-        config.set("keepalive", 75)
-        config.set("limit_request_line", 8190)
+        config.set("keepalive", KEEP_ALIVE_SECONDS)
+        config.set("limit_request_line", MAX_REQUEST_LINE_BYTES)
         config.set("graceful_timeout", GRACEFUL_SECONDS)
-        application = cast("BaseApplication", None)  # it is asked for no more than `load_wsgi`
-        super().__init__(1, os.getppid(), sockets, application, 0, config, _Log(config))
-        self._roles, self._settings = roles, settings
+        # The worker uses the application only in `load_wsgi`, which is overridden.
+        application = cast("BaseApplication", None)
+        super().__init__(1, os.getppid(), sockets, application, 0, config, _WarningLogger(config))
+        self._role_by_port, self._settings = role_by_port, settings
         self._running: RunningRoles | None = None
-        self._told = False
+        self._is_stopping = False
 
     def load_wsgi(self) -> None:
-        self._running = RunningRoles(self._roles, self._settings)
-        gc.freeze()  # what is there now stays: no need to look through it for garbage
+        self._running = RunningRoles(self._role_by_port, self._settings)
+        # The objects that exist now live as long as the process: the garbage collector need not visit them.
+        gc.freeze()
         self.wsgi = self._running.wsgi  # type: ignore[assignment]
 
     def has_parent(self) -> bool:
-        return True  # a shell or `dapr run` may go, and leave the role to serve
+        # A worker of gunicorn ends with its arbiter. A role goes on when the shell or `dapr run` that started it ends.
+        return True
 
     def init_signals(self) -> None:
-        is_detached = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        # `nohup` ignores SIGHUP before it starts a program.
+        ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         super().init_signals()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN if is_detached else self.handle_exit)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignores_hangup else self.handle_exit)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def handle_exit(self, signal_: int, frame: FrameType | None) -> None:
-        if not self._told:
-            self._told = True
-            signal.alarm(LONGEST_SECONDS)
+        if not self._is_stopping:
+            self._is_stopping = True
+            signal.alarm(FORCED_EXIT_SECONDS)
             if self._running is not None:
                 self._running.stop()
             super().handle_exit(signal_, frame)
 
     def handle_quit(self, signal_: int, frame: FrameType | None) -> None:
-        if self._told:
-            os._exit(1)  # said twice: at once
+        # A second Ctrl-C exits at once.
+        if self._is_stopping:
+            os._exit(1)
         self.handle_exit(signal_, frame)
 
     def run(self) -> None:
@@ -128,24 +185,42 @@ class _Worker(RequestWorker):
                 self._running.close()
             status = 0
         except BaseException:
-            log.critical("the server has failed", exc_info=True)
+            log.critical("the server has failed, and the process exits", exc_info=True)
         finally:
-            # A thread whose client neither reads nor goes would keep the process, which serves nobody any more.
+            # A normal exit would wait for threads, and a thread may wait for a client that does not read its answer.
             os._exit(status)
 
 
+class _WarningLogger(GunicornLogger):
+    """gunicorn's logger: it passes warnings and errors on to the shop's log, and logs no requests."""
+
+    def setup(self, _: Config) -> None:
+        self.error_log.propagate = True
+        self.error_log.setLevel("WARNING")
+        self.access_log.disabled = True
+
+
+def max_connections(threads: int) -> int:
+    """Return how many client connections to accept; raise the limit of open files if the system allows it."""
+    files_for_threads = FILES_PER_THREAD * threads
+    wanted = MAX_CONNECTIONS + files_for_threads
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(MAX_CONNECTIONS, max(soft - files_for_threads, soft // MIN_CONNECTIONS_SHARE))
+
+
 def _listen(host: str, port: int, role: Role) -> socket.socket:
-    is_six = ":" in host
-    family = socket.AF_INET6 if is_six else socket.AF_INET
+    is_ipv6 = ":" in host
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
     try:
-        made = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=is_six)
+        listener = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG, dualstack_ipv6=is_ipv6)
     except OSError as error:
-        raise LocalError(_why(error, host, port, role)) from None
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return made
-
-
-def _why(error: OSError, host: str, port: int, role: Role) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken: is the {role.name} role, or another program, running there already?"
-    return f"The {role.name} role cannot listen on {host}:{port}: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            message = f"Port {port} is taken: is the {role.name} role, or another program, running there already?"
+        else:
+            message = f"The {role.name} role cannot listen on {host}:{port}: {error.strerror}"
+        raise LocalError(message) from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
