@@ -1,6 +1,143 @@
-"""The way of an order: its steps, their stages, and the statuses in the order in which they come."""
+"""The table of statuses: every fact about each status of an order, in the order in which they come.
 
+A new stage is one row of `STATUS_TABLE`; a new scene needs a drawing in `pages/templates/_scene.html` too.
+"""
+
+from enum import StrEnum
 from typing import Literal, NamedTuple
+
+ACCEPTED = "accepted"
+PENDING_VALIDATION = "pending_validation"
+DELIVERED = "delivered"
+FAILED = "failed"
+CANCELLED = "cancelled"
+FINAL = frozenset({DELIVERED, FAILED, CANCELLED})
+
+# The action that a history holds when the decision on an order is late.
+OVERDUE = "overdue"
+
+StepName = Literal["order", "cook", "validate", "deliver"]
+
+# Where an order stands on the staff's boards.
+Phase = Literal["to_make", "cooking", "deciding", "ending", "on_the_way", "ended"]
+
+
+class ProgressStep(StrEnum):
+    """The steps of the line on the customer's page, in their order, with the customer's words."""
+
+    ORDER = "Order taken"
+    PREPARE = "Dough and toppings"
+    BAKE = "In the oven"
+    DECIDE = "The manager's look"
+    DRIVE = "On its way"
+    ARRIVE = "At your door"
+
+
+class Picture(NamedTuple):
+    """What the customer's page draws: the scene, and how far the pizza in it is made."""
+
+    scene: str
+    pizza: Literal["dough", "sauce", "whole"] = "whole"
+
+
+class Status(NamedTuple):
+    """One status of an order.
+
+    `step` is the step that publishes it, None where no step does. `seconds` is how long a stage lasts at pace 1, None
+    where the status is no stage. `text` is for the staff, `headline` for the customer: it may contain `{pizza}`.
+    `progress` is None where the order keeps the progress that it had.
+    """
+
+    name: str
+    step: StepName | None
+    seconds: float | None
+    text: str
+    headline: str
+    phase: Phase
+    progress: ProgressStep | None
+    picture: Picture
+
+
+_ORDER, _PREPARE, _BAKE, _DECIDE, _DRIVE, _ARRIVE = ProgressStep
+_TICKET, _DOUGH, _SAUCE = Picture("ticket"), Picture("table", "dough"), Picture("table", "sauce")
+
+# fmt: off
+STATUS_TABLE = (
+    Status("accepted", None, None, "order received",
+           "We have your order", "to_make", _ORDER, _TICKET),
+    Status("validating", "order", 1, "checking the order",
+           "We're reading your order", "to_make", _ORDER, _TICKET),
+    Status("processing", "order", 2, "writing the ticket",
+           "We're writing the ticket for your {pizza}", "to_make", _ORDER, _TICKET),
+    Status("confirmed", "order", 1, "confirmed",
+           "Your {pizza} is next in the kitchen", "to_make", _ORDER, _TICKET),
+    Status("cooking_preparing_ingredients", "cook", 2, "preparing the ingredients",
+           "We're getting everything ready for your {pizza}", "cooking", _PREPARE, _DOUGH),
+    Status("cooking_making_dough", "cook", 3, "making the dough",
+           "We're making the dough of your {pizza}", "cooking", _PREPARE, _DOUGH),
+    Status("cooking_adding_toppings", "cook", 2, "adding the toppings",
+           "The toppings are going on your {pizza}", "cooking", _PREPARE, _SAUCE),
+    Status("cooking_baking", "cook", 5, "in the oven",
+           "Your {pizza} is in the oven", "cooking", _BAKE, Picture("oven")),
+    Status("cooking_quality_check", "cook", 1, "a last check in the kitchen",
+           "Your {pizza} is out of the oven", "cooking", _BAKE, Picture("table")),
+    Status("cooked", "cook", None, "cooked",
+           "Your {pizza} is ready", "deciding", _DECIDE, Picture("bell")),
+    Status("pending_validation", "validate", None, "waiting for the manager",
+           "Your {pizza} waits for the manager's look", "deciding", _DECIDE, Picture("bell")),
+    Status("delivery_finding_driver", "deliver", 2, "finding a driver",
+           "We're finding a driver for your {pizza}", "on_the_way", _DRIVE, Picture("box")),
+    Status("delivery_driver_assigned", "deliver", 1, "a driver is coming for it",
+           "A driver is coming for your {pizza}", "on_the_way", _DRIVE, Picture("box")),
+    Status("delivery_picked_up", "deliver", 2, "picked up",
+           "Your {pizza} is on the scooter", "on_the_way", _DRIVE, Picture("scooter")),
+    Status("delivery_on_the_way", "deliver", 5, "on the way",
+           "Your {pizza} is on its way", "on_the_way", _DRIVE, Picture("scooter")),
+    Status("delivery_arriving", "deliver", 2, "almost there",
+           "Your {pizza} is almost there", "on_the_way", _DRIVE, Picture("scooter")),
+    Status("delivery_at_location", "deliver", 1, "at the door",
+           "Your {pizza} is at your door", "on_the_way", _ARRIVE, Picture("door")),
+    Status("delivered", "deliver", None, "delivered",
+           "Your {pizza} is there. Enjoy it!", "ended", _ARRIVE, Picture("served")),
+    Status("failed", None, None, "failed",
+           "We could not make your {pizza}", "ended", None, Picture("plate")),
+    Status("cancelled", None, None, "cancelled",
+           "Your order was cancelled", "ended", None, Picture("plate")),
+)
+# fmt: on
+STATUS_BY_NAME = {status.name: status for status in STATUS_TABLE}
+STATUSES = frozenset(STATUS_BY_NAME)
+
+# The statuses that the history of a successful order holds, in their order.
+HAPPY_PATH = tuple(status.name for status in STATUS_TABLE if status.name not in (FAILED, CANCELLED))
+# The place of each status on the happy path.
+RANK = {status: rank for rank, status in enumerate(HAPPY_PATH)}
+
+
+class Decision(NamedTuple):
+    """What the manager can decide on a cooked pizza, and what the pages show until the next stage begins."""
+
+    name: str
+    text: str
+    headline: str
+    phase: Phase
+    picture: Picture
+
+
+DECISION_TABLE = (
+    Decision("approved", "approved", "Your {pizza} is about to leave", "on_the_way", Picture("box")),
+    Decision("remake", "sent back to be made again", "We're making your {pizza} again", "to_make", _DOUGH),
+    Decision("rejected", "rejected", "Your {pizza} was not good enough", "ending", Picture("plate")),
+)
+DECISION_BY_NAME = {decision.name: decision for decision in DECISION_TABLE}
+
+# The words for what else a history can hold, and for an order that is being cancelled.
+ACTION_TEXTS = {
+    "paused": "paused",
+    "resumed": "resumed",
+    OVERDUE: "waiting too long for the manager",
+    "cancelling": "being cancelled",
+}
 
 
 class Stage(NamedTuple):
@@ -11,71 +148,29 @@ class Stage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of an order, that one role does: its stages, and the status it ends with, well or badly."""
+    """One step of an order, which one role does: its stages, and its last status after success and after failure."""
 
-    name: Literal["order", "cook", "deliver"]
+    name: StepName
     stages: tuple[Stage, ...]
     done_status: str
     failed_status: str
 
     @property
     def announced(self) -> tuple[str, ...]:
-        """The statuses that the step publishes, in their order."""
+        """Return the statuses that the step publishes, in their order."""
         return tuple(dict.fromkeys([*(stage.status for stage in self.stages), self.done_status]))
 
 
-ORDER_STEP = Step(
-    "order",
-    (Stage("validating", 1), Stage("processing", 2), Stage("confirmed", 1)),
-    "confirmed",
-    "order_failed",
-)
-COOK_STEP = Step(
-    "cook",
-    (
-        Stage("cooking_preparing_ingredients", 2),
-        Stage("cooking_making_dough", 3),
-        Stage("cooking_adding_toppings", 2),
-        Stage("cooking_baking", 5),
-        Stage("cooking_quality_check", 1),
-    ),
-    "cooked",
-    "cooking_failed",
-)
-DELIVER_STEP = Step(
-    "deliver",
-    (
-        Stage("delivery_finding_driver", 2),
-        Stage("delivery_driver_assigned", 1),
-        Stage("delivery_picked_up", 2),
-        Stage("delivery_on_the_way", 5),
-        Stage("delivery_arriving", 2),
-        Stage("delivery_at_location", 1),
-    ),
-    "delivered",
-    "delivery_failed",
-)
-STEPS = (ORDER_STEP, COOK_STEP, DELIVER_STEP)
+def _step(name: StepName, failed_status: str) -> Step:
+    rows = [status for status in STATUS_TABLE if status.step == name]
+    stages = tuple(Stage(row.name, row.seconds) for row in rows if row.seconds is not None)
+    return Step(name, stages, rows[-1].name, failed_status)
+
+
+ORDER_STEP = _step("order", "order_failed")
+COOK_STEP = _step("cook", "cooking_failed")
+# Role `workflow` runs this one: it puts the pizza before the manager.
+VALIDATE_STEP = _step("validate", "validation_failed")
+DELIVER_STEP = _step("deliver", "delivery_failed")
+STEPS = (ORDER_STEP, COOK_STEP, VALIDATE_STEP, DELIVER_STEP)
 STEP_BY_NAME = {step.name: step for step in STEPS}
-
-ACCEPTED = "accepted"
-PENDING_VALIDATION = "pending_validation"
-DELIVERED = "delivered"
-FAILED = "failed"
-CANCELLED = "cancelled"
-OVERDUE = "overdue"
-"""No status of an order: what its history says when the decision on it is late."""
-
-FINAL = frozenset({DELIVERED, FAILED, CANCELLED})
-
-HAPPY_PATH = (
-    ACCEPTED,
-    *ORDER_STEP.announced,
-    *COOK_STEP.announced,
-    PENDING_VALIDATION,
-    *DELIVER_STEP.announced,
-)
-"""What the history of an order that goes well shows, in this order."""
-
-RANK = {status: rank for rank, status in enumerate(HAPPY_PATH)}
-STATUSES = frozenset({*HAPPY_PATH, *FINAL})

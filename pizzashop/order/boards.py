@@ -1,4 +1,7 @@
-"""`POST /changes`: what has changed among the orders that pages watch, in one request that costs little."""
+"""The staff's boards: `GET /board`, and `POST /changes` for the pages that watch orders.
+
+`OrderRows` reads the rows that boards and search show. The row of an ended order never changes, so it is read once.
+"""
 
 import threading
 import time
@@ -6,164 +9,160 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flask import current_app, jsonify
+from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.history import format_timestamp
 from pizzashop.domain.lifecycle import FAILED
-from pizzashop.domain.record import Record
-from pizzashop.order.repository import Repository, records
+from pizzashop.order.index import Position
+from pizzashop.order.repository import Repository
 from pizzashop.presentation.boards import Board, ChangedOrder, Changes, ChangesQuery, Counts, Row
 from pizzashop.presentation.times import midnight
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
+# How long one request may read pages that this process has not read yet. The following requests read the others.
+READ_SECONDS = 2.0
+# How far back counters and search look: 20,000 orders.
 MAX_PAGES = 200
-"""How far back counters and search look: 20,000 orders."""
+# A cached page is read again after this time, because an ended order may have been deleted.
 REREAD_SECONDS = 600.0
-"""How long a deleted order may still be counted."""
 
 
 class ReadingIncomplete(Exception):
-    """The time is over, and not all has been read; what was read is kept for the next time."""
+    """The time is over before all pages are read. Those that were read stay in the cache."""
 
 
 @dataclass
-class _Page:
-    """What is known of a page of the index: its ids, and the rows of what has ended, None where nothing stands."""
+class _CachedPage:
+    """A page of the index: its ids, and by place the rows of ended orders, None where no record has this position."""
 
     read_at: float = field(default_factory=time.monotonic)
     ids: list[str] = field(default_factory=list)
-    is_whole: bool = False  # no more ids are added to it
+    is_full: bool = False
     ended: dict[int, Row | None] = field(default_factory=dict)
 
 
-class BoardRows:
-    """The rows of the orders; `pace` is the shop's."""
+class OrderRows:
+    """Reads the rows of orders; `pace` is the shop's. Thread-safe."""
 
-    def __init__(self, records: Repository, pace: float) -> None:
-        self._records, self._pace = records, pace
-        self._pages: dict[int, _Page] = {}
+    def __init__(self, repository: Repository, pace: float) -> None:
+        self._repository, self._pace = repository, pace
+        self._pages: dict[int, _CachedPage] = {}
         self._lock = threading.Lock()
         self._open: dict[str, Row] = {}
 
-    def open(self) -> list[Row]:
-        """Those of the orders that have not ended, oldest first."""
-        records = self._records.find_many(self._records.open.ids())
-        return sorted((self._row(each) for each in records if not each.is_closed), key=lambda row: row.position)
+    def open_rows(self) -> list[Row]:
+        """Read the rows of the open orders, oldest first."""
+        records = self._repository.find_many(self._repository.open_orders.ids())
+        rows = (Row.from_record(each, self._pace) for each in records if not each.is_closed)
+        return sorted(rows, key=lambda row: row.position)
 
-    def open_now(self, known: Mapping[str, int]) -> list[Row]:
-        """The same as far as this process remembers it, and no older than these versions."""
-        ids = self._records.open.ids()
+    def cached_open_rows(self, known_versions: Mapping[str, int]) -> list[Row]:
+        """Return the rows of the open orders, each at least as new as the version that the caller knows."""
+        ids = self._repository.open_orders.ids()
         rows: dict[str, Row] = {}
-        for order_id, seen in self._records.newest.of({each: known.get(each, 0) for each in ids}).items():
-            row, record = self._open.get(order_id), None
-            if row is None or row.version != seen.version:
-                record = seen.record()
-                row = None if record is None or record.is_closed else self._row(record)
+        cached_records = self._repository.read_cache.get_many({each: known_versions.get(each, 0) for each in ids})
+        for order_id, cached in cached_records.items():
+            row = self._open.get(order_id)
+            if row is None or row.version != cached.version:
+                record = cached.parse()
+                row = None if record is None or record.is_closed else Row.from_record(record, self._pace)
             if row is not None:
                 rows[order_id] = row
         self._open = rows
         return sorted(rows.values(), key=lambda row: row.position)
 
-    def some(self, order_ids: list[str]) -> list[Row]:
-        """Those of the orders that are there, as they are now."""
-        return [self._row(each) for each in self._records.find_many(order_ids)]
+    def rows_of(self, order_ids: list[str]) -> list[Row]:
+        """Read the rows of those of the orders that exist."""
+        return [Row.from_record(each, self._pace) for each in self._repository.find_many(order_ids)]
 
-    def newest(self, seconds: float, open_rows: list[Row]) -> Iterator[list[Row]]:
-        """Page by page, newest first; raises ReadingIncomplete where that takes more than `seconds`."""
-        until, known = time.monotonic() + seconds, {row.order_id: row for row in open_rows}
-        numbers = self._records.pages.numbers()[-MAX_PAGES:]
+    def pages_newest_first(self, seconds: float, open_rows: list[Row]) -> Iterator[list[Row]]:
+        """Yield the rows page by page, newest first. Raises ReadingIncomplete when it takes more than `seconds`."""
+        until, open_by_id = time.monotonic() + seconds, {row.order_id: row for row in open_rows}
+        numbers = self._repository.index.page_numbers()[-MAX_PAGES:]
         with self._lock:
             self._pages = {number: self._pages[number] for number in numbers if number in self._pages}
-            self._forget_the_oldest()
+            self._drop_oldest_page()
         for number in reversed(numbers):
             with self._lock:
                 if number not in self._pages and time.monotonic() > until:
                     raise ReadingIncomplete
-                rows = self._rows_of(number, numbers[-1], known)
+                rows = self._read_page(number, numbers[-1], open_by_id)
             yield rows
 
-    def _row(self, record: Record) -> Row:
-        return Row.of(record, self._pace)
-
-    def _forget_the_oldest(self) -> None:
+    def _drop_oldest_page(self) -> None:
+        """Drop at most one page, so that a single request never has to read them all again."""
         oldest = min(self._pages, key=lambda number: self._pages[number].read_at, default=None)
         if oldest is not None and time.monotonic() - self._pages[oldest].read_at > REREAD_SECONDS:
             del self._pages[oldest]
 
-    def _rows_of(self, number: int, last: int, known: dict[str, Row]) -> list[Row]:
-        page = self._pages.get(number) or _Page()
-        if not page.is_whole:
-            page.ids = [order_id for _, _, order_id in self._records.pages.rows(number)]
-            page.is_whole = number < last
-        unsettled = {place: each for place, each in enumerate(page.ids) if place not in page.ended}
-        found = known | {row.order_id: row for row in self.some([e for e in unsettled.values() if e not in known])}
-        here: dict[int, Row] = {}
-        for place, order_id in unsettled.items():
-            row = found.get(order_id)
-            # An id can be in an older place too, from before it was deleted and accepted again.
-            stands = row is not None and row.position == (number, place)
-            if row is not None and stands:
-                here[place] = row
-            # At the end of the index an order is named before its record is written.
-            if number < last - 1 if row is None or not stands else row.final:
-                page.ended[place] = row if stands else None
+    def _read_page(self, number: int, last_number: int, open_by_id: dict[str, Row]) -> list[Row]:
+        """Return the rows of a page, newest first; read those that are not in the cache."""
+        page = self._pages.get(number) or _CachedPage()
+        if not page.is_full:
+            page.ids = [entry.order_id for entry in self._repository.index.read_page(number)]
+            page.is_full = number < last_number
+        to_read = {place: each for place, each in enumerate(page.ids) if place not in page.ended}
+        read = self.rows_of([each for each in to_read.values() if each not in open_by_id])
+        by_id = open_by_id | {row.order_id: row for row in read}
+        rows = dict(page.ended)
+        for place, order_id in to_read.items():
+            row = rows[place] = _row_at((number, place), by_id.get(order_id))
+            # At the end of the index an id is there before its record is.
+            if row.final if row is not None else number < last_number - 1:
+                page.ended[place] = row
         self._pages[number] = page
-        rows = [here.get(place) or page.ended.get(place) for place in reversed(range(len(page.ids)))]
-        return [row for row in rows if row is not None]
+        return [row for place in reversed(range(len(page.ids))) if (row := rows[place]) is not None]
 
 
-READ_SECONDS = 2.0
-"""How long one request may read orders that this process has not seen yet: the rest comes with the next ones."""
+def board_routes(rows: OrderRows, repository: Repository, clock: Clock) -> Routes:
+    """Return the routes of the boards."""
+    routes = Routes("boards")
 
-routes = Routes("today")
+    @routes.get("/board", MANAGER, INTERNAL, response=Board, internal=True)
+    def board() -> ResponseReturnValue:
+        """Return every open order as a row, oldest first, and the numbers of the day."""
+        return jsonify(_make_board(rows, rows.open_rows(), clock()).model_dump())
 
+    @routes.post("/changes", INTERNAL, response=Changes, body=ChangesQuery, internal=True)
+    def changes() -> ResponseReturnValue:
+        """Return the orders that are newer than the versions in the request, and the board if it has changed."""
+        query = ChangesQuery.parse(read_internal_json())
+        answer = Changes(orders=[], gone=[], board=None)
+        cached_records = repository.read_cache.get_many(query.orders)
+        for order_id, known_version in query.orders.items():
+            cached = cached_records.get(order_id)
+            if cached is not None and cached.value and cached.version <= known_version:
+                continue
+            record = cached.parse() if cached is not None else None
+            if record is None or record.deleted:
+                answer.gone.append(order_id)
+            else:
+                answer.orders.append(ChangedOrder.from_record(record))
+        if query.board is not None:
+            open_rows = rows.cached_open_rows(query.board)
+            if query.anew or {row.order_id: row.version for row in open_rows} != query.board:
+                answer.board = _make_board(rows, open_rows, clock())
+        return jsonify(answer.model_dump())
 
-def rows() -> BoardRows:
-    """The rows of the application that serves this request."""
-    found: BoardRows = current_app.extensions["rows"]
-    return found
-
-
-@routes.get("/board", MANAGER, INTERNAL, response=Board, internal=True)
-def board() -> ResponseReturnValue:
-    """Every open order as a row, oldest first, and the day in numbers."""
-    return jsonify(make_board(rows().open()).model_dump())
-
-
-def make_board(opened: list[Row]) -> Board:
-    """The board of these open orders."""
-    clock: Clock = current_app.extensions["clock"]
-    moment = clock()
-    today, complete = _accepted_since(format_timestamp(midnight(moment)), opened)
-    counts = count(opened, today, format_timestamp(moment))
-    return Board(at=format_timestamp(moment), orders=opened, counts=counts, hours=by_hour(today), complete=complete)
-
-
-def count(opened: Sequence[Row], today: Sequence[Row], now: str) -> Counts:
-    """The day in numbers; `failed` are those of today's orders that have failed."""
-    return Counts(
-        open=len(opened),
-        deciding=sum(row.phase == "deciding" for row in opened),
-        late=sum(row.is_late(now) for row in opened),
-        today=len(today),
-        failed=sum(row.status == FAILED for row in today),
-    )
+    return routes
 
 
-def by_hour(today: Sequence[Row]) -> list[int]:
-    """How many orders were accepted in each hour of the day, by this machine's clock."""
-    hours = [datetime.fromisoformat(row.accepted).astimezone().hour for row in today]
-    return [hours.count(hour) for hour in range(24)]
+def _make_board(rows: OrderRows, open_rows: list[Row], now: datetime) -> Board:
+    timestamp = format_timestamp(now)
+    today, is_complete = _rows_since(format_timestamp(midnight(now)), rows, open_rows)
+    counts = _count(open_rows, today, timestamp)
+    return Board(at=timestamp, orders=open_rows, counts=counts, hours=_count_by_hour(today), complete=is_complete)
 
 
-def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
+def _rows_since(start: str, rows: OrderRows, open_rows: list[Row]) -> tuple[list[Row], bool]:
+    """Return the orders that were accepted since `start`, and whether all of them have been read."""
     found: list[Row] = []
     try:
-        for page in rows().newest(READ_SECONDS, opened):
+        for page in rows.pages_newest_first(READ_SECONDS, open_rows):
             found += [row for row in page if row.accepted >= start]
             if page and page[-1].accepted < start:
                 break
@@ -172,23 +171,22 @@ def _accepted_since(start: str, opened: list[Row]) -> tuple[list[Row], bool]:
     return found, True
 
 
-@routes.post("/changes", INTERNAL, response=Changes, body=ChangesQuery, internal=True)
-def changes() -> ResponseReturnValue:
-    """Answer the orders that are newer than the asker knows, and the board, if it shows something else by now."""
-    asked = ChangesQuery.parse(read_internal_json())
-    told = Changes(orders=[], gone=[], board=None)
-    newest = records().newest.of(asked.orders)
-    for order_id, known in asked.orders.items():
-        seen = newest.get(order_id)
-        if seen is not None and seen.value and seen.version <= known:
-            continue
-        record = seen.record() if seen is not None else None
-        if record is None or record.deleted:
-            told.gone.append(order_id)
-        else:
-            told.orders.append(ChangedOrder.of(record))
-    if asked.board is not None:
-        opened = rows().open_now(asked.board)
-        if asked.anew or {row.order_id: row.version for row in opened} != asked.board:
-            told.board = make_board(opened)
-    return jsonify(told.model_dump())
+def _count(open_rows: Sequence[Row], today: Sequence[Row], now: str) -> Counts:
+    return Counts(
+        open=len(open_rows),
+        deciding=sum(row.phase == "deciding" for row in open_rows),
+        late=sum(row.is_late(now) for row in open_rows),
+        today=len(today),
+        failed=sum(row.status == FAILED for row in today),
+    )
+
+
+def _count_by_hour(rows: Sequence[Row]) -> list[int]:
+    """Count the orders that were accepted in each hour of the day, in the time zone of this machine."""
+    hours = [datetime.fromisoformat(row.accepted).astimezone().hour for row in rows]
+    return [hours.count(hour) for hour in range(24)]
+
+
+def _row_at(position: Position, row: Row | None) -> Row | None:
+    # An id has older positions too if its order was deleted and accepted again.
+    return row if row is not None and row.position == position else None

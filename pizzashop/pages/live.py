@@ -1,7 +1,7 @@
-"""`/live/…`: what of a page changes, as it changes: as server-sent events, or by asking again and again.
+"""`/live/...`: the part of a page that changes, as server-sent events, or as answers to repeated requests.
 
-The mark of what a page shows (an order's version, or a digest of the board) is the id of the event. So a page that
-comes back, to whichever process, is told what it has missed, and nothing where it has missed nothing.
+The id of an event is the ETag of what the page shows: an order's version, or a digest of the board. So a page that
+connects again, to whichever process, gets what it has missed, and nothing when it has missed nothing.
 """
 
 import re
@@ -9,182 +9,185 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-from flask import Response, copy_current_request_context, current_app, request
+from flask import Response, copy_current_request_context, request
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import COURIER, CUSTOMER, KITCHEN, MANAGER
-from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.pages import boards, customer, manager
-from pizzashop.pages.watching import BOARD, LiveStates
-from pizzashop.presentation.boards import Board
+from pizzashop.pages.backend import Backend
+from pizzashop.pages.live_states import BOARD, LiveStates
 from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import Routes
 
-RETRY_MILLISECONDS = 1000
-BEGIN = f"retry: {RETRY_MILLISECONDS}\n\n"
-STILL_HERE = ": still here\n\n"
+# How often a stream without changes shows that it is open, and checks that its reader may still read it.
+HEARTBEAT_SECONDS = 10.0
+# A stream ends after this time, and its page connects again.
+MAX_STREAM_SECONDS = 1800.0
+# How long a browser may take to accept more of a stream.
+SEND_SECONDS = 10.0
+# How long a page without a stream waits for its first answer.
+FIRST_ANSWER_SECONDS = 5.0
+# A page without a stream asks again after at least so many seconds, later where many orders are watched.
+MIN_RETRY_SECONDS = 4
+WATCHED_PER_RETRY_SECOND = 50
+
+STREAM_HEAD = "retry: 1000\n\n"
+HEARTBEAT = ": still here\n\n"
+
+# Returns the HTML of the changing part of a page, from an order's record or from the board.
+Render = Callable[[Any], str]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def event(name: str, data: str = "", mark: str = "") -> str:
-    """One event; `mark` is what a browser says that it has seen last when it comes again."""
-    lines = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
-    head = f"id: {mark}\n" if mark else ""
-    return f"event: {name}\n{head}{lines}\n"
+def make_routes(live_states: LiveStates, backend: Backend, pace: float) -> Routes:
+    """Return the routes of the parts that change; `pace` is the shop's."""
+    routes = Routes("live", prefix="/live")
+
+    @routes.get("/orders/<order_id>", CUSTOMER, MANAGER)
+    def customer_order(order_id: str) -> ResponseReturnValue:
+        """The customer's page of an order."""
+        return follow(_check_order_id(order_id), partial(customer.render_order, pace=pace))
+
+    @routes.get("/manager/orders/<order_id>", MANAGER)
+    def manager_order(order_id: str) -> ResponseReturnValue:
+        """The manager's page of an order."""
+        return follow(_check_order_id(order_id), partial(manager.render_order, backend=backend))
+
+    @routes.get("/kitchen", KITCHEN)
+    def kitchen() -> ResponseReturnValue:
+        """The kitchen's board."""
+        return follow(BOARD, partial(boards.render_board, "kitchen"))
+
+    @routes.get("/manager", MANAGER)
+    def manager_board() -> ResponseReturnValue:
+        """The manager's board."""
+        return follow(BOARD, partial(boards.render_board, "manager"))
+
+    @routes.get("/delivery", COURIER)
+    def delivery() -> ResponseReturnValue:
+        """The courier's board."""
+        return follow(BOARD, partial(boards.render_board, "delivery"))
+
+    def follow(key: str, render: Render) -> ResponseReturnValue:
+        accepted = request.accept_mimetypes
+        return stream(key, render) if accepted["text/event-stream"] > accepted["text/html"] else poll(key, render)
+
+    def stream(key: str, render: Render) -> Response:
+        if not live_states.reserve_stream():
+            response = problem_response(503, "Too many pages are kept up to date already: ask again and again")
+            response.headers["Retry-After"] = str(retry_seconds())
+            return response
+        etag = request.headers.get("Last-Event-ID", request.args.get("since", ""))
+        connection = StreamSocket(request.environ.get("gunicorn.socket"))
+        render = copy_current_request_context(render)
+        events = stream_events(live_states, key, etag, render, connection, access_check())
+        response = Response(events, content_type="text/event-stream")
+        # Called even when the browser leaves before the first event.
+        response.call_on_close(live_states.release_stream)
+        response.call_on_close(connection.restore_timeout)
+        response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        return response
+
+    def poll(key: str, render: Render) -> Response:
+        """Return the part if it is not the one of `If-None-Match`, else 304."""
+        page = live_states.wait_for_change(key, "", FIRST_ANSWER_SECONDS)
+        if page.state is None or live_states.is_unreachable:
+            raise Unavailable("The shop's orders cannot be reached just now")
+        response = Response(status=304)
+        if not request.if_none_match.contains(page.etag):
+            response = Response(render(page.state), content_type="text/html; charset=utf-8")
+        response.set_etag(page.etag)
+        response.headers["Retry-After"] = str(retry_seconds())
+        return response
+
+    def retry_seconds() -> int:
+        return max(MIN_RETRY_SECONDS, live_states.watched_count // WATCHED_PER_RETRY_SECOND)
+
+    return routes
 
 
-SEND_SECONDS = 10.0
+def _check_order_id(order_id: str) -> str:
+    if not ORDER_ID_PATTERN.fullmatch(order_id):
+        raise NotFound("Order not found")
+    return order_id
 
 
 class StreamSocket:
-    """Sends for as long as somebody takes it within so many `seconds`; `sock` is None where none is known."""
+    """The socket of a stream, with a timeout of `seconds` for each send; None where the server gives no socket."""
 
     def __init__(self, sock: socket.socket | None, seconds: float = SEND_SECONDS) -> None:
         self._sock, self._seconds, self._began = sock, seconds, time.monotonic()
         if sock is not None:
-            self._before = sock.gettimeout()
+            self._timeout_before = sock.gettimeout()
             sock.settimeout(seconds)
 
-    def goes_on(self, seconds: float) -> bool:
-        """Whether more can be sent, and the stream is not older than so many seconds."""
-        if time.monotonic() - self._began > seconds:
+    def can_continue(self, max_seconds: float) -> bool:
+        """Return whether the browser accepts more, and the stream is at most `max_seconds` old."""
+        if time.monotonic() - self._began > max_seconds:
             return False
-        if self._sock is None or self._takes_more(self._sock):
+        if self._sock is None or self._is_writable(self._sock):
             return True
-        # What is left in the buffers never arrives: the end of the stream must not wait for it either.
+        # The browser never gets what is left in the buffers: closing the stream must not wait for it either.
         self._sock.shutdown(socket.SHUT_RDWR)
         return False
 
-    def end(self) -> None:
-        """The socket is as it was."""
+    def restore_timeout(self) -> None:
+        """Give the socket the timeout that it had."""
         if self._sock is not None and self._sock.fileno() >= 0:
-            self._sock.settimeout(self._before)
+            self._sock.settimeout(self._timeout_before)
 
-    def _takes_more(self, sock: socket.socket) -> bool:
-        looked = select.poll()
-        looked.register(sock, select.POLLOUT)
-        found = looked.poll(self._seconds * 1000)
-        return bool(found) and not found[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
-
-
-routes = Routes("live", prefix="/live")
-
-HEARTBEAT_SECONDS = 10.0
-"""So often a stream says that it is still there, and looks whether its reader may still read it."""
-STREAM_SECONDS = 1800.0
-"""Then a page comes anew."""
-FIRST_SECONDS = 5.0
-"""How long a page that asks waits for the first answer."""
-ASK_AGAIN_SECONDS, ASKED_A_SECOND = 4, 50
-"""When a page that asks is to ask again: the later, the more of them there are."""
-
-Render = Callable[[Record | Board], str]
+    def _is_writable(self, sock: socket.socket) -> bool:
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        events = poll.poll(self._seconds * 1000)
+        return bool(events) and not events[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
 
 
-def watch() -> LiveStates:
-    """What the pages of this process watch."""
-    found: LiveStates = current_app.extensions["watch"]
-    return found
-
-
-@routes.get("/orders/<order_id>", CUSTOMER, MANAGER)
-def of_order(order_id: str) -> ResponseReturnValue:
-    """An order's page for its customer."""
-    return _live(order_id, customer.customer_region)
-
-
-@routes.get("/manager/orders/<order_id>", MANAGER)
-def of_order_for_staff(order_id: str) -> ResponseReturnValue:
-    """The staff's page of an order."""
-    return _live(order_id, manager.order_region)
-
-
-@routes.get("/kitchen", KITCHEN)
-def of_kitchen() -> ResponseReturnValue:
-    """The kitchen's board."""
-    return _live(BOARD, boards.board_region("kitchen"))
-
-
-@routes.get("/manager", MANAGER)
-def of_manager() -> ResponseReturnValue:
-    """The manager's desk."""
-    return _live(BOARD, boards.board_region("manager"))
-
-
-@routes.get("/delivery", COURIER)
-def of_delivery() -> ResponseReturnValue:
-    """What is on its way."""
-    return _live(BOARD, boards.board_region("delivery"))
-
-
-def _live(what: str, render: Render) -> ResponseReturnValue:
-    if what != BOARD and not ORDER_ID_PATTERN.fullmatch(what):
-        raise NotFound("Order not found")
-    accepted = request.accept_mimetypes
-    if accepted["text/event-stream"] <= accepted["text/html"]:
-        return _asked(what, render)
-    if not watch().enter():
-        response = problem_response(503, "Too many pages are kept up to date already: ask again and again")
-        response.headers["Retry-After"] = str(_ask_again())
-        return response
-    known = request.headers.get("Last-Event-ID", request.args.get("since", ""))
-    sending = StreamSocket(request.environ.get("gunicorn.socket"))
-    rendering = copy_current_request_context(render)
-    events = _events(watch(), what, known, rendering, sending, access_check())
-    response = Response(events, content_type="text/event-stream")
-    # Also where nobody ever reads the first event.
-    response.call_on_close(watch().leave)
-    response.call_on_close(sending.end)
-    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-    return response
-
-
-def _events(
-    watch: LiveStates, what: str, known: str, render: Render, sending: StreamSocket, may: Callable[[], bool]
+def stream_events(
+    live_states: LiveStates,
+    key: str,
+    etag: str,
+    render: Render,
+    connection: StreamSocket,
+    may_read: Callable[[], bool],
 ) -> Iterator[str]:
-    yield BEGIN
-    away = False
-    while sending.goes_on(STREAM_SECONDS):
+    """Yield the events of a stream, which `live.js` handles: `shown`, `gone`, `away`, `back` and `over`."""
+    yield STREAM_HEAD
+    is_unreachable = False
+    while connection.can_continue(MAX_STREAM_SECONDS):
         try:
-            shown = watch.next(what, known, HEARTBEAT_SECONDS, away=away)
+            page = live_states.wait_for_change(key, etag, HEARTBEAT_SECONDS, is_unreachable=is_unreachable)
         except NotFound:
-            yield event("gone")
+            yield format_event("gone")
             return
-        if watch.stopped:
+        if live_states.is_stopped:
             return
-        if not may():
-            yield event("gone")  # the page, loaded again, asks to sign in
+        if not may_read():
+            # The browser loads the page again, and that asks its reader to sign in.
+            yield format_event("gone")
             return
-        if watch.away != away:
-            away = not away
-            yield event("away" if away else "back")
-        elif shown.state is not None and shown.is_news(known):
-            known = shown.mark
-            yield event("shown", render(shown.state), known)
+        if live_states.is_unreachable != is_unreachable:
+            is_unreachable = not is_unreachable
+            yield format_event("away" if is_unreachable else "back")
+        elif page.state is not None and page.is_newer_than(etag):
+            etag = page.etag
+            yield format_event("shown", render(page.state), etag)
         else:
-            yield STILL_HERE
-        if shown.is_over:
-            yield event("over")
+            yield HEARTBEAT
+        if page.is_final:
+            yield format_event("over")
             return
 
 
-def _asked(what: str, render: Render) -> ResponseReturnValue:
-    """What has changed since the mark in `If-None-Match`; 304 where noshown has."""
-    shown = watch().next(what, "", FIRST_SECONDS)
-    if shown.state is None or watch().away:
-        raise Unavailable("The shop's orders cannot be reached just now")
-    response = Response(status=304)
-    if not request.if_none_match.contains(shown.mark):
-        response = Response(render(shown.state), content_type="text/html; charset=utf-8")
-    response.set_etag(shown.mark)
-    response.headers["Retry-After"] = str(_ask_again())
-    return response
-
-
-def _ask_again() -> int:
-    return max(ASK_AGAIN_SECONDS, watch().asking // ASKED_A_SECOND)
+def format_event(name: str, data: str = "", event_id: str = "") -> str:
+    """Return one server-sent event. A browser that connects again sends the last `event_id` that it received."""
+    lines = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
+    head = f"id: {event_id}\n" if event_id else ""
+    return f"event: {name}\n{head}{lines}\n"

@@ -1,15 +1,15 @@
-"""What the staff do to orders from their pages: decide, pause, resume, cancel, several at once, and order anew.
+"""The manager's pages: the board, the list of orders, the page of one order, and what can be done to orders.
 
-What was done redirects to a page that says so, by the name of the action. What could not be done answers with its own
-status and the reason, on the page where it was asked: nothing is kept for it anywhere.
+An action that was done redirects to a page that says so, by the name of the action. An action that was not done
+answers with its HTTP status, and the reason on the page from which it was asked; no session has to keep it.
 """
 
 import json
 import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import redirect, render_template, request
+from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import MANAGER
@@ -17,20 +17,19 @@ from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import OrderRef
-from pizzashop.errors import InvalidRequest, ShopError
-from pizzashop.pages import boards, queries, staff
-from pizzashop.pages.actions import ACTIONS, done_text, failure_text, run_action
-from pizzashop.pages.responses import redirect_spelling
-from pizzashop.pages.timeline import timeline
-from pizzashop.presentation.boards import Board, SearchResult, phase_of
-from pizzashop.presentation.menu import MENU
+from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderRef
+from pizzashop.errors import InvalidRequest, Refused, ShopError
+from pizzashop.pages.backend import Backend
+from pizzashop.pages.boards import render_page
+from pizzashop.pages.drawings import draw_timeline
+from pizzashop.pages.responses import redirect_order_id
+from pizzashop.presentation.progress import phase_of
 from pizzashop.web.problems import HTTP_STATUS_OF
 from pizzashop.web.routes import Routes
 
-routes = Routes("orders", prefix="/manager/orders")
-
-PAGE = 25
+ORDERS_PER_PAGE = 25
+MAX_SEARCH_LENGTH = 200
+# The filters of the list of orders, each with its words.
 STANDINGS = {
     "": "every order",
     "open": "open",
@@ -42,139 +41,177 @@ STANDINGS = {
     "cancelled": "cancelled",
 }
 
-
-@routes.blueprint.app_context_processor
-def _for_templates() -> dict[str, object]:
-    return {"standings": STANDINGS, "pizzas": MENU}
-
-
-@routes.get("", MANAGER)
-def index() -> ResponseReturnValue:
-    """The orders that stand so, newest first, a page at a time."""
-    return _listed("", request.args.get("standing", ""), request.args.get("after", ""))
-
-
-@routes.post("", MANAGER)
-def search() -> ResponseReturnValue:
-    """The orders of a name or an id: asked with POST, since a customer's name has no place in an address."""
-    asked = request.form
-    return _listed(asked.get("text", ""), asked.get("standing", ""), asked.get("after", ""))
-
-
-def _listed(text: str, standing: str, after: str) -> str:
-    found: SearchResult = queries.search(text=text[:200].strip(), standing=standing, after=after, limit=PAGE)
-    return render_template("orders.html", found=found, text=text, standing=standing, after=after)
-
-
-@routes.get("/<order_id>", MANAGER)
-@redirect_spelling
-def show(order_id: str) -> ResponseReturnValue:
-    "One order, with its whole way and all that can be done to it now."
-    return page_of(order_id, done=done_text(request.args.get("said", "")))
-
-
-def page_of(order_id: str, **more: object) -> str:
-    """The page of one order; `done` or `trouble` is what has just come of an action."""
-    return render_template("order.html", **order_context(queries.record(order_id)), **more)
-
-
-def order_region(state: Record | Board) -> str:
-    """The part of it that changes, as HTML."""
-    assert isinstance(state, Record)
-    return render_template("_order.html", **order_context(state))
-
-
-def order_context(record: Record) -> dict[str, object]:
-    """What the page of an order is made of."""
-    order_id, runtime = record.order["order_id"], "unknown"
-    with suppress(ShopError):
-        runtime = queries.runtime_status(order_id)
-    return {
-        "order": record,
-        "order_id": order_id,
-        "phase": phase_of(record),
-        "decidable": record.status == PENDING_VALIDATION and phase_of(record) == "deciding",
-        "timeline": timeline(record, utc_timestamp()),
-        "runtime": runtime,
-        "fresh": generate_order_id(),
-        "raw": json.dumps([entry.model_dump(exclude_none=True) for entry in record.history], indent=1),
-        "at": utc_timestamp(),
-    }
-
-
-actions_routes = Routes("doing", prefix="/manager")
-
-MOST_AT_ONCE = 100
-
-
+MAX_ORDERS_AT_ONCE = 100
+# An action on several orders begins no further order after this time; the last one may take 12 seconds more.
 SEVERAL_SECONDS = 8.0
-"""How long new orders are begun with: one call may take 12 s more."""
+
+
+class Action(NamedTuple):
+    """An action on an order: the path and content of its command to role `workflow`, and the words when it is done."""
+
+    path: str
+    content: dict[str, Any]
+    done: str
+
+
+ACTIONS = {
+    "approve": Action("/validate-pizza", {"approved": True}, "Approved. It goes on its way."),
+    "remake": Action("/validate-pizza", {"approved": False, "remake": True}, "Sent back. The kitchen makes a new one."),
+    "reject": Action("/validate-pizza", {"approved": False}, "Rejected. The order has failed."),
+    "pause": Action("/pause-order", {}, "Paused. What is under way is finished, and nothing new begins."),
+    "resume": Action("/resume-order", {}, "It goes on."),
+    "cancel": Action("/cancel-order", {}, "Cancelled."),
+}
+DECISIONS = frozenset({"approve", "remake", "reject"})
 
 
 class Outcome(NamedTuple):
-    """What came of an action on one of several orders."""
+    """What became of an action on one of several orders."""
 
     order_id: str
-    good: bool
+    is_done: bool
     text: str
-    tried: bool = True
+    is_tried: bool = True
 
 
-@actions_routes.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>", MANAGER)
-def act(order_id: str, action: str) -> ResponseReturnValue:
-    """Do one thing to one order."""
-    asked, of_order = request.form, request.form.get("back") == "order"
-    try:
-        run_action(action, order_id, _number(asked.get("attempt", "")), staff.author(), asked.get("note", "").strip())
-    except ShopError as error:
-        trouble, status = failure_text(error), _status(error)
-        page = page_of(order_id, trouble=trouble) if of_order else boards.desk(order_id, trouble)
-        return page, status
-    back = f"/manager/orders/{order_id}?said={action}" if of_order else f"/manager?said={action}&order={order_id}"
-    return redirect(back, 303)
+def make_routes(backend: Backend) -> Routes:
+    """Return the routes of the manager's pages and actions."""
+    routes = Routes("manager", prefix="/manager")
+
+    @routes.get("", MANAGER)
+    def board() -> ResponseReturnValue:
+        """The manager's board; `?said=` and `?order=` name the action that was just done, and its order."""
+        text, order_id = _done_text(request.args.get("said", "")), request.args.get("order", "")
+        known_id = order_id if ORDER_ID_PATTERN.fullmatch(order_id) else ""
+        return render_page("manager", backend.load_board(), done={"order_id": known_id, "text": text} if text else None)
+
+    @routes.get("/orders", MANAGER)
+    def orders() -> ResponseReturnValue:
+        """The orders with one standing, newest first, page by page."""
+        return search_page("", request.args.get("standing", ""), request.args.get("after", ""))
+
+    @routes.post("/orders", MANAGER)
+    def search() -> ResponseReturnValue:
+        """The orders of a name or an id. It is a POST, because a customer's name must not stand in an address."""
+        form = request.form
+        return search_page(form.get("text", ""), form.get("standing", ""), form.get("after", ""))
+
+    @routes.get("/orders/<order_id>", MANAGER)
+    @redirect_order_id
+    def order(order_id: str) -> ResponseReturnValue:
+        """One order with its whole history, and every action that is possible now."""
+        return order_page(order_id, done=_done_text(request.args.get("said", "")))
+
+    @routes.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>", MANAGER)
+    def act(order_id: str, action: str) -> ResponseReturnValue:
+        """Do one action to one order."""
+        form, from_order_page = request.form, request.form.get("back") == "order"
+        try:
+            run_action(action, order_id, form.get("attempt", ""), form.get("note", "").strip())
+        except ShopError as error:
+            text = _error_text(error)
+            if from_order_page:
+                return order_page(order_id, error=text), _http_status(error)
+            page = render_page("manager", backend.load_board(), error={"order_id": order_id, "text": text})
+            return page, _http_status(error)
+        if from_order_page:
+            return redirect(f"/manager/orders/{order_id}?said={action}", 303)
+        return redirect(f"/manager?said={action}&order={order_id}", 303)
+
+    @routes.post("/several", MANAGER)
+    def several() -> ResponseReturnValue:
+        """Do one action to several orders, and show what became of each."""
+        action, note = request.form.get("action", ""), request.form.get("note", "").strip()
+        if action not in ACTIONS:
+            raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
+        chosen = list(dict.fromkeys(request.form.getlist("order")))[:MAX_ORDERS_AT_ONCE]
+        end = time.monotonic() + SEVERAL_SECONDS
+        outcomes = [try_action(action, each, note, end) for each in chosen]
+        return render_template("several.html", action=action, outcomes=outcomes)
+
+    @routes.post("/orders/<order_id>/again", MANAGER)
+    def again(order_id: str) -> ResponseReturnValue:
+        """Place an order with the content of one that has failed or was cancelled; its page gave the new id."""
+        new_id = OrderRef.parse({"order_id": request.form.get("fresh", "")}).order_id
+        try:
+            backend.send_command("/start-order", {**backend.load_order(order_id).order, "order_id": new_id})
+        except ShopError as error:
+            return order_page(order_id, error=_error_text(error)), _http_status(error)
+        return redirect(f"/manager/orders/{new_id}?said=again", 303)
+
+    def search_page(text: str, standing: str, after: str) -> str:
+        query = text[:MAX_SEARCH_LENGTH].strip()
+        result = backend.search_orders(text=query, standing=standing, after=after, limit=ORDERS_PER_PAGE)
+        return render_template("orders.html", result=result, text=text, standing=standing, after=after)
+
+    def order_page(order_id: str, **more: object) -> str:
+        context = _context(backend.load_order(order_id), backend)
+        return render_template("order.html", **context, **more)
+
+    def run_action(name: str, order_id: str, attempt: str, note: str) -> str:
+        """Run an action, and return the words for it. A decision is for the attempt that its page showed."""
+        action = ACTIONS[name]
+        command = {"order_id": order_id, "by": _author(), **action.content}
+        if name in DECISIONS:
+            command["attempt"] = int(attempt) if attempt.isdecimal() and len(attempt) < 5 else None
+        backend.send_command(action.path, command | ({"note": note} if note else {}))
+        return action.done
+
+    def try_action(name: str, chosen: str, note: str, end: float) -> Outcome:
+        order_id, _, attempt = chosen.partition(":")
+        if time.monotonic() >= end:
+            return Outcome(order_id, False, "Not tried: the others took too long. Choose it again.", is_tried=False)
+        try:
+            OrderRef.parse({"order_id": order_id})
+            return Outcome(order_id, True, run_action(name, order_id, attempt, note))
+        except ShopError as error:
+            return Outcome(order_id, False, _error_text(error))
+
+    routes.blueprint.context_processor(lambda: {"standings": STANDINGS})
+    return routes
 
 
-@actions_routes.post("/several", MANAGER)
-def several() -> ResponseReturnValue:
-    """Do one thing to several orders; what comes of each is said."""
-    asked = request.form
-    action, note = asked.get("action", ""), asked.get("note", "").strip()
-    if action not in ACTIONS:
-        raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
-    chosen = list(dict.fromkeys(asked.getlist("order")))[:MOST_AT_ONCE]
-    end = time.monotonic() + SEVERAL_SECONDS
-    outcomes = [_try(action, each, note) if time.monotonic() < end else _not_tried(each) for each in chosen]
-    return render_template("several.html", action=action, outcomes=outcomes)
+def render_order(record: Record, backend: Backend) -> str:
+    """Return the HTML of the part of the order's page that changes."""
+    return render_template("_order.html", **_context(record, backend))
 
 
-@actions_routes.post("/orders/<order_id>/again", MANAGER)
-def again(order_id: str) -> ResponseReturnValue:
-    """Place an order anew that has failed or was cancelled: the same content, under the id that its page gave it."""
-    fresh = OrderRef.parse({"order_id": request.form.get("fresh", "")}).order_id
-    try:
-        queries.send_command("/start-order", {**queries.record(order_id).order, "order_id": fresh})
-    except ShopError as error:
-        return page_of(order_id, trouble=failure_text(error)), _status(error)
-    return redirect(f"/manager/orders/{fresh}?said=again", 303)
+def _context(record: Record, backend: Backend) -> dict[str, object]:
+    order_id, runtime_status, now = record.order["order_id"], "unknown", utc_timestamp()
+    with suppress(ShopError):
+        runtime_status = backend.load_runtime_status(order_id)
+    return {
+        "record": record,
+        "order_id": order_id,
+        "can_decide": record.status == PENDING_VALIDATION and phase_of(record) == "deciding",
+        "timeline": draw_timeline(record, now),
+        "runtime_status": runtime_status,
+        "new_order_id": generate_order_id(),
+        "history_json": json.dumps([entry.model_dump(exclude_none=True) for entry in record.history], indent=1),
+        "now": now,
+    }
 
 
-def _try(action: str, chosen: str, note: str) -> Outcome:
-    order_id, _, attempt = chosen.partition(":")
-    try:
-        OrderRef.parse({"order_id": order_id})
-        return Outcome(order_id, True, run_action(action, order_id, _number(attempt), staff.author(), note))
-    except ShopError as error:
-        return Outcome(order_id, False, failure_text(error))
+def _author() -> str:
+    """Return the name under which the history has the action."""
+    person = g.get("person")
+    return person.name if person and person.name else "the manager"
 
 
-def _not_tried(chosen: str) -> Outcome:
-    order_id = chosen.partition(":")[0]
-    return Outcome(order_id, False, "Not tried: the others took too long. Choose it again.", tried=False)
+def _done_text(name: str) -> str:
+    """Return the words for an action that was done, empty for an unknown name."""
+    if name == "again":
+        return "This is the new order: the same again."
+    return ACTIONS[name].done if name in ACTIONS else ""
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 5 else None
+def _error_text(error: ShopError) -> str:
+    """Return the words for an action that was not done, or of which that is not known."""
+    reason = str(error).rstrip(".")
+    if isinstance(error, Refused):
+        return f"{reason}. Nothing was changed."
+    return f"{reason}. Look whether it was done, and try again: nothing is done twice."
 
 
-def _status(error: ShopError) -> int:
+def _http_status(error: ShopError) -> int:
     return next(HTTP_STATUS_OF[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS_OF)

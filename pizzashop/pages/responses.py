@@ -1,4 +1,4 @@
-"""Addresses as people type them: a browser is redirected to the page that they mean."""
+"""The static files, and for every response: headers, error pages, and redirects from misspelled addresses."""
 
 import json
 from collections.abc import Callable
@@ -18,42 +18,10 @@ from pizzashop.auth.people import PUBLIC
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.web.routes import Routes
 
-ROOT = Path(__file__).parent / "static"
-YEAR = 365 * 86400
+STATIC_FOLDER = Path(__file__).parent / "static"
+CACHE_SECONDS = 365 * 86400
 
-routes = Routes("assets")
-
-
-@cache
-def version() -> str:
-    """A mark of all files together, which scripts that load one another then share."""
-    files = sorted(path for path in ROOT.rglob("*") if path.is_file())
-    return sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:12]
-
-
-def asset(name: str) -> str:
-    """The address of one file."""
-    return url_for("pages.assets.send", mark=version(), name=name)
-
-
-@routes.blueprint.app_context_processor
-def _for_templates() -> dict[str, object]:
-    return {"asset": asset}
-
-
-@routes.get("/static/<mark>/<path:name>", PUBLIC)
-def send(mark: str, name: str) -> Response:
-    """A style, a script or a picture."""
-    response = send_from_directory(ROOT, name)
-    if mark == version():
-        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
-    else:
-        # A page of another version of the shop: it gets what there is, and asks again the next time.
-        response.headers["Cache-Control"] = "no-cache"
-    return response
-
-
-POLICY = {
+CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -63,9 +31,8 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-
 PAGE_HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in CONTENT_SECURITY_POLICY.items()),
     # With `no-referrer` a browser would send the shop's own forms with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -73,15 +40,55 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# The characters that people copy along with an address at the end of a sentence.
+TRAILING_CHARACTERS = "/.,;:!? "
+
+View = Callable[[str], ResponseReturnValue]
+
+
+def make_routes() -> Routes:
+    """Return the route of the static files; its blueprint completes every response of the application."""
+    routes = Routes("static")
+
+    @routes.get("/static/<version>/<path:name>", PUBLIC)
+    def send_file(version: str, name: str) -> Response:
+        """A style, a script or a picture."""
+        response = send_from_directory(STATIC_FOLDER, name)
+        if version == static_version():
+            response.headers["Cache-Control"] = f"public, max-age={CACHE_SECONDS}, immutable"
+        else:
+            # A page of another version of the shop gets today's file, and asks again the next time.
+            response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    routes.blueprint.add_app_template_global(asset_url)
+    # Flask runs the last of these first.
+    routes.blueprint.after_app_request(complete_response)
+    routes.blueprint.after_app_request(redirect_trailing_characters)
+    return routes
+
+
+@cache
+def static_version() -> str:
+    """Return a digest of all static files: scripts that import one another then have the same version."""
+    files = sorted(path for path in STATIC_FOLDER.rglob("*") if path.is_file())
+    return sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def asset_url(name: str) -> str:
+    """Return the address of a static file."""
+    return url_for("pages.static.send_file", version=static_version(), name=name)
+
 
 def complete_response(response: Response) -> Response:
-    """Make an error readable where a browser asks for a page, and give each page its headers."""
+    """Turn an error into a page for a browser that asks for one, and add the headers of pages."""
     if response.mimetype == "application/problem+json":
         response.headers.add("Vary", "Accept")
-        if _asks_for_a_page():
+        if _prefers_html():
             if response.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET":
-                return complete_response(_to_sign_in())
-            _make_a_page(response)
+                return complete_response(_redirect_to_sign_in())
+            response.set_data(render_template("error.html", problem=json.loads(response.get_data())))
+            response.content_type = "text/html; charset=utf-8"
     if response.mimetype == "text/html":
         for name, value in PAGE_HEADERS.items():
             response.headers.setdefault(name, value)
@@ -90,58 +97,45 @@ def complete_response(response: Response) -> Response:
     return response
 
 
-def _to_sign_in() -> Response:
-    target = request.full_path.rstrip("?")
-    where = url_for("pages.signing.show", next=target)
-    return Response("", HTTPStatus.SEE_OTHER, {"Location": where}, content_type="text/html; charset=utf-8")
-
-
-def _asks_for_a_page() -> bool:
+def _prefers_html() -> bool:
     accepted = request.accept_mimetypes
     return accepted["text/html"] > accepted["application/json"]
 
 
-def _make_a_page(response: Response) -> None:
-    problem = json.loads(response.get_data())
-    response.set_data(render_template("error.html", problem=problem))
-    response.content_type = "text/html; charset=utf-8"
+def _redirect_to_sign_in() -> Response:
+    location = url_for("pages.sign_in.show", next=request.full_path.rstrip("?"))
+    return Response("", HTTPStatus.SEE_OTHER, {"Location": location}, content_type="text/html; charset=utf-8")
 
 
-_AT_THE_END = "/.,;:!? "
-"""What an address takes along from the sentence in which it stood."""
-
-View = Callable[[str], ResponseReturnValue]
-
-
-def without_trailing_slash(response: Response) -> Response:
-    """Redirect an address that nothing has to the one without the slash at its end, where a page has that."""
-    # Not before the request: whether this host is known is asked first.
-    unknown = response.status_code == HTTPStatus.NOT_FOUND and isinstance(request.routing_exception, NotFound)
-    if not unknown or request.method not in ("GET", "HEAD"):
+def redirect_trailing_characters(response: Response) -> Response:
+    """Redirect an unknown address to the page that it names without the characters at its end."""
+    # After the request, because the check of the host name has to come first.
+    is_unknown = response.status_code == HTTPStatus.NOT_FOUND and isinstance(request.routing_exception, NotFound)
+    if not is_unknown or request.method not in ("GET", "HEAD"):
         return response
     adapter = current_app.create_url_adapter(request)
     assert adapter is not None
     try:
-        endpoint, arguments = adapter.match(request.path.rstrip(_AT_THE_END) or "/", method="GET")
+        endpoint, arguments = adapter.match(request.path.rstrip(TRAILING_CHARACTERS) or "/", method="GET")
     except (HTTPException, RequestRedirect):
         return response
-    # What programs ask for has one spelling.
+    # Only pages: programs have to use the exact address.
     return _redirect(endpoint, **arguments, **request.args.to_dict()) if endpoint.startswith("pages.") else response
 
 
-def redirect_spelling(view: View) -> View:
-    """Redirect an id that no order has to the one that it spells, such as 7q4km2xd9zrt to 7Q4K-M2XD-9ZRT."""
+def redirect_order_id(view: View) -> View:
+    """Redirect an unknown order id to the id that it is another spelling of: 7q4km2xd9zrt to 7Q4K-M2XD-9ZRT."""
 
     @wraps(view)
     def find(order_id: str) -> ResponseReturnValue:
         try:
             return view(order_id)
         except errors.NotFound:
-            meant = parse_generated_id(order_id) or order_id.strip(_AT_THE_END)
-            if meant in ("", order_id):
+            corrected = parse_generated_id(order_id) or order_id.strip(TRAILING_CHARACTERS)
+            if corrected in ("", order_id):
                 raise
             assert request.endpoint is not None
-            return _redirect(request.endpoint, order_id=meant)
+            return _redirect(request.endpoint, order_id=corrected)
 
     return find
 

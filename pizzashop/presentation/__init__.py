@@ -1,1 +1,1 @@
-"""What people read: the text of a status, progress, boards, the menu and times."""
+"""How an order is shown to people: texts, progress, the rows of the boards, the menu, and times."""

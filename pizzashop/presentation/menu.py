@@ -1,29 +1,29 @@
-"""The menu: what the shop bakes, what is on it, and what it costs."""
+"""The menu: the pizzas, their toppings and their prices in minor units of the shop's currency."""
 
 from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """One size: what an order says, its letter on the menu, and what it adds to the price (minor units)."""
+    """One size: its name in an order, its letter on the menu, and what it adds to the price of a small pizza."""
 
     name: str
     letter: str
-    adds: int
+    surcharge: int
 
 
 class Pizza(NamedTuple):
-    """One pizza: what an order says, its name, its description, its sauce and toppings, and its price when small."""
+    """One pizza: its key in an order, its name, its description, its sauce and toppings, and its price when small."""
 
     key: str
     name: str
     description: str
     sauce: str
     toppings: tuple[str, ...]
-    small: int
+    small_price: int
 
     def price(self, size: Size) -> int:
-        """What it costs in this size, in minor units of the shop's currency."""
-        return self.small + size.adds
+        """Return the price in this size."""
+        return self.small_price + size.surcharge
 
 
 SIZES = (Size("small", "S", 0), Size("medium", "M", 200), Size("large", "L", 400))

@@ -1,134 +1,189 @@
-"""When a pizza arrives, as far as that can be known: stages have their time, the manager takes what he takes."""
+"""How far an order has come: since when, whether it is late, the customer's line of steps, and the arrival."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from pizzashop.domain.history import Entry, format_timestamp
-from pizzashop.domain.lifecycle import ACCEPTED, COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, RANK, Stage
-from pizzashop.domain.record import Record
-from pizzashop.presentation.boards import current_since
-
-State = Literal["done", "now", "ahead", "stopped"]
-
-_COOK = tuple(stage.status for stage in COOK_STEP.stages)
-_BAKING = _COOK.index("cooking_baking")
-_DELIVER = DELIVER_STEP.announced
-_AT_THE_DOOR = _DELIVER.index("delivery_at_location")
-
-PROGRESS_STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Order taken", (ACCEPTED, *ORDER_STEP.announced)),
-    ("Dough and toppings", _COOK[:_BAKING]),
-    ("In the oven", _COOK[_BAKING:]),
-    ("The manager's look", (COOK_STEP.done_status, PENDING_VALIDATION)),
-    ("On its way", _DELIVER[:_AT_THE_DOOR]),
-    ("At your door", _DELIVER[_AT_THE_DOOR:]),
+from pizzashop.domain.history import HistoryEntry, format_timestamp
+from pizzashop.domain.lifecycle import (
+    ACCEPTED,
+    COOK_STEP,
+    DECISION_BY_NAME,
+    DELIVER_STEP,
+    DELIVERED,
+    HAPPY_PATH,
+    ORDER_STEP,
+    OVERDUE,
+    PENDING_VALIDATION,
+    RANK,
+    STATUS_BY_NAME,
+    Phase,
+    ProgressStep,
+    Stage,
 )
-"""Each step in the customer's words, and the statuses that it is made of."""
-DOUGH_STEP, DECISION_STEP, DELIVERY_STEP = 1, 3, 4
+from pizzashop.domain.record import Record
+
+# An order is late when its stage lasts longer than this many times its seconds,
+LATE_FACTOR = 2.0
+# and this much longer: a killed role delays an order by a lease of 8 seconds and a little more.
+LATE_SLACK_SECONDS = 10.0
+
+STATUSES_OF_PROGRESS = {
+    step: tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].progress is step) for step in ProgressStep
+}
 
 
-class Point(NamedTuple):
-    """One step of the line: how it stands, when it began, and the status that it is in or came to last."""
+def pending_decision(record: Record) -> HistoryEntry | None:
+    """Return the decision on a cooked pizza until the stage that follows from it begins."""
+    if record.is_closed or STATUS_BY_NAME[record.status].phase != "deciding":
+        return None
+    return record.decision_of(record.attempt)
+
+
+def current_attempt(record: Record) -> int:
+    """Return the number of the pizza that is being made: the next number from the decision to remake on."""
+    decision = pending_decision(record)
+    return record.attempt + (decision is not None and decision.status == "remake")
+
+
+def phase_of(record: Record) -> Phase:
+    """Return where the order stands on the boards."""
+    if record.is_closed:
+        return "ended"
+    decision = pending_decision(record)
+    return DECISION_BY_NAME[decision.status].phase if decision else STATUS_BY_NAME[record.status].phase
+
+
+def current_since(record: Record) -> str:
+    """Return when the order's stage began, was decided on, or went on after a pause, whichever was last."""
+    return max(entry.at for entry in record.history if _has_begun(record, entry))
+
+
+def _has_begun(record: Record, entry: HistoryEntry) -> bool:
+    if entry.kind == "action":
+        return entry.status != OVERDUE
+    # `delivered` may be published before the record moves to it.
+    is_ahead = entry.status in RANK and record.status in RANK and entry.rank > (record.attempt, RANK[record.status])
+    return entry.kind == "decision" or not is_ahead
+
+
+def phase_since(record: Record) -> str:
+    """Return when the order's present phase began."""
+    phase = phase_of(record)
+    statuses = tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].phase == phase)
+    stages = [] if record.is_closed or pending_decision(record) else record.begun_stages(record.attempt, statuses)
+    return stages[0].at if stages else current_since(record)
+
+
+def late_at(record: Record, pace: float) -> str | None:
+    """Return from when on the order is late, if nothing happens to it; None when it cannot become late.
+
+    No step of a paused, ended or unstarted order runs, so it is never late. A decision is late from its first reminder.
+    """
+    if record.is_closed or record.paused or not record.workflow_requested:
+        return None
+    if record.status == PENDING_VALIDATION and record.decision_of(record.attempt) is None:
+        reminders = (e.at for e in record.history if e.status == OVERDUE and e.attempt == record.attempt)
+        return next(reminders, None)
+    stage_seconds = (STATUS_BY_NAME[record.status].seconds or 0.0) * pace
+    return _add_seconds(current_since(record), LATE_FACTOR * stage_seconds + LATE_SLACK_SECONDS)
+
+
+PointState = Literal["done", "now", "ahead", "stopped"]
+
+
+class ProgressPoint(NamedTuple):
+    """One step of the customer's line: its state, when it began, and the last of its statuses that has begun."""
 
     name: str
-    state: State
+    state: PointState
     began: str | None
     status: str
 
 
-def progress_line(record: Record) -> list[Point]:
-    "The line of steps of the pizza that is made now, or was made last."
-    here, attempt = _here(record), current_attempt(record)
-    return [_point(record, number, here, attempt) for number in range(len(PROGRESS_STEPS))]
+def progress_line(record: Record) -> list[ProgressPoint]:
+    """Return the customer's line of steps for the pizza that is being made, or was made last."""
+    steps, present = list(ProgressStep), _present_step(record)
+    return [_point(record, step, steps.index(step) - steps.index(present)) for step in steps]
 
 
-def current_attempt(record: Record) -> int:
-    """The number of the pizza that is made: the next one as soon as the last was sent back."""
-    return record.attempt + (not record.closed and _verdict(record) == "remake")
-
-
-def remake_decisions(record: Record) -> list[Entry]:
-    """The manager's decisions to have a new one made, oldest first."""
-    return [entry for entry in record.history if entry.kind == "decision" and entry.status == "remake"]
-
-
-def _point(record: Record, number: int, here: int, attempt: int) -> Point:
-    name, statuses = PROGRESS_STEPS[number]
+def _point(record: Record, step: ProgressStep, distance: int) -> ProgressPoint:
     # An order is taken once, however often its pizza is made.
-    stages = record.stages_of(attempt if number else 1, statuses)
-    state: State = "done" if number < here else "ahead"
-    if number == here:
-        state = "done" if record.status == "delivered" else "stopped" if record.closed else "now"
-    return Point(name, state, stages[0].at if stages else None, stages[-1].status if stages else "")
+    attempt = 1 if step is ProgressStep.ORDER else current_attempt(record)
+    stages = record.begun_stages(attempt, STATUSES_OF_PROGRESS[step])
+    state: PointState = "done" if distance < 0 else "ahead"
+    if distance == 0:
+        state = "done" if record.status == DELIVERED else "stopped" if record.is_closed else "now"
+    return ProgressPoint(step, state, stages[0].at if stages else None, stages[-1].status if stages else "")
 
 
-def _here(record: Record) -> int:
-    verdict = None if record.closed else _verdict(record)
-    if verdict == "remake":
-        return DOUGH_STEP
-    last = _last_status(record)
-    at = next(number for number, (_, statuses) in enumerate(PROGRESS_STEPS) if last in statuses)
-    return DELIVERY_STEP if verdict == "approved" and at == DECISION_STEP else at
+def _present_step(record: Record) -> ProgressStep:
+    decision = pending_decision(record)
+    if decision is not None and decision.status == "remake":
+        return ProgressStep.PREPARE
+    if decision is not None and decision.status == "approved":
+        return ProgressStep.DRIVE
+    return STATUS_BY_NAME[_last_stage(record)].progress or ProgressStep.ORDER
 
 
-def _verdict(record: Record) -> str | None:
-    """What was decided on a pizza that is cooked; a decision that came early waits."""
-    decision = record.decision_of(record.attempt)
-    return decision.status if decision and _last_status(record) in PROGRESS_STEPS[DECISION_STEP][1] else None
-
-
-def _last_status(record: Record) -> str:
-    """The last stage that it has come to, also where it has ended there."""
+def _last_stage(record: Record) -> str:
+    """Return the last status that the order reached before its end, if it has ended."""
     if record.status in RANK:
         return record.status
     stages = [e.status for e in record.history if e.kind == "stage" and e.attempt == record.attempt]
     return next((status for status in reversed(stages) if status in RANK), ACCEPTED)
 
 
-BEFORE_THE_LOOK = (*ORDER_STEP.stages, *COOK_STEP.stages)
+def remake_decisions(record: Record) -> list[HistoryEntry]:
+    """Return the manager's decisions to make a new pizza, oldest first."""
+    return [entry for entry in record.history if entry.kind == "decision" and entry.status == "remake"]
 
 
 class Arrival(NamedTuple):
-    """When it is there (None: nobody can say, the manager has yet to look), and when he can look at it (None: now).
+    """When the pizza arrives (None before the decision), when it can be decided on (None: now or before).
 
-    `after` is how many seconds it takes from his yes to the door.
+    `delivery_seconds` is how long the pizza takes from its approval to the door.
     """
 
     at: str | None
-    look_at: str | None
-    after: float
+    decidable_at: str | None
+    delivery_seconds: float
 
 
 def estimate_arrival(record: Record, pace: float, now: str) -> Arrival | None:
-    """The estimate at the moment `now`; None where nothing is under way."""
-    if record.closed or record.paused or not record.wanted:
+    """Estimate the arrival at the moment `now`; None while the order is paused, ended or not started."""
+    if record.is_closed or record.paused or not record.workflow_requested:
         return None
     decision = record.decision_of(record.attempt)
-    verdict, bringing = decision.status if decision else None, _seconds(DELIVER_STEP.stages) * pace
-    passed = (datetime.fromisoformat(now) - datetime.fromisoformat(current_since(record))).total_seconds()
-    if record.status in DELIVER_STEP.announced:
-        return Arrival(_in(now, _left(DELIVER_STEP.stages, record.status, pace, passed)), None, bringing)
-    if record.status in (COOK_STEP.done_status, "pending_validation"):
-        if verdict == "remake":
-            return Arrival(None, _in(now, _seconds(COOK_STEP.stages) * pace), bringing)
-        return Arrival(_in(now, bringing) if verdict == "approved" else None, None, bringing)
-    look_at = _left(BEFORE_THE_LOOK, record.status, pace, passed)
-    at = _in(now, look_at + bringing) if verdict == "approved" else None
-    return Arrival(at, _in(now, look_at), bringing)
+    verdict = decision.status if decision else None
+    delivery_seconds = _total_seconds(DELIVER_STEP.stages) * pace
+    elapsed = (datetime.fromisoformat(now) - datetime.fromisoformat(current_since(record))).total_seconds()
+    row = STATUS_BY_NAME[record.status]
+    if row.step == "deliver":
+        left = _remaining_seconds(DELIVER_STEP.stages, record.status, pace, elapsed)
+        return Arrival(_add_seconds(now, left), None, delivery_seconds)
+    if row.phase == "deciding" and verdict != "remake":
+        at = _add_seconds(now, delivery_seconds) if verdict == "approved" else None
+        return Arrival(at, None, delivery_seconds)
+    if row.phase == "deciding":
+        return Arrival(None, _add_seconds(now, _total_seconds(COOK_STEP.stages) * pace), delivery_seconds)
+    left = _remaining_seconds((*ORDER_STEP.stages, *COOK_STEP.stages), record.status, pace, elapsed)
+    at = _add_seconds(now, left + delivery_seconds) if verdict == "approved" else None
+    return Arrival(at, _add_seconds(now, left), delivery_seconds)
 
 
-def _left(stages: Sequence[Stage], status: str, pace: float, passed: float) -> float:
-    """What is left of this stage, and all that come after it; of all of them, where none of them has begun."""
-    names = [stage.status for stage in stages]
-    at = names.index(status) if status in names else -1
-    of_this = max(0.0, stages[at].seconds * pace - passed) if at >= 0 else 0.0
-    return of_this + _seconds(stages[at + 1 :]) * pace
+def _remaining_seconds(stages: Sequence[Stage], status: str, pace: float, elapsed: float) -> float:
+    """Return how long the stage `status` still lasts with all that follow it; all stages if none has begun."""
+    statuses = [stage.status for stage in stages]
+    if status not in statuses:
+        return _total_seconds(stages) * pace
+    number = statuses.index(status)
+    return max(0.0, stages[number].seconds * pace - elapsed) + _total_seconds(stages[number + 1 :]) * pace
 
 
-def _seconds(stages: Sequence[Stage]) -> float:
+def _total_seconds(stages: Sequence[Stage]) -> float:
     return sum(stage.seconds for stage in stages)
 
 
-def _in(now: str, seconds: float) -> str:
-    return format_timestamp(datetime.fromisoformat(now) + timedelta(seconds=seconds))
+def _add_seconds(at: str, seconds: float) -> str:
+    return format_timestamp(datetime.fromisoformat(at) + timedelta(seconds=seconds))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pizzashop.domain.history import Entry, format_timestamp
+from pizzashop.domain.history import HistoryEntry, format_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.presentation.boards import Row, current_since, late_at, phase_of
 
@@ -18,11 +18,11 @@ def at(seconds: float) -> str:
 
 @pytest.fixture
 def record() -> Record:
-    return Record.accept("uid-1", CONTENT, at(0), wanted=True)
+    return Record.accept("uid-1", CONTENT, at(0), with_workflow=True)
 
 
 def hear(record: Record, status: str, seconds: float, attempt: int = 1) -> None:
-    record.hear([Entry(status=status, attempt=attempt, at=at(seconds))])
+    record.apply_stages([HistoryEntry(status=status, attempt=attempt, at=at(seconds))])
 
 
 @pytest.mark.parametrize(("pace", "seconds"), [(1, 20), (10, 110), (0, 10)])
@@ -36,7 +36,7 @@ def test_an_accepted_order_that_nobody_takes_in_is_late(record: Record) -> None:
 
 
 def test_an_order_that_was_never_started_is_not() -> None:
-    assert late_at(Record.accept("uid-1", CONTENT, at(0), wanted=False), 1) is None
+    assert late_at(Record.accept("uid-1", CONTENT, at(0), with_workflow=False), 1) is None
 
 
 def test_while_it_is_paused_it_is_not_late_and_then_its_time_begins_anew(record: Record) -> None:
@@ -51,13 +51,13 @@ def test_the_manager_has_time_until_the_first_reminder(record: Record) -> None:
     hear(record, "pending_validation", 0)
     assert late_at(record, 1) is None
     for seconds in (300, 600):
-        record.history.append(Entry(kind="action", status="overdue", at=at(seconds)))
+        record.history.append(HistoryEntry(kind="action", status="overdue", at=at(seconds)))
     assert (current_since(record), late_at(record, 1)) == (at(0), at(300))
 
 
 def test_after_the_decision_the_next_step_is_to_begin(record: Record) -> None:
     hear(record, "pending_validation", 0)
-    record.history.append(Entry(kind="action", status="overdue", at=at(300)))
+    record.history.append(HistoryEntry(kind="action", status="overdue", at=at(300)))
     record.decide("approved", 1, at(400), "ana", None)
     assert late_at(record, 1) == at(410)
 
@@ -93,12 +93,12 @@ def test_whose_it_is(record: Record, status: str, verdict: str | None, phase: st
     hear(record, status, 10)
     if verdict:
         record.decide(verdict, 1, at(20), "ana", None)
-    assert Row.of(record, 1).phase == phase
+    assert Row.from_record(record, 1).phase == phase
 
 
 def test_while_it_is_cancelled_it_is_nobodys(record: Record) -> None:
     record.cancel(at(5), "ana", None)
-    row = Row.of(record, 1)
+    row = Row.from_record(record, 1)
     assert (row.phase, row.status, row.final) == ("ended", "cancelled", True)
 
 
@@ -106,14 +106,14 @@ def test_a_remake_has_its_own_number_note_and_time(record: Record) -> None:
     hear(record, "cooking_baking", 10)
     hear(record, "pending_validation", 20)
     record.decide("remake", 1, at(30), "ana", "too dark")
-    row = Row.of(record, 1)
+    row = Row.from_record(record, 1)
     assert (row.making, row.note, row.phase_since) == (2, "too dark", at(30))
     hear(record, "cooking_preparing_ingredients", 31, attempt=2)
     hear(record, "cooking_making_dough", 33, attempt=2)
-    row = Row.of(record, 1)
+    row = Row.from_record(record, 1)
     assert (row.making, row.note, row.decision, row.phase_since, row.since) == (2, "too dark", None, at(31), at(33))
 
 
 def test_it_is_late_from_that_moment_on(record: Record) -> None:
-    row = Row.of(record, 1)
+    row = Row.from_record(record, 1)
     assert (row.is_late(at(9.9)), row.is_late(at(10))) == (False, True)

@@ -1,49 +1,55 @@
-// Times that count on: `data-since` is when something began, `data-until` when it is to be expected, and `data-late-at`
-// when a card becomes late.
+// Keeps times counting: `data-since` is when something began, `data-until` when something is expected, and
+// `data-late-at` when a card becomes late. The texts are those of `running_text` and `countdown` in Python.
 
 const SECOND = 1000;
+const MAX_CLOCK_DIFFERENCE = 5 * SECOND; // a smaller difference is ignored
 
-/** How far this machine's clock is behind the shop's, in milliseconds: as the page says when it was made. */
-function behind() {
-  const made = document.querySelector("[data-at]");
-  return made ? Date.parse(made.dataset.at) - (performance.timeOrigin + performance.now()) : 0;
+const twoDigits = (number) => String(number).padStart(2, "0");
+
+/** Returns how far this machine's clock is behind the shop's, in milliseconds; `data-at` is when the page was made. */
+function clockDifference() {
+  const page = document.querySelector("[data-at]");
+  return page ? Date.parse(page.dataset.at) - (performance.timeOrigin + performance.now()) : 0;
 }
 
-function counting(seconds) {
+function runningText(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
-  const two = (number) => String(number).padStart(2, "0");
   if (hours >= 48) return `${Math.floor(hours / 24)} days`;
-  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return hours
+    ? `${hours}:${twoDigits(minutes)}:${twoDigits(whole % 60)}`
+    : `${minutes}:${twoDigits(whole % 60)}`;
 }
 
-function roughly(seconds) {
+function roughDuration(seconds) {
   if (seconds < 90) return `${5 * Math.ceil(seconds / 5)} seconds`;
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`;
 }
 
-function soon(until, now) {
+function countdown(until, now) {
   const seconds = (until - now) / SECOND;
   if (seconds <= 0) return "any moment now";
-  const two = (number) => String(number).padStart(2, "0");
   const at = new Date(until);
-  return `in about ${roughly(seconds)}` + (seconds > 600 ? `, at ${two(at.getHours())}:${two(at.getMinutes())}` : "");
+  const moment = seconds > 600 ? `, at ${twoDigits(at.getHours())}:${twoDigits(at.getMinutes())}` : "";
+  return `in about ${roughDuration(seconds)}${moment}`;
 }
 
-function tick(ahead) {
-  const now = Date.now() + ahead;
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function update(difference) {
+  const now = Date.now() + difference;
   for (const time of document.querySelectorAll("[data-since]")) {
-    const text = counting((now - Date.parse(time.dataset.since)) / SECOND);
-    if (time.textContent !== text) time.textContent = text;
+    setText(time, runningText((now - Date.parse(time.dataset.since)) / SECOND));
   }
   for (const time of document.querySelectorAll("[data-until]")) {
-    const text = soon(Date.parse(time.dataset.until), now);
-    if (time.textContent !== text) time.textContent = text;
+    setText(time, countdown(Date.parse(time.dataset.until), now));
   }
   for (const card of document.querySelectorAll("[data-late-at]")) {
     card.classList.toggle("late", Date.parse(card.dataset.lateAt) <= now);
   }
 }
 
-const ahead = Math.abs(behind()) < 5 * SECOND ? 0 : behind();
-setInterval(() => tick(ahead), SECOND);
+const difference = Math.abs(clockDifference()) < MAX_CLOCK_DIFFERENCE ? 0 : clockDifference();
+setInterval(() => update(difference), SECOND);

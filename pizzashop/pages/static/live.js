@@ -1,87 +1,89 @@
-// Keeps the part of a page that is marked with `data-live` up to date: told by server-sent events, or, where the shop
-// has no place for one more, by asking every few seconds. A page that nobody sees asks for nothing.
+// Keeps the element with `data-live` up to date by server-sent events. While the shop has no free stream, the page asks
+// every few seconds instead. A hidden page asks for nothing.
 import { morph } from "./morph.js";
 
 const SECOND = 1000;
-const QUIET = 1.5 * SECOND; // a connection that is back so soon was not lost
-const STREAM_AFTER = 6; // how often it is asked before a stream is tried again
+const STATUS_DELAY = 1.5 * SECOND; // a connection that is back within this time is not reported as lost
+const POLLS_BEFORE_STREAM = 6; // how often the page asks before it tries to open a stream again
+const DEFAULT_RETRY_SECONDS = 4;
 
-const region = document.querySelector("[data-live]");
-const line = document.getElementById("connection");
-let mark = region?.dataset.mark ?? "";
-let [source, timer, asked, telling, words] = [null, 0, 0, 0, ""];
+const part = document.querySelector("[data-live]");
+const statusLine = document.getElementById("connection");
+let etag = part?.dataset.mark ?? "";
+let [source, pollTimer, polls] = [null, 0, 0];
+let [statusTimer, statusText] = [0, ""];
 
-function say(text) {
-  words = text;
-  if (text && line.textContent === "") {
-    // Said again meanwhile, as at each vain try, it must not wait anew.
-    telling ||= setTimeout(() => (line.textContent = words), QUIET);
+function setStatus(text) {
+  statusText = text;
+  if (text && statusLine.textContent === "") {
+    // A status that is set again, as by each failed attempt, must not start the delay again.
+    statusTimer ||= setTimeout(() => (statusLine.textContent = statusText), STATUS_DELAY);
     return;
   }
-  clearTimeout(telling);
-  telling = 0;
-  line.textContent = text;
+  clearTimeout(statusTimer);
+  statusTimer = 0;
+  statusLine.textContent = text;
 }
 
-const lost = () => say("The connection is lost. This page goes on by itself when it is back.");
-const away = () => say("A part of the shop cannot be reached. This page goes on by itself.");
+const reportLost = () => setStatus("The connection is lost. This page goes on by itself when it is back.");
+const reportUnreachable = () => setStatus("A part of the shop cannot be reached. This page goes on by itself.");
 
-function show(html, newMark) {
-  const fresh = document.createElement("template");
-  fresh.innerHTML = html;
+function show(html, newEtag) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
   const focused = document.activeElement;
-  morph(region, fresh.content);
-  // What was moved has lost it.
+  morph(part, template.content);
+  // An element that was moved has lost the focus.
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
-  mark = newMark;
+  etag = newEtag;
 }
 
 function stop() {
-  clearTimeout(timer);
+  clearTimeout(pollTimer);
   source?.close();
   source = null;
 }
 
 function stream() {
   stop();
-  asked = 0;
-  source = new EventSource(`${region.dataset.live}?since=${encodeURIComponent(mark)}`);
-  source.onopen = () => say("");
+  polls = 0;
+  source = new EventSource(`${part.dataset.live}?since=${encodeURIComponent(etag)}`);
+  source.onopen = () => setStatus("");
   source.onerror = () => {
-    lost();
-    // It comes again by itself where it was cut off; where it was turned away it does not.
-    if (source?.readyState === EventSource.CLOSED) ask();
+    reportLost();
+    // The browser connects again after a lost connection, but not after a refused one.
+    if (source?.readyState === EventSource.CLOSED) poll();
   };
   source.addEventListener("shown", (event) => show(event.data, event.lastEventId));
   source.addEventListener("gone", () => location.reload());
   source.addEventListener("over", stop);
-  source.addEventListener("away", away);
-  source.addEventListener("back", () => say(""));
+  source.addEventListener("away", reportUnreachable);
+  source.addEventListener("back", () => setStatus(""));
 }
 
-async function ask() {
+async function poll() {
   stop();
-  let seconds = 4;
+  let seconds = DEFAULT_RETRY_SECONDS;
   try {
-    const headers = { Accept: "text/html", "If-None-Match": `"${mark}"` };
-    const reply = await fetch(region.dataset.live, { headers, cache: "no-store" });
+    const headers = { Accept: "text/html", "If-None-Match": `"${etag}"` };
+    const reply = await fetch(part.dataset.live, { headers, cache: "no-store" });
     seconds = Number(reply.headers.get("Retry-After")) || seconds;
-    // Gone, or signed out meanwhile: the page itself says so.
+    // The order is deleted, or the reader is signed out: the page itself says so.
     if (reply.status === 404 || reply.redirected) return location.reload();
     if (reply.status === 200) show(await reply.text(), reply.headers.get("ETag").replace(/^W\/|"/g, ""));
-    if (reply.status === 200 || reply.status === 304) say("");
-    else away();
+    if (reply.status === 200 || reply.status === 304) setStatus("");
+    else reportUnreachable();
   } catch {
-    lost();
+    reportLost();
   }
-  asked += 1;
-  timer = setTimeout(asked < STREAM_AFTER ? ask : stream, seconds * SECOND * (0.75 + Math.random() / 2));
+  polls += 1;
+  pollTimer = setTimeout(polls < POLLS_BEFORE_STREAM ? poll : stream, seconds * SECOND * (0.75 + Math.random() / 2));
 }
 
-if (region) {
-  const begin = () => (document.hidden ? stop() : stream());
-  document.addEventListener("visibilitychange", begin);
+if (part) {
+  const start = () => (document.hidden ? stop() : stream());
+  document.addEventListener("visibilitychange", start);
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => event.persisted && begin());
-  begin();
+  addEventListener("pageshow", (event) => event.persisted && start());
+  start();
 }

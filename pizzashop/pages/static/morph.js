@@ -1,52 +1,52 @@
-// Changes a part of the page into what it is to be, and leaves alone what is the same already: so a focus, an open
-// question, what is typed and what is ticked stay, and a press of the mouse still meets the button that it began on.
+// Changes a part of the page into new content, and leaves alone what is the same already. So the focus, open questions,
+// typed texts and ticked boxes stay, and a mouse button is released over the element on which it was pressed.
 
-/** Makes the content of `old` that of `fresh`; elements with an id are found again wherever they stand. */
+/** Makes the content of `old` that of `fresh`; an element with an id is found again wherever it stands. */
 export function morph(old, fresh) {
-  const wanted = new Set([...fresh.children].map((child) => child.id).filter(Boolean));
+  const freshIds = new Set([...fresh.children].map((child) => child.id).filter(Boolean));
   for (const child of [...old.children]) {
-    if (child.id && !wanted.has(child.id)) child.remove();
+    if (child.id && !freshIds.has(child.id)) child.remove();
   }
-  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
-  let at = old.firstChild;
-  for (const want of [...fresh.childNodes]) {
-    const match = want.id ? known.get(want.id) : at && alike(at, want) ? at : null;
+  const oldById = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let next = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    const match = node.id ? oldById.get(node.id) : next && isAlike(next, node) ? next : null;
     if (!match) {
-      old.insertBefore(want, at);
+      old.insertBefore(node, next);
     } else {
-      if (match === at) at = at.nextSibling;
-      else old.insertBefore(match, at);
-      renew(match, want);
+      if (match === next) next = next.nextSibling;
+      else old.insertBefore(match, next);
+      update(match, node);
     }
   }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
+  while (next) {
+    const superfluous = next;
+    next = next.nextSibling;
+    superfluous.remove();
   }
 }
 
-function alike(one, other) {
-  return one.nodeName === other.nodeName && !one.id;
+function isAlike(node, other) {
+  return node.nodeName === other.nodeName && !node.id;
 }
 
-function renew(node, want) {
-  if (node.nodeName !== want.nodeName) {
-    node.replaceWith(want);
+function update(node, fresh) {
+  if (node.nodeName !== fresh.nodeName) {
+    node.replaceWith(fresh);
   } else if (node.nodeType !== Node.ELEMENT_NODE) {
-    if (node.nodeValue !== want.nodeValue) node.nodeValue = want.nodeValue;
+    if (node.nodeValue !== fresh.nodeValue) node.nodeValue = fresh.nodeValue;
   } else {
-    renewAttributes(node, want);
-    morph(node, want);
+    updateAttributes(node, fresh);
+    morph(node, fresh);
   }
 }
 
-function renewAttributes(node, want) {
-  for (const { name, value } of [...want.attributes]) {
+function updateAttributes(node, fresh) {
+  for (const { name, value } of [...fresh.attributes]) {
     if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   }
   for (const { name } of [...node.attributes]) {
-    // Whoever has opened a question closes it.
-    if (!want.hasAttribute(name) && name !== "open") node.removeAttribute(name);
+    // A question that somebody opened stays open.
+    if (!fresh.hasAttribute(name) && name !== "open") node.removeAttribute(name);
   }
 }

@@ -1,4 +1,4 @@
-// What the staff's pages do by themselves: they follow the shop, times count on, and what becomes late turns amber.
+// The pages of the staff: they follow the shop, their times go on counting, and late orders turn amber.
 import "./counting.js";
+import "./csrf.js";
 import "./live.js";
-import "./marks.js";
