@@ -1,4 +1,4 @@
-"""The `pizzashop` command: thin, it hands over to the package that does the work."""
+"""The `pizzashop` command: it finds each subcommand, reads its arguments, and turns errors into exit codes."""
 
 import os
 import sys
@@ -12,17 +12,18 @@ from pizzashop import __version__, roles
 from pizzashop.console import output
 from pizzashop.errors import INTERRUPTED, ShopError
 
-LOCAL = {
+# Commands that run the shop on this machine.
+LOCAL_COMMANDS = {
     "up": "pizzashop.local.commands:up",
     "prepare": "pizzashop.local.commands:prepare",
     "doctor": "pizzashop.local.commands:doctor",
 }
-"""The commands that run the shop on this machine, and where they are."""
-CONSOLE = {
+# Commands for the operators of a running shop.
+CONSOLE_COMMANDS = {
     "order": "pizzashop.console.orders:order",
-    "watch": "pizzashop.console.orders:watch",
     "status": "pizzashop.console.orders:status",
     "list": "pizzashop.console.orders:list_orders",
+    "watch": "pizzashop.console.watch:watch",
     "approve": "pizzashop.console.decisions:approve",
     "reject": "pizzashop.console.decisions:reject",
     "remake": "pizzashop.console.decisions:remake",
@@ -33,73 +34,70 @@ CONSOLE = {
     "demo": "pizzashop.console.demo:demo",
     "staff": "pizzashop.console.staff:staff",
 }
-"""Those that talk to a running shop."""
-_PLACES = {**LOCAL, **CONSOLE}
+_LAZY_COMMANDS = {**LOCAL_COMMANDS, **CONSOLE_COMMANDS}
+
+EPILOG = """
+\b
+Exit codes: 0 done; 1 other error; 2 invalid usage or input; 3 no such order or event;
+4 refused: not allowed, or not possible in the present state; 5 the shop cannot be reached;
+6 a watched order failed or was cancelled; 130 ended by Ctrl-C; 141 the reader of the output has gone.
+"""
 
 
-class _Group(click.Group):
-    """Loads a command when it is asked for: a process that serves a role is the smaller for it.
-
-    Shows an error of the shop as one sentence, and ends with the exit code that the error carries.
-    """
+class _LazyGroup(click.Group):
+    """Import the module of a command only when it is needed, so that the process of a role stays small."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_PLACES])
+        return sorted([*super().list_commands(ctx), *_LAZY_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _PLACES:
+        if cmd_name not in _LAZY_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = resolve_name(_PLACES[cmd_name])
+        command: click.Command = resolve_name(_LAZY_COMMANDS[cmd_name])
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        output.install()
+        output.protect_standard_streams()
         try:
             return super().main(*args, **kwargs)
-        except output.ReaderGone as error:
+        except output.OutputClosed as error:
             sys.exit(error.exit_code)
         except ShopError as error:
             click.echo(f"pizzashop: {error}", err=True)
             sys.exit(error.exit_code)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _decoded(ctx, args))
+        return super().parse_args(ctx, _decode_arguments(ctx, args))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo(err=True)  # the next prompt does not stand behind `^C`
+            # The terminal shows `^C`: begin a new line for the next prompt.
+            click.echo(err=True)
             ctx.exit(INTERRUPTED)
 
 
-EPILOG = """
-\b
-Exit codes: 0 done; 1 another error; 2 bad usage or input; 3 no such order or event;
-4 refused, as it contradicts what is already so; 5 the shop cannot be reached;
-6 a watched order failed or was cancelled; 130 left with Ctrl-C; 141 nobody reads the output any more.
-"""
-
-
-def _decoded(ctx: click.Context, args: Sequence[str]) -> list[str]:
-    """The arguments as text, also where the locale is not UTF-8; raises UsageError where one is none."""
-    found: list[str] = []
+def _decode_arguments(ctx: click.Context, args: Sequence[str]) -> list[str]:
+    """Return the arguments decoded as UTF-8, whatever the locale; raise UsageError if one is not UTF-8."""
+    decoded: list[str] = []
     for arg in args:
         try:
             arg.encode()
-            found.append(arg)
-        except UnicodeEncodeError:  # Python keeps bytes that it cannot decode as surrogates
-            typed = os.fsencode(arg)
+            decoded.append(arg)
+        except UnicodeEncodeError:
+            # Python represents bytes that the locale cannot decode as surrogates.
+            original = os.fsencode(arg)
             try:
-                found.append(typed.decode())
+                decoded.append(original.decode())
             except UnicodeDecodeError:
-                shown = [each for each in found[-1:] if each.startswith("-")]
-                shown.append(typed.decode(errors="backslashreplace"))
-                raise click.UsageError(f"{' '.join(shown)}: these bytes are not UTF-8.", ctx) from None
-    return found
+                option = [previous for previous in decoded[-1:] if previous.startswith("-")]
+                shown = " ".join([*option, original.decode(errors="backslashreplace")])
+                raise click.UsageError(f"{shown}: these bytes are not UTF-8.", ctx) from None
+    return decoded
 
 
-@click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="pizzashop")
 def main() -> None:
     """Durable pizza ordering on Dapr.
@@ -117,11 +115,11 @@ def main() -> None:
     type=click.Choice([*roles.ROLE_BY_NAME, "all"]),
     help="The role to serve; may be given several times.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Listen here: for a second process of one role.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port; for a second process of one role.")
 def serve(names: tuple[str, ...], port: int | None) -> None:
     """Serve one role, several, or all of them, each on its own port, until told to stop.
 
-    Each role needs its Dapr sidecar beside it; `dapr run -f .` and `pizzashop up` see to that.
+    Each role needs its own Dapr sidecar, which `dapr run -f .` and `pizzashop up` start.
     """
     from pizzashop.server.server import serve as run
     from pizzashop.settings import Settings

@@ -1,31 +1,31 @@
-"""What can go wrong in the shop.
+"""The errors of the shop.
 
 ShopError
-├── InvalidSettings       an environment variable makes no sense
-├── CorruptData            what the store holds cannot be read: somebody has to see to it
-├── LocalError        this machine lacks something that the shop needs to run
-├── Refused           the request cannot be done, and asking again will not help
-│   ├── InvalidRequest       what was sent is not what is needed (with the fields at fault)
-│   ├── NotFound      there is no such order
-│   ├── NotAllowed    whoever asks may not do this, or has to sign in first
-│   └── Conflict      it contradicts what is already so
-└── Unavailable       something needed cannot be reached just now; asking again may help
+├── InvalidSettings     an environment variable has an invalid value
+├── CorruptData         stored data cannot be read, and a person has to repair it
+├── LocalError          this machine lacks something that the shop needs to run
+├── Refused             the request cannot be done, and a retry will not help
+│   ├── InvalidRequest  the request's content is invalid (names the fields)
+│   ├── NotFound        the order, event or account does not exist
+│   ├── NotAllowed      the client lacks the permission, or has to sign in first
+│   └── Conflict        the request contradicts the present state
+└── Unavailable         a service cannot be reached now, and a retry may help
 """
 
 from collections.abc import Mapping, Sequence
 
+# The exit code of a command that Ctrl-C ended: 128 and the number of SIGINT.
 INTERRUPTED = 130
-"""The exit code of a command that was ended with Ctrl-C."""
 
 
 class ShopError(Exception):
-    """The root. Its text is one sentence for a person; `exit_code` is what the command line ends with."""
+    """The base class. Its text is one sentence for a person; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class InvalidSettings(ShopError):
-    """An environment variable makes no sense."""
+    """An environment variable has an invalid value."""
 
     exit_code = 2
 
@@ -35,11 +35,11 @@ class LocalError(ShopError):
 
 
 class CorruptData(ShopError):
-    """What the store holds cannot be read: somebody has to see to it."""
+    """Stored data cannot be read, and a person has to repair it."""
 
 
 class Refused(ShopError):
-    """The request cannot be done, and asking again will not help."""
+    """The request cannot be done, and a retry will not help. `extra` holds further fields for the HTTP response."""
 
     exit_code = 4
 
@@ -49,7 +49,7 @@ class Refused(ShopError):
 
 
 class InvalidRequest(Refused):
-    """What was sent is not what is needed; `errors` names the fields."""
+    """The request's content is invalid; each of `errors` names a field and says what is wrong with it."""
 
     exit_code = 2
 
@@ -58,20 +58,20 @@ class InvalidRequest(Refused):
 
 
 class NotFound(Refused):
-    """There is no such order."""
+    """The order, event or account does not exist."""
 
     exit_code = 3
 
 
 class NotAllowed(Refused):
-    """Whoever asks may not do this, or has to sign in first."""
+    """The client lacks the permission, or has to sign in first."""
 
 
 class Conflict(Refused):
-    """It contradicts what is already so."""
+    """The request contradicts the present state."""
 
 
 class Unavailable(ShopError):
-    """Something needed cannot be reached just now; asking again may help."""
+    """A service cannot be reached now, and a retry may help."""
 
     exit_code = 5

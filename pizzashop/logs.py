@@ -1,35 +1,38 @@
-"""Logs: one line for each event, with the role, the order and the attempt; for people, or as JSON."""
+"""Logging: one line for each log record, with role, order and attempt, as text for people or as JSON."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
 
-FIELDS = ("role", "order", "attempt")
+# The attributes of a log record that a line shows; code sets them with `extra`.
+CONTEXT_FIELDS = ("role", "order", "attempt")
+# The SDK logs each turn of each workflow, and once more at each replay; the shop logs its own stages once.
+_VERBOSE_LOGGERS = ("WorkflowRuntime", "durabletask-worker", "durabletask-client", "DaprWorkflowClient")
 
 
 class TextFormatter(logging.Formatter):
-    """`18:20:31.042 kitchen INFO  cooking_baking order=123 attempt=1`."""
+    """Format lines such as `18:20:31.042 kitchen    INFO    cooking_baking order=123 attempt=1`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback under it where there is one."""
-        moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
-        known = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
-        role = known.pop("role", "shop")
-        rest = "".join(f" {name}={value}" for name, value in known.items())
-        line = f"{moment} {role:<10} {record.levelname:<7} {record.getMessage()}{rest}"
+        """Return one line, followed by the traceback if there is one."""
+        timestamp = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
+        context = _context(record)
+        role = context.pop("role", "shop")
+        suffix = "".join(f" {name}={value}" for name, value in context.items())
+        line = f"{timestamp} {role:<10} {record.levelname:<7} {record.getMessage()}{suffix}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Format each log record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return the object on one line, with the traceback as a field if there is one."""
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+            **_context(record),
             "message": record.getMessage(),
             "logger": record.name,
         }
@@ -38,18 +41,21 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
 
-def configure(form: str, level: str, role: str) -> None:
-    """Send this process's logs to standard error, in the form asked for, with `role` in each line."""
+def configure_logging(log_format: str, level: str, role: str) -> None:
+    """Write this process's logs to standard error, as `text` or `json`, with `role` in each line that has none."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
 
-    def with_role(record: logging.LogRecord) -> bool:
+    def add_role(record: logging.LogRecord) -> bool:
         if not hasattr(record, "role"):
             record.role = role
         return True
 
-    handler.addFilter(with_role)
+    handler.addFilter(add_role)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # The SDK tells of every turn of every workflow, and again at each replay: the shop says it once, itself.
-    for chatty in ("WorkflowRuntime", "durabletask-worker", "durabletask-client", "DaprWorkflowClient"):
-        logging.getLogger(chatty).setLevel("WARNING")
+    for name in _VERBOSE_LOGGERS:
+        logging.getLogger(name).setLevel("WARNING")
+
+
+def _context(record: logging.LogRecord) -> dict[str, object]:
+    return {name: getattr(record, name) for name in CONTEXT_FIELDS if hasattr(record, name)}

@@ -1,11 +1,11 @@
-"""The five roles of the shop and the addresses that belong to each: the one list."""
+"""The five roles of the shop, their addresses, and the names of the Dapr components that they share."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Role:
-    """One role: what `--role` calls it, its Dapr app-id, the port it listens on and the ports of its sidecar."""
+    """One role: its name for `--role`, its Dapr app-id, the port it listens on and the ports of its sidecar."""
 
     name: str
     app_id: str

@@ -1,4 +1,4 @@
-"""Every environment variable that the shop reads, with its default: read once, frozen, handed down."""
+"""The settings of the shop: each environment variable it reads, with its default and its limits."""
 
 import os
 import re
@@ -12,123 +12,120 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pizzashop.domain.lifecycle import STEPS
 from pizzashop.errors import InvalidSettings
 
-STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
+_STAGE_STATUSES = frozenset(stage.status for step in STEPS for stage in step.stages)
+# Dapr sets these variables, so their names have no prefix.
+_DAPR_SETTINGS = ("dapr_http_port", "dapr_grpc_port", "dapr_api_token", "app_api_token")
+_SECONDS_OF_UNIT = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_YEAR_SECONDS = 365 * 86400.0
 
 
-def home_directory() -> Path | None:
-    """The user's home; None where HOME is not set and the system knows none."""
-    if said := os.environ.get("HOME"):
-        return Path(said)
-    try:
-        return Path(getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        return None
+def parse_duration(text: str) -> float | None:
+    """Return the seconds of a duration such as `7d`, `12h`, `90s` or `90`; None if the text is not a duration."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
+    return float(match[1]) * _SECONDS_OF_UNIT[match[2]] if match else None
 
 
-def _xdg(name: str, fallback: str, setting: str) -> Path:
-    if said := os.environ.get(name):
-        return Path(said) / "pizzashop"
-    if (home := home_directory()) is None:
-        raise InvalidSettings(f"This user has no home directory: set {variable(setting)} to a directory of yours, or HOME.")
-    return home / fallback / "pizzashop"
+def _seconds_or_unchanged(value: Any) -> Any:
+    # Pydantic then refuses a text that is not a duration, with its usual message.
+    seconds = parse_duration(value) if isinstance(value, str) else None
+    return value if seconds is None else seconds
 
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(said: Any) -> Any:
-    """A duration such as `7d`, `12h`, `90s` or `90` in seconds; what is none is left for the type to refuse."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", said.strip()) if isinstance(said, str) else None
-    return float(found[1]) * UNITS[found[2]] if found else said
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-YEAR = 365 * 86400.0
-OF_DAPR = ("dapr_http_port", "dapr_grpc_port", "dapr_api_token", "app_api_token")
+Seconds = Annotated[float, BeforeValidator(_seconds_or_unchanged)]
 
 
 class Settings(BaseModel):
-    """The shop's settings. Each is read from `PIZZASHOP_<NAME>`, but for those of Dapr."""
+    """The settings of one process. `environment_variable` names the variable of each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="multiplies the duration of every stage")
-    fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: that stage fails")
-    max_remakes: int = Field(2, ge=0, le=20, description="how often a pizza may be made again")
+    pace: float = Field(1.0, ge=0, allow_inf_nan=False, description="factor for the duration of every stage")
+    fail: str = Field("", pattern=r"^$|^[a-z_]+:.*$", description="<stage>:<order id prefix>: this stage fails")
+    max_remakes: int = Field(2, ge=0, le=20, description="how often one order's pizza may be made again")
     validation_reminder: Seconds = Field(
-        "5m", gt=0, le=YEAR, validate_default=True, description="the manager is reminded after 1, 2, 4 and 8 times that"
+        "5m", gt=0, le=_YEAR_SECONDS, validate_default=True, description="remind the manager after x1, x2, x4, x8 this"
     )
     validation_deadline: Seconds | None = Field(
-        None, gt=0, le=YEAR, description="an order fails that waits longer for its decision"
+        None, gt=0, le=_YEAR_SECONDS, description="fail an order that waits longer for its decision"
     )
     retention: Seconds = Field(
-        "7d", ge=1, allow_inf_nan=False, validate_default=True, description="how long finished workflows are kept"
+        "7d", ge=1, allow_inf_nan=False, validate_default=True, description="how long to keep finished workflows"
     )
     host: Annotated[str, AfterValidator(lambda host: host.strip().strip("[]"))] = Field(
         "127.0.0.1", description="the address that the roles listen on"
     )
-    hosts: str = Field("", description="further names, comma separated, that the shop is reached under")
+    hosts: str = Field("", description="further host names of the shop, separated by commas")
     staff_token: str = Field(
-        "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="what programs of the staff show, and people may"
+        "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="the bearer token of staff programs"
     )
-    staff_file: Path | None = Field(None, description="the accounts of the staff")
-    secret: str = Field("", pattern=r"^$|^.{32,}$", repr=False, description="what signs the sessions of the staff")
-    https: bool = Field(False, description="people reach the shop over HTTPS alone")
-    threads: int = Field(384, ge=8, le=4096, description="requests that one process serves at a time")
-    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="what prices are in, by its ISO 4217 code")
-    watchers: int = Field(128, ge=1, le=4096, description="pages that one process keeps up to date at a time")
-    log: Literal["text", "json"] = Field("text", description="the form of a log line")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    staff_file: Path | None = Field(None, description="the file with the staff's accounts")
+    secret: str = Field("", pattern=r"^$|^.{32,}$", repr=False, description="the key that signs staff sessions")
+    https: bool = Field(False, description="whether people reach the shop over HTTPS only")
+    threads: int = Field(384, ge=8, le=4096, description="requests that one process serves at the same time")
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="the ISO 4217 code of the prices' currency")
+    watchers: int = Field(128, ge=1, le=4096, description="live pages that one process serves at the same time")
+    log: Literal["text", "json"] = Field("text", description="the format of log lines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the lowest level to log")
     state_dir: Path = Field(
-        default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state", "state_dir"),
-        description="what must survive",
+        default_factory=lambda: _user_directory("XDG_STATE_HOME", ".local/state", "state_dir"),
+        description="the directory of data that must survive",
     )
     cache_dir: Path = Field(
-        default_factory=lambda: _xdg("XDG_CACHE_HOME", ".cache", "cache_dir"),
-        description="what can be made again",
+        default_factory=lambda: _user_directory("XDG_CACHE_HOME", ".cache", "cache_dir"),
+        description="the directory of data that can be made again",
     )
-    dapr_http_port: int | None = Field(None, description="set by `dapr run`")
-    dapr_grpc_port: int | None = Field(None, description="set by `dapr run`")
-    dapr_api_token: str = Field("", repr=False, description="shown to the sidecar")
-    app_api_token: str = Field("", repr=False, description="shown by the sidecar")
+    dapr_http_port: int | None = Field(None, description="the sidecar's HTTP port")
+    dapr_grpc_port: int | None = Field(None, description="the sidecar's gRPC port")
+    dapr_api_token: str = Field("", repr=False, description="the token that the sidecar requires")
+    app_api_token: str = Field("", repr=False, description="the token that the sidecar sends")
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; raises InvalidSettings, which names the variable, where a value makes no sense."""
-        said = {name: os.environ.get(variable(name)) for name in cls.model_fields}
+        """Read the environment; raise InvalidSettings, which names the variables, if a value is invalid."""
+        values = {name: os.environ.get(environment_variable(name)) for name in cls.model_fields}
         try:
-            return cls.model_validate({name: value for name, value in said.items() if value})
+            return cls.model_validate({name: value for name, value in values.items() if value})
         except ValidationError as error:
-            raise InvalidSettings("; ".join(_explain(each["loc"], each["msg"]) for each in error.errors())) from None
+            raise InvalidSettings("; ".join(_explain(e["loc"], e["msg"]) for e in error.errors())) from None
 
     @model_validator(mode="after")
-    def _failing_on_purpose_makes_sense(self) -> Self:
-        if self.fail and self.fail.partition(":")[0] not in STAGES:
+    def _check_fail(self) -> Self:
+        if self.fail and self.fail.partition(":")[0] not in _STAGE_STATUSES:
             raise ValueError(f"PIZZASHOP_FAIL names no stage: {self.fail!r} is not <stage>:<order id prefix>")
         if self.fail and not is_loopback(self.host):
             raise ValueError("PIZZASHOP_FAIL is for demonstrations: it needs PIZZASHOP_HOST to be loopback")
         return self
 
 
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return name.upper() if name in OF_DAPR else f"PIZZASHOP_{name.upper()}"
+def environment_variable(setting: str) -> str:
+    """Return the name of the environment variable that holds a setting."""
+    return setting.upper() if setting in _DAPR_SETTINGS else f"PIZZASHOP_{setting.upper()}"
+
+
+def home_directory() -> Path | None:
+    """Return the user's home directory; None if HOME is not set and the system knows none."""
+    if home := os.environ.get("HOME"):
+        return Path(home)
+    try:
+        return Path(getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on `host`."""
+    """Return whether only this machine can reach a server that listens on `host`."""
     if host == "localhost":
         return True
     try:
         address = ip_address(host)
     except ValueError:
         return False
-    # An IPv4 address written as IPv6, such as ::ffff:127.0.0.1, is what it stands for.
+    # An IPv6 address may contain an IPv4 address: ::ffff:127.0.0.1 is loopback too.
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def connectable_host(host: str) -> str:
-    """The address under which this machine reaches what listens on `host`."""
+    """Return the address at which this machine reaches a server that listens on `host`."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -139,9 +136,20 @@ def connectable_host(host: str) -> str:
 
 
 def bracket_ipv6(host: str) -> str:
-    """A host as it stands in a URL: an IPv6 address in brackets."""
+    """Return a host as a URL needs it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
+def _user_directory(xdg_variable: str, fallback: str, setting: str) -> Path:
+    if base := os.environ.get(xdg_variable):
+        return Path(base) / "pizzashop"
+    if (home := home_directory()) is None:
+        variable = environment_variable(setting)
+        raise InvalidSettings(f"This user has no home directory: set {variable} to a directory of yours, or HOME.")
+    return home / fallback / "pizzashop"
+
+
 def _explain(location: tuple[int | str, ...], message: str) -> str:
-    return f"{variable(str(location[0]))}: {message}" if location else message.removeprefix("Value error, ")
+    if location:
+        return f"{environment_variable(str(location[0]))}: {message}"
+    return message.removeprefix("Value error, ")

@@ -1,1 +1,1 @@
-"""The operator's commands, and what they show in a terminal."""
+"""The commands for the operators of a running shop, and what they show in a terminal."""

@@ -1,11 +1,12 @@
-"""Standard input, output and error, as every command uses them.
+"""Protect the standard streams, so that every command handles their failures in the same way.
 
-- The reader of the output has gone (`| head`, a closed terminal): the command ends quietly, with exit code 141.
-- The output cannot be written (a full disk): the command says so in one sentence, and ends with exit code 1.
-- The encoding of the output lacks a character: something in ASCII stands in its place, as wide as the character.
-- A stream is closed at the start: the null device replaces it. A stream is non-blocking: a write waits until it fits.
+- The reader of the output has gone (`| head`, a closed terminal): the command ends quietly with exit code 141.
+- The output cannot be written (a full disk): the command prints one sentence and ends with exit code 1.
+- The output's encoding lacks a character: an ASCII replacement of the same width is written.
+- A stream is closed at the start: the null device replaces it.
+- A stream is non-blocking: a write waits until all data fits.
 
-A command whose work matters more than its output goes on without it: see `ignore_output_errors`.
+A command whose work matters more than its output continues without output: see `ignore_output_errors`.
 """
 
 import codecs
@@ -20,21 +21,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pizzashop.domain.text import one_line
 from pizzashop.errors import ShopError
 
-
-def one_line_text(text: object) -> str:
-    """What someone else wrote, on one line and without control characters, which a terminal would obey."""
-    return one_line(text)
-
-
-ASCII = "pizzashop_ascii"
-"""ASCII under a name of its own: click writes UTF-8 into a stream whose encoding is called ASCII."""
-DEGRADE = "pizzashop_degrade"
-"""The error handler of `codecs` that replaces what an encoding lacks."""
-_MARKS = {"✓": "+", "●": "*", "○": "o", "↺": "<", "✗": "x", "·": "|", "…": "~", "→": ">"}
-_GONE = (errno.EPIPE, errno.ECONNRESET)
+# ASCII under its own name: click writes UTF-8 into a stream whose encoding is called ASCII.
+_ASCII_ENCODING = "pizzashop_ascii"
+# The name under which `codecs` knows `replace_unencodable`.
+_ERROR_HANDLER = "pizzashop_replace"
+_ASCII_SYMBOLS = {"✓": "+", "●": "*", "○": "o", "↺": "<", "✗": "x", "·": "|", "…": "~", "→": ">"}
+_READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
 class OutputFailed(ShopError):
@@ -44,56 +38,58 @@ class OutputFailed(ShopError):
         super().__init__(f"The output cannot be written: {error.strerror}.")
 
 
-class ReaderGone(ShopError):
-    """Nobody reads standard output any more: there is no one to be told."""
+class OutputClosed(ShopError):
+    """The reader of standard output has gone, so no message is printed."""
 
-    exit_code = 128 + 13  # as if SIGPIPE had ended the process
+    # The exit code of a process that SIGPIPE ended.
+    exit_code = 128 + 13
 
 
-class Output(io.FileIO):
-    """The descriptor `fd` for writing.
+class ProtectedOutput(io.FileIO):
+    """The file descriptor `fd` for writing.
 
-    Raises its first error, unless it is `tolerant`. After that it drops what cannot be written, and raises nothing.
+    Raise its first error, unless it is `tolerant`. After the first error drop all data that cannot be written.
     """
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, "w", closefd=False)
-        # Standard error has no place left to say what is wrong with it.
+        # An error of standard error cannot be shown anywhere.
         self.tolerant = fd == 2
-        self.error: OutputFailed | ReaderGone | None = None
+        self.error: OutputFailed | OutputClosed | None = None
         self._is_terminal = os.isatty(fd)
 
     def write(self, data: Any, /) -> int:
-        """Write all of it; returns its length, also where it was dropped."""
-        left = memoryview(data).cast("B")
-        size = len(left)
+        """Write all of the data, or drop it; return its length in bytes in both cases."""
+        remaining = memoryview(data).cast("B")
+        size = len(remaining)
         try:
-            while left:
-                count = super().write(left)
+            while remaining:
+                count = super().write(remaining)
                 if count is None:
                     select.select((), (self.fileno(),), ())
-                left = left[count or 0 :]
+                remaining = remaining[count or 0 :]
         except OSError as error:
-            is_first, self.error = self.error is None, self.error or self._meaning(error)
+            is_first, self.error = self.error is None, self.error or self._translate(error)
             if is_first and not self.tolerant:
                 raise self.error from None
         return size
 
-    def _meaning(self, error: OSError) -> OutputFailed | ReaderGone:
-        hung_up = error.errno == errno.EIO and self._is_terminal
-        return ReaderGone() if error.errno in _GONE or hung_up else OutputFailed(error)
+    def _translate(self, error: OSError) -> OutputFailed | OutputClosed:
+        terminal_closed = error.errno == errno.EIO and self._is_terminal
+        return OutputClosed() if error.errno in _READER_GONE or terminal_closed else OutputFailed(error)
 
 
-def install() -> None:
-    """Replace the standard streams of this process; a stream that a test has put in their place stays."""
-    codecs.unregister(_find_ascii)  # called again, it would be there twice
+def protect_standard_streams() -> None:
+    """Replace the standard streams of this process; a stream that a test has replaced stays."""
+    # Registered at a second call, the function would be there twice.
+    codecs.unregister(_find_ascii)
     codecs.register(_find_ascii)
-    codecs.register_error(DEGRADE, degrade)
-    opened = _open_missing()
+    codecs.register_error(_ERROR_HANDLER, replace_unencodable)
+    opened = _open_closed_descriptors()
     for fd, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if fd in opened or _descriptor(stream) == fd:
-            setattr(sys, name, _writing(fd, stream))
+            setattr(sys, name, _protected_stream(fd, stream))
     if 0 in opened:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     elif _descriptor(sys.stdin) == 0 and isinstance(sys.stdin, io.TextIOWrapper):
@@ -102,8 +98,8 @@ def install() -> None:
 
 @contextmanager
 def ignore_output_errors() -> Iterator[None]:
-    """Go on, within the block, where the output cannot be written: what cannot be written is dropped."""
-    output = _output()
+    """Within the block, drop output that cannot be written instead of raising an error."""
+    output = _protected_stdout()
     if output is None:
         yield
         return
@@ -115,28 +111,28 @@ def ignore_output_errors() -> Iterator[None]:
 
 
 def raise_output_error() -> None:
-    """Raise OutputFailed where output was dropped, unless its reader had gone."""
-    output = _output()
+    """Raise OutputFailed if output was dropped, but not if its reader had gone."""
+    output = _protected_stdout()
     if output is not None and isinstance(output.error, OutputFailed):
         raise output.error
 
 
 def json_text(document: Any) -> str:
-    """A document as JSON on one line, whole in any encoding."""
+    """Return a document as JSON on one line, in characters that the output's encoding has."""
     is_unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     return json.dumps(document, ensure_ascii=not is_unicode)
 
 
-def degrade(error: UnicodeError) -> tuple[str, int]:
-    """Replace characters that an encoding lacks by ASCII, each as wide as the character."""
+def replace_unencodable(error: UnicodeError) -> tuple[str, int]:
+    """Return ASCII for the characters that an encoding lacks, each as wide as its character (a `codecs` handler)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(map(_in_ascii, error.object[error.start : error.end])), error.end
+    return "".join(map(_ascii_replacement, error.object[error.start : error.end])), error.end
 
 
-def _in_ascii(character: str) -> str:
-    if character in _MARKS:
-        return _MARKS[character]
+def _ascii_replacement(character: str) -> str:
+    if character in _ASCII_SYMBOLS:
+        return _ASCII_SYMBOLS[character]
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return ""
     letter = unicodedata.normalize("NFD", character)[0]
@@ -146,44 +142,37 @@ def _in_ascii(character: str) -> str:
 
 
 def _find_ascii(name: str) -> codecs.CodecInfo | None:
-    if name != ASCII:
+    if name != _ASCII_ENCODING:
         return None
-    found = codecs.lookup("ascii")
-    return codecs.CodecInfo(
-        found.encode,
-        found.decode,
-        found.streamreader,
-        found.streamwriter,
-        found.incrementalencoder,
-        found.incrementaldecoder,
-        name=ASCII,
-    )
+    codec = codecs.lookup("ascii")
+    encoder, decoder = codec.incrementalencoder, codec.incrementaldecoder
+    return codecs.CodecInfo(*codec, incrementalencoder=encoder, incrementaldecoder=decoder, name=name)
 
 
-def _open_missing() -> list[int]:
+def _open_closed_descriptors() -> list[int]:
     opened = []
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
-            # The lowest number that is free: this one.
+            # `open` returns the lowest free number, which is this one.
             opened.append(os.open(os.devnull, os.O_RDWR))
             os.set_inheritable(fd, True)
     return opened
 
 
-def _writing(fd: int, stream: Any) -> io.TextIOWrapper:
+def _protected_stream(fd: int, stream: Any) -> io.TextIOWrapper:
     encoding = getattr(stream, "encoding", "utf-8")
     if codecs.lookup(encoding).name == "ascii":
-        encoding = ASCII
+        encoding = _ASCII_ENCODING
     by_line = fd == 2 or getattr(stream, "line_buffering", False) or getattr(stream, "write_through", False)
-    # No buffer between the two: a signal handler may write while a write is under way.
-    return io.TextIOWrapper(Output(fd), encoding, DEGRADE, line_buffering=by_line)
+    # There is no buffer between the two: a signal handler may write in the middle of a write.
+    return io.TextIOWrapper(ProtectedOutput(fd), encoding, _ERROR_HANDLER, line_buffering=by_line)
 
 
-def _output() -> Output | None:
+def _protected_stdout() -> ProtectedOutput | None:
     output = getattr(sys.stdout, "buffer", None)
-    return output if isinstance(output, Output) else None
+    return output if isinstance(output, ProtectedOutput) else None
 
 
 def _descriptor(stream: Any) -> int | None:

@@ -1,23 +1,50 @@
-"""The running shop as an operator uses it: each call of its contract that the commands need."""
+"""The HTTP client of a running shop: the calls that the commands make, and the shop's errors as exceptions."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Self
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pizzashop import roles
-from pizzashop.console.client import Client
-from pizzashop.console.output import one_line_text
-from pizzashop.domain.history import Entry
-from pizzashop.domain.ids import own_id
+from pizzashop.domain.history import HistoryEntry
+from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.lifecycle import FINAL
-from pizzashop.errors import NotFound, ShopError
+from pizzashop.domain.text import to_single_line
+from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 from pizzashop.settings import bracket_ipv6, connectable_host
 
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
-class Record(BaseModel):
-    """What the commands need of a record; `raw` is all of it, as it came."""
+JsonObject = dict[str, Any]
+
+CONNECT_SECONDS = 2.0
+_ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
+    400: InvalidRequest,
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: InvalidRequest,
+    415: InvalidRequest,
+    503: Unavailable,
+}
+
+
+class ShopNotRunning(Unavailable):
+    """Nothing listens at the shop's address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The shop is not open: nothing answers on {address}. Open it with `make up` or `pizzashop up`."
+        )
+
+
+class OrderRecord(BaseModel):
+    """The fields of an order's record that the commands use; `raw` is the whole JSON object."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,131 +56,200 @@ class Record(BaseModel):
     attempt: int = 1
     paused: bool = False
     error: str | None = None
-    history: tuple[Entry, ...] = ()
-    raw: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    history: tuple[HistoryEntry, ...] = ()
+    raw: JsonObject = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
-    def parse(cls, answer: Any) -> Self:
-        """Read an answer; raises ShopError where it is no record."""
+    def parse(cls, content: Any) -> Self:
+        """Read parsed JSON; raise ShopError if it is not a record."""
         try:
-            return cls.model_validate(answer | {"raw": answer} if isinstance(answer, dict) else answer)
+            return cls.model_validate(content | {"raw": content} if isinstance(content, dict) else content)
         except ValidationError:
             raise ShopError("The answer is not an order of this shop.") from None
 
     @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to the order."""
+    def has_ended(self) -> bool:
+        """Whether the order is delivered, failed or cancelled."""
         return self.status in FINAL
 
     @property
     def pizza(self) -> str:
-        """What was ordered: `pepperoni, large`."""
-        return one_line_text(", ".join(each for each in (self.pizza_type, self.size) if each))
+        """The pizza and its size on one line: `pepperoni, large`."""
+        return to_single_line(", ".join(text for text in (self.pizza_type, self.size) if text))
 
-    def last(self, status: str) -> Entry | None:
-        """The last entry with this status."""
+    def last_entry(self, status: str) -> HistoryEntry | None:
+        """Return the last history entry with this status."""
         return next((entry for entry in reversed(self.history) if entry.status == status), None)
 
-    def decision_of(self, attempt: int) -> Entry | None:
-        """The manager's decision on this attempt, if there is one."""
+    def decision_of(self, attempt: int) -> HistoryEntry | None:
+        """Return the manager's decision on this attempt."""
         decisions = (entry for entry in self.history if entry.kind == "decision" and entry.attempt == attempt)
         return next(decisions, None)
 
 
-class Shop:
-    """The roles `order` and `workflow`, at their addresses."""
+class ShopApi:
+    """The HTTP API of the roles `order` and `workflow`; it connects at the first call.
 
-    def __init__(self, client: Client, order_url: str, workflow_url: str) -> None:
-        self._client = client
-        self.order_url = order_url
-        self.workflow_url = workflow_url
+    Each call returns the JSON of the response, or raises the error that the response or its absence means.
+    """
+
+    def __init__(self, order_url: str, workflow_url: str, *, token: str = "", read_seconds: float = 10.0) -> None:
+        self.order_url, self.workflow_url = order_url, workflow_url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._read_seconds = read_seconds
+        self._runner: asyncio.Runner | None = None
+        self._session: ClientSession | None = None
 
     @classmethod
-    def beside(cls, client: Client, host: str) -> Self:
-        """The shop whose roles listen on `host` of this machine, each on its own port."""
+    def on_host(cls, host: str, *, token: str = "", read_seconds: float = 10.0) -> Self:
+        """Return the API of the shop whose roles listen on `host` of this machine, each on its own port."""
         name = bracket_ipv6(connectable_host(host))
-        return cls(client, f"http://{name}:{roles.ORDER.port}", f"http://{name}:{roles.WORKFLOW.port}")
+        order_url, workflow_url = (f"http://{name}:{role.port}" for role in (roles.ORDER, roles.WORKFLOW))
+        return cls(order_url, workflow_url, token=token, read_seconds=read_seconds)
 
-    def place(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Place an order; the answer names its workflow."""
-        return _object(self._client.post(f"{self.workflow_url}/start-order", order))
+    def place_order(self, order: Mapping[str, Any]) -> JsonObject:
+        """Place an order; return its id and the id of its workflow instance."""
+        return self._post(f"{self.workflow_url}/start-order", order)
 
-    def record(self, order_id: str) -> Record:
-        """The order's record, with its history."""
-        with _about(order_id):
-            return Record.parse(self._client.get(f"{self.order_url}/order/{order_id}"))
+    def get_order(self, order_id: str) -> OrderRecord:
+        """Return an order's record with its history."""
+        return OrderRecord.parse(self._get(f"{self.order_url}/order/{order_id}", f"order {order_id}"))
 
-    def id_of(self, spelled: str) -> str:
-        """The id of an order from how somebody wrote it: as it stands, or else the shop's own that it spells."""
-        own = own_id(spelled)
-        if own is None or own == spelled:
-            return spelled
+    def resolve_id(self, text: str) -> str:
+        """Return the id of the order that a user means: the text itself, or the shop's own id that it spells."""
+        own = parse_generated_id(text)
+        if own is None or own == text:
+            return text
         try:
-            return self.record(spelled).order_id
+            return self.get_order(text).order_id
         except NotFound:
             return own
 
-    def records(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """A page of orders, newest first, and where the next one begins."""
-        return _object(self._client.get(f"{self.order_url}/orders", query))
+    def list_orders(self, *, limit: int, status: str | None = None, after: str | None = None) -> JsonObject:
+        """Return a page of `orders`, newest first, and `next`, the position of the next page."""
+        return self._get(f"{self.order_url}/orders", limit=limit, status=status, after=after)
 
-    def runtime_status(self, order_id: str) -> str:
-        """What the workflow engine says of the order: RUNNING, COMPLETED, …"""
-        return str(self._client.get(f"{self.workflow_url}/get-status/{order_id}"))
+    def stuck_orders(self) -> list[str]:
+        """Return the ids of the orders that made no progress for a minute or longer."""
+        stuck: list[str] = self._get(f"{self.order_url}/unsettled")["stuck"]
+        return stuck
 
-    def decide(self, decision: Mapping[str, Any]) -> dict[str, Any]:
-        """Send the manager's decision."""
-        with _about(decision["order_id"]):
-            return _object(self._client.post(f"{self.workflow_url}/validate-pizza", decision))
+    def workflow_status(self, order_id: str) -> str:
+        """Return the status of an order's workflow instance in the engine: RUNNING, COMPLETED and so on."""
+        status: str = self._call("GET", f"{self.workflow_url}/get-status/{order_id}", expected=str)
+        return status
 
-    def steer(self, action: str, command: Mapping[str, Any]) -> dict[str, Any]:
-        """Pause, resume or cancel (`action`) an order."""
-        with _about(command["order_id"]):
-            return _object(self._client.post(f"{self.workflow_url}/{action}-order", command))
+    def send_decision(self, decision: Mapping[str, Any]) -> JsonObject:
+        """Send the manager's decision on an order's pizza."""
+        return self._post(f"{self.workflow_url}/validate-pizza", decision, f"order {decision['order_id']}")
 
-    def kept_events(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """A page of the events kept aside, newest first, and where the next one begins."""
-        return _object(self._client.get(f"{self.order_url}/events", query))
+    def send_command(self, action: str, command: Mapping[str, Any]) -> JsonObject:
+        """Send the command `pause`, `resume` or `cancel` for an order."""
+        return self._post(f"{self.workflow_url}/{action}-order", command, f"order {command['order_id']}")
 
-    def kept_event(self, event_id: str) -> dict[str, Any]:
-        """One of them, as it came."""
-        with _about(event_id, "kept event"):
-            return _object(self._client.get(f"{self.order_url}/events/{event_id}"))
+    def list_dead_letters(self, *, limit: int, after: str | None = None) -> JsonObject:
+        """Return a page of `events` that could not be applied, newest first, and `next`."""
+        return self._get(f"{self.order_url}/events", limit=limit, after=after)
 
-    def replay(self, event_id: str) -> dict[str, Any]:
-        """Apply one of them anew; the answer says whether that went well."""
-        with _about(event_id, "kept event"):
-            return _object(self._client.post(f"{self.order_url}/events/{event_id}/replay", {}))
+    def get_dead_letter(self, event_id: str) -> JsonObject:
+        """Return one event that could not be applied."""
+        return self._get(f"{self.order_url}/events/{event_id}", f"kept event {event_id}")
 
-    def replay_all(self) -> list[dict[str, Any]]:
-        """Apply all of them anew; what became of each."""
-        rows: list[dict[str, Any]] = []
-        asked: dict[str, Any] = {}
+    def replay_dead_letter(self, event_id: str) -> JsonObject:
+        """Apply an event again; `replayed` in the answer says whether that succeeded."""
+        return self._post(f"{self.order_url}/events/{event_id}/replay", {}, f"kept event {event_id}")
+
+    def replay_all_dead_letters(self) -> list[JsonObject]:
+        """Apply all events again; return the outcome of each."""
+        outcomes: list[JsonObject] = []
+        request: JsonObject = {}
         while True:
-            page = _object(self._client.post(f"{self.order_url}/events/replay", asked))
-            rows += page["events"]
+            page = self._post(f"{self.order_url}/events/replay", request)
+            outcomes += page["events"]
             if not page["next"]:
-                return rows
-            asked = {"after": page["next"]}
+                return outcomes
+            request = {"after": page["next"]}
 
-    def drop(self, event_id: str) -> None:
-        """Forget one of them."""
-        self._client.delete(f"{self.order_url}/events/{event_id}")
+    def drop_dead_letter(self, event_id: str) -> None:
+        """Delete an event that could not be applied."""
+        self._call("DELETE", f"{self.order_url}/events/{event_id}")
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._client.close()
+        """Close the connections."""
+        if self._runner:
+            if self._session:
+                self._runner.run(self._session.close())
+            self._runner.close()
+        self._runner = self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _get(self, url: str, subject: str = "", **query: object) -> JsonObject:
+        params = {name: str(value) for name, value in query.items() if value}
+        answer: JsonObject = self._call("GET", url, subject, params=params)
+        return answer
+
+    def _post(self, url: str, body: Mapping[str, Any], subject: str = "") -> JsonObject:
+        answer: JsonObject = self._call("POST", url, subject, json=body)
+        return answer
+
+    def _call(self, method: str, url: str, subject: str = "", expected: type = dict, **content: Any) -> Any:
+        """Return the JSON of a response, of the type `expected`. NotFound then names `subject`."""
+        self._runner = self._runner or asyncio.Runner()
+        status, body = self._runner.run(self._exchange(method, url, content))
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if status >= 300:
+            error = _error_from(status, answer, _address(url))
+            raise NotFound(f"There is no {subject}.") if subject and isinstance(error, NotFound) else error
+        if not isinstance(answer, expected):
+            raise ShopError(f"What answers on {_address(url)} is not the shop.")
+        return answer
+
+    async def _exchange(self, method: str, url: str, content: Mapping[str, Any]) -> tuple[int, bytes]:
+        # This import takes longer than the rest of the command, and `--help` does not need it.
+        import aiohttp
+
+        self._session = self._session or aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=self._read_seconds),
+            headers=self._headers,
+        )
+        try:
+            async with self._session.request(method, url, allow_redirects=False, **content) as response:
+                return response.status, await response.read()
+        except aiohttp.ClientConnectorError:
+            raise ShopNotRunning(_address(url)) from None
+        except TimeoutError:
+            raise Unavailable(f"The shop does not answer on {_address(url)}; it may be too busy.") from None
+        except aiohttp.ClientError:
+            raise Unavailable(f"The connection to the shop on {_address(url)} was lost.") from None
 
 
-@contextmanager
-def _about(one: str, what: str = "order") -> Iterator[None]:
-    try:
-        yield
-    except NotFound:
-        raise NotFound(f"There is no {what} {one}.") from None
+def _error_from(status: int, answer: Any, address: str) -> ShopError:
+    """Return the error that a response means: its HTTP status, and its parsed JSON or None."""
+    problem = answer if isinstance(answer, dict) else {}
+    detail = problem.get("detail") or problem.get("error") or problem.get("title")
+    if not isinstance(detail, str):
+        return ShopError(f"What answers on {address} is not the shop (HTTP {status}).")
+    if status == 401:
+        detail = f"{detail.rstrip('.')}: put your token into PIZZASHOP_STAFF_TOKEN."
+    return _ERROR_OF_STATUS.get(status, ShopError)(_sentence(detail, problem.get("errors")))
 
 
-def _object(answer: Any) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise ShopError("The answer does not come from the shop.")
-    return answer
+def _sentence(detail: str, errors: Any) -> str:
+    """Return the detail as one sentence, followed by the errors of fields that it does not contain itself."""
+    fields = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    descriptions = [f"{error.get('field')}: {error.get('message')}" for error in fields]
+    missing = "; ".join(text for text in descriptions if text not in detail)
+    sentence = to_single_line(f"{detail.rstrip('.')}: {missing}" if missing else detail)
+    return sentence if sentence[-1:] in ".!?" else f"{sentence}."
+
+
+def _address(url: str) -> str:
+    return f"port {urlsplit(url).port}"

@@ -1,4 +1,4 @@
-"""`pizzashop staff`: the accounts with which the staff signs in."""
+"""`pizzashop staff`: manage the accounts with which the staff signs in."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pizzashop.auth.people import STAFF_ROLES, login_name
-from pizzashop.console.session import as_json, echo_json
-from pizzashop.console.tables import table
+from pizzashop.console.command import echo_json, json_option
 from pizzashop.domain.text import is_readable, remove_invisible
 from pizzashop.errors import InvalidSettings
 from pizzashop.settings import Settings
@@ -15,15 +14,14 @@ from pizzashop.settings import Settings
 if TYPE_CHECKING:
     from pizzashop.auth.accounts import Accounts
 
-LEAST_PASSWORD = 8
-MAX_NAME = 60
-RESTART = "Shops that are open learn of a first account when they are opened again."
+MIN_PASSWORD_LENGTH = 8
+MAX_NAME_LENGTH = 60
 
-known = click.argument("name")
+name_argument = click.argument("name")
 
 
 @click.group(invoke_without_command=True)
-@as_json
+@json_option
 @click.pass_context
 def staff(ctx: click.Context, as_json: bool) -> None:
     """List the accounts with which the staff signs in, and their roles.
@@ -36,69 +34,82 @@ def staff(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    found = {name: list(account.roles) for name, account in sorted(_accounts().all().items())}
+    roles_of = {name: list(account.roles) for name, account in sorted(_accounts().all().items())}
     if as_json:
-        echo_json(found)
-        return
-    click.echo(
-        table([(name, ", ".join(roles)) for name, roles in found.items()]) if found else "There are no accounts."
-    )
+        echo_json(roles_of)
+    elif roles_of:
+        from pizzashop.console.render import table
+
+        click.echo(table([(name, ", ".join(roles)) for name, roles in roles_of.items()]))
+    else:
+        click.echo("There are no accounts.")
 
 
-def _name(_context: click.Context, _argument: click.Parameter, said: str) -> str:
-    name = " ".join(remove_invisible(said).split())
-    if not 0 < len(name) <= MAX_NAME or not is_readable(name):
-        raise click.BadParameter(f"a name has 1 to {MAX_NAME} printable characters")
+def _check_name(_context: click.Context, _argument: click.Parameter, value: str) -> str:
+    name = " ".join(remove_invisible(value).split())
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not is_readable(name):
+        raise click.BadParameter(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
     return name
 
 
-def _password(_context: click.Context, _option: click.Parameter, said: str | None) -> str:
-    password = _typed_or_piped() if said is None else said
-    if len(password) < LEAST_PASSWORD:
-        raise click.BadParameter(f"a password has at least {LEAST_PASSWORD} characters")
+def _read_password(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Return the password from the option, the terminal or standard input."""
+    if value is None:
+        value = _prompt_password() if sys.stdin.isatty() else _piped_password()
+    if len(value) < MIN_PASSWORD_LENGTH:
+        raise click.BadParameter(f"a password has at least {MIN_PASSWORD_LENGTH} characters")
+    return value
+
+
+def _prompt_password() -> str:
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 
 
-def _typed_or_piped() -> str:
-    if sys.stdin.isatty():
-        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        return typed
-    # Not with click: it asks the terminal, also where the password is piped in.
+def _piped_password() -> str:
+    # A prompt of click reads from the terminal even if standard input is a pipe.
     try:
         line = sys.stdin.buffer.readline().decode()
     except UnicodeDecodeError:
         raise click.BadParameter("these bytes are not UTF-8") from None
     if not line:
-        raise click.UsageError("Nobody is here to be asked for the password: pipe it in, or say --password.")
+        raise click.UsageError("There is no terminal to type the password: pipe it in, or use --password.")
     return line.rstrip("\r\n")
 
 
 @staff.command()
-@click.argument("name", callback=_name)
+@click.argument("name", callback=_check_name)
 @click.option(
-    "--role", "roles", multiple=True, required=True, type=click.Choice(STAFF_ROLES), help="May be given twice."
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice(STAFF_ROLES),
+    help="A role of the account; may be given several times.",
 )
-@click.option("--password", callback=_password, help="Asked for where it is not given; a script pipes it in.")
+@click.option("--password", callback=_read_password, help="Without it the terminal asks; a script pipes it in.")
 def add(name: str, roles: tuple[str, ...], password: str) -> None:
-    """Add an account, or give one other roles and another password: whoever used it signs in anew."""
+    """Add an account, or change the roles and password of one: its user then has to sign in again."""
     accounts = _accounts()
-    first = not accounts.all()
+    is_first = not accounts.all()
     accounts.add(name, tuple(dict.fromkeys(roles)), password)
-    click.echo(f"{name} signs in as {', '.join(roles)}. {RESTART if first else ''}".strip())
+    click.echo(f"{name} can sign in as {', '.join(roles)}.")
+    if is_first:
+        click.echo("This is the first account: a shop that is open uses it when it is opened again.")
 
 
 @staff.command()
-@known
+@name_argument
 def remove(name: str) -> None:
-    """Remove an account: whoever used it is out."""
+    """Remove an account: its user is signed out."""
     _accounts().remove(name)
-    click.echo(f"{name} signs in no more.")
+    click.echo(f"{name} can no longer sign in.")
 
 
 @staff.command()
-@known
+@name_argument
 def token(name: str) -> None:
-    """Print a new token for an account's programs; the one before is worth nothing any more."""
+    """Print a new token for an account's programs; the token before is no longer valid."""
     click.echo(_accounts().issue_token(name))
 
 
@@ -107,14 +118,14 @@ def link() -> None:
     """Print a link that signs you in as manager, once."""
     from pizzashop.auth.accounts import create_sign_in_link
     from pizzashop.auth.authentication import requires_sign_in
-    from pizzashop.local.ports import name_of
+    from pizzashop.local.ports import url_host
     from pizzashop.roles import STOREFRONT
 
     settings = Settings.from_env()
     if not requires_sign_in(settings):
         raise InvalidSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
-    token = create_sign_in_link(settings.state_dir.expanduser(), login_name())
-    click.echo(f"http://{name_of(settings.host)}:{STOREFRONT.port}/sign-in?once={token}")
+    secret = create_sign_in_link(settings.state_dir.expanduser(), login_name())
+    click.echo(f"http://{url_host(settings.host)}:{STOREFRONT.port}/sign-in?once={secret}")
 
 
 def _accounts() -> "Accounts":

@@ -103,7 +103,7 @@ def test_ports_page_has_each_port_and_no_other() -> None:
 def documented_routes(role: Role) -> list[str]:
     """Return the routes that the contract gives to a role, `GET /order/<id>`."""
     text = section("contract.md", f"Role `{role.name}`") + section("contract.md", "Every role")
-    return [match[1] for cells in rows(text) if (match := re.fullmatch(r"`([A-Z]+ /[^`]*)`", cells[0]))]
+    return [route for cells in rows(text) for route in re.findall(r"`([A-Z]+ /[^`]*)`", cells[0])]
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -119,8 +119,7 @@ def test_contract_has_each_status_of_an_order() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_contract_has_the_duration_of_each_stage(step: Step) -> None:
     text = (DOCS / "contract.md").read_text()
-    first, *others = [f"`{stage.status}` {stage.seconds:g}" for stage in step.stages]
-    assert ", ".join([f"{first} s", *others]) in text
+    assert ", ".join(f"`{stage.status}` {stage.seconds:g}" for stage in step.stages) in text
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""A log line for people, or for machines."""
+"""Log lines, as text for people and as JSON."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from pizzashop import logs
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -22,22 +22,22 @@ def record(message: str = "cooking_baking", **fields: object) -> logging.LogReco
     return logging.makeLogRecord({"name": "pizzashop.steps.runner", "levelname": "INFO", "msg": message, **fields})
 
 
-def test_one_line_with_role_order_and_attempt() -> None:
+def test_a_text_line_shows_role_order_and_attempt() -> None:
     line = logs.TextFormatter().format(record(role="kitchen", order="123", attempt=1))
     assert line.split()[1:] == ["kitchen", "INFO", "cooking_baking", "order=123", "attempt=1"]
     assert "\n" not in line
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_a_text_line_leaves_out_unknown_fields() -> None:
     assert logs.TextFormatter().format(record()).split()[1:] == ["shop", "INFO", "cooking_baking"]
 
 
-def test_one_json_object_a_line() -> None:
+def test_a_json_line_is_one_object() -> None:
     line = logs.JsonFormatter().format(record("two\nlines", role="kitchen", order="123", attempt=1))
-    said = json.loads(line)
+    content = json.loads(line)
     assert "\n" not in line
-    assert said.pop("at").endswith("+00:00")
-    assert said == {
+    assert content.pop("at").endswith("+00:00")
+    assert content == {
         "level": "info",
         "role": "kitchen",
         "order": "123",
@@ -48,7 +48,7 @@ def test_one_json_object_a_line() -> None:
 
 
 @pytest.mark.parametrize("formatter", [logs.TextFormatter(), logs.JsonFormatter()])
-def test_a_defect_comes_with_its_traceback(formatter: logging.Formatter) -> None:
+def test_an_exception_is_logged_with_its_traceback(formatter: logging.Formatter) -> None:
     try:
         raise ValueError("no oven")
     except ValueError:
@@ -56,8 +56,8 @@ def test_a_defect_comes_with_its_traceback(formatter: logging.Formatter) -> None
     assert "ValueError: no oven" in line
 
 
-def test_every_line_has_the_role_of_its_process(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("json", "info", "kitchen")
+def test_every_line_shows_the_role_of_its_process(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure_logging("json", "info", "kitchen")
     logging.getLogger("anything").info("one")
     logging.getLogger("anything").info("two", extra={"role": "order"})
     logging.getLogger("anything").debug("three")

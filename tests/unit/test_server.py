@@ -185,7 +185,7 @@ print(json.dumps([*sys.modules]))
 """
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     loaded = set(json.loads(answer.stdout))
-    heavy = {"rich", "limits", "yaml", "pizzashop.local", "pizzashop.console.session"}
+    heavy = {"rich", "limits", "yaml", "pizzashop.local", "pizzashop.console.command"}
     engine = {"asyncio", "grpc", "aiohttp"} if role != "workflow" else set()
     pages = {"flask_wtf", "babel", "pizzashop.pages"} if role != "storefront" else set()
     assert loaded & (heavy | engine | pages) == set()

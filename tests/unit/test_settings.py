@@ -1,86 +1,88 @@
-"""The environment is read once, and what makes no sense in it is named."""
+"""The settings: where they come from, their defaults, and which values are refused."""
 
 from collections.abc import Callable
 
 import pytest
 
 from pizzashop.errors import InvalidSettings
-from pizzashop.settings import Settings, is_loopback
+from pizzashop.settings import Settings, bracket_ipv6, is_loopback
 
-Set = Callable[..., None]
-WAITING = ("VALIDATION_REMINDER", "VALIDATION_DEADLINE")
+SetVariables = Callable[..., None]
+WAITING_TIMES = ("PIZZASHOP_VALIDATION_REMINDER", "PIZZASHOP_VALIDATION_DEADLINE")
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
-    """An environment with nothing of the shop's in it, and the means to set what is needed."""
-    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION", *WAITING):
+def set_variables(monkeypatch: pytest.MonkeyPatch) -> SetVariables:
+    """Remove the shop's variables from the environment; return a function that sets some."""
+    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION"):
         monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
+    for name in WAITING_TIMES:
+        monkeypatch.delenv(name, raising=False)
 
-    def put(**variables: str) -> None:
+    def set_variables(**variables: str) -> None:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
-    return put
+    return set_variables
 
 
-def test_the_defaults_are_the_workshops_time_on_this_machine_only() -> None:
+def test_by_default_a_shop_runs_at_pace_1_on_this_machine_only() -> None:
     settings = Settings.from_env()
     assert (settings.pace, settings.max_remakes, settings.host, settings.fail) == (1.0, 2, "127.0.0.1", "")
 
 
-def test_each_is_read_from_its_variable(environment: Set) -> None:
-    environment(PIZZASHOP_PACE="0.5", PIZZASHOP_MAX_REMAKES="0", DAPR_HTTP_PORT="3999", DAPR_GRPC_PORT="50999")
+def test_each_setting_is_read_from_its_variable(set_variables: SetVariables) -> None:
+    set_variables(PIZZASHOP_PACE="0.5", PIZZASHOP_MAX_REMAKES="0", DAPR_HTTP_PORT="3999", DAPR_GRPC_PORT="50999")
     settings = Settings.from_env()
     assert (settings.pace, settings.max_remakes) == (0.5, 0)
     assert (settings.dapr_http_port, settings.dapr_grpc_port) == (3999, 50999)
 
 
-def test_an_empty_variable_is_none(environment: Set) -> None:
-    environment(PIZZASHOP_PACE="", DAPR_HTTP_PORT="")
+def test_an_empty_variable_means_the_default(set_variables: SetVariables) -> None:
+    set_variables(PIZZASHOP_PACE="", DAPR_HTTP_PORT="")
     assert (Settings.from_env().pace, Settings.from_env().dapr_http_port) == (1.0, None)
 
 
 @pytest.mark.parametrize("pace", ["0", "0.01", "1", "10"])
-def test_good_paces(environment: Set, pace: str) -> None:
-    environment(PIZZASHOP_PACE=pace)
+def test_a_pace_is_a_number_from_0(set_variables: SetVariables, pace: str) -> None:
+    set_variables(PIZZASHOP_PACE=pace)
     assert Settings.from_env().pace == float(pace)
 
 
+@pytest.mark.parametrize("pace", ["-1", "fast", "nan", "inf", "1e999"])
+def test_other_paces_are_refused(set_variables: SetVariables, pace: str) -> None:
+    set_variables(PIZZASHOP_PACE=pace)
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_PACE"):
+        Settings.from_env()
+
+
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("text", "seconds"),
     [("90", 90), ("1.5", 1.5), ("90s", 90), ("2m", 120), ("12h", 43200), ("7d", 604800), ("", 604800)],
 )
-def test_a_retention_is_a_duration(environment: Set, said: str, seconds: float) -> None:
-    environment(PIZZASHOP_RETENTION=said)
+def test_a_retention_is_a_duration(set_variables: SetVariables, text: str, seconds: float) -> None:
+    set_variables(PIZZASHOP_RETENTION=text)
     assert Settings.from_env().retention == seconds
 
 
-@pytest.mark.parametrize("said", ["0", "-1", "0.5s", "7 days", "d", "1w", "inf", "nan", "1e3d"])
-def test_bad_retentions(environment: Set, said: str) -> None:
-    environment(PIZZASHOP_RETENTION=said)
+@pytest.mark.parametrize("text", ["0", "-1", "0.5s", "7 days", "d", "1w", "inf", "nan", "1e3d"])
+def test_other_retentions_are_refused(set_variables: SetVariables, text: str) -> None:
+    set_variables(PIZZASHOP_RETENTION=text)
     with pytest.raises(InvalidSettings, match="PIZZASHOP_RETENTION"):
         Settings.from_env()
 
 
-def test_the_manager_is_reminded_after_five_minutes_and_there_is_no_deadline(environment: Set) -> None:
+def test_by_default_the_manager_is_reminded_after_five_minutes_without_a_deadline(set_variables: SetVariables) -> None:
     assert (Settings.from_env().validation_reminder, Settings.from_env().validation_deadline) == (300, None)
-    environment(PIZZASHOP_VALIDATION_REMINDER="0.3", PIZZASHOP_VALIDATION_DEADLINE="2h")
+    set_variables(PIZZASHOP_VALIDATION_REMINDER="0.3", PIZZASHOP_VALIDATION_DEADLINE="2h")
     assert (Settings.from_env().validation_reminder, Settings.from_env().validation_deadline) == (0.3, 7200)
 
 
-@pytest.mark.parametrize("name", WAITING)
-@pytest.mark.parametrize("said", ["0", "-1", "soon", "inf", "nan", "400d"])
-def test_bad_waiting_times(environment: Set, name: str, said: str) -> None:
-    environment(**{f"PIZZASHOP_{name}": said})
+@pytest.mark.parametrize("name", WAITING_TIMES)
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan", "400d"])
+def test_other_waiting_times_are_refused(set_variables: SetVariables, name: str, text: str) -> None:
+    set_variables(**{name: text})
     with pytest.raises(InvalidSettings, match=name):
-        Settings.from_env()
-
-
-@pytest.mark.parametrize("pace", ["-1", "fast", "nan", "inf", "1e999"])
-def test_bad_paces(environment: Set, pace: str) -> None:
-    environment(PIZZASHOP_PACE=pace)
-    with pytest.raises(InvalidSettings, match="PIZZASHOP_PACE"):
         Settings.from_env()
 
 
@@ -94,41 +96,48 @@ def test_bad_paces(environment: Set, pace: str) -> None:
         ("DAPR_HTTP_PORT", "none"),
     ],
 )
-def test_what_makes_no_sense_is_named(environment: Set, name: str, value: str) -> None:
-    environment(**{name: value})
+def test_an_invalid_value_is_refused_with_the_name_of_its_variable(
+    set_variables: SetVariables, name: str, value: str
+) -> None:
+    set_variables(**{name: value})
     with pytest.raises(InvalidSettings, match=name):
         Settings.from_env()
 
 
-def test_a_stage_fails_on_purpose_only_at_home(environment: Set) -> None:
-    environment(PIZZASHOP_FAIL="cooking_baking:bad-")
+def test_a_stage_can_fail_on_purpose_on_this_machine_only(set_variables: SetVariables) -> None:
+    set_variables(PIZZASHOP_FAIL="cooking_baking:bad-")
     assert Settings.from_env().fail == "cooking_baking:bad-"
     for host in ("0.0.0.0", "192.168.0.7", "::", "pizza.example"):
-        environment(PIZZASHOP_HOST=host)
+        set_variables(PIZZASHOP_HOST=host)
         with pytest.raises(InvalidSettings, match="PIZZASHOP_FAIL"):
             Settings.from_env()
 
 
-def test_they_do_not_change() -> None:
+def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.from_env().pace = 2  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
-def test_loopback(host: str) -> None:
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+def test_a_loopback_host_is_recognized(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "example.org", "localhost.example.org", "128.0.0.1"])
-def test_not_loopback(host: str) -> None:
+def test_any_other_host_is_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
-def test_without_a_home_one_sentence_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(_: int) -> None:
+@pytest.mark.parametrize(("host", "in_url"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("pi.local", "pi.local")])
+def test_a_url_needs_brackets_around_an_ipv6_address(host: str, in_url: str) -> None:
+    assert bracket_ipv6(host) == in_url
+
+
+def test_a_user_without_a_home_directory_learns_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown_user(_: int) -> None:
         raise KeyError
 
-    monkeypatch.setattr("pizzashop.settings.getpwuid", nobody)
+    monkeypatch.setattr("pizzashop.settings.getpwuid", unknown_user)
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "PIZZASHOP_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIZZASHOP_CACHE_DIR", "/var/cache/pizzashop")

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from command_processes import StartCommand, open_processes
 from fake_shop import FakeShop, open_shop
-from processes import Command, starting
 
 from pizzashop.cli import main
-from pizzashop.console.client import Client
-from pizzashop.console.session import Session
-from pizzashop.console.shop import Shop
+from pizzashop.console.command import CommandContext
+from pizzashop.console.shop import ShopApi
 
 Run = Callable[..., Result]
 
@@ -24,21 +23,25 @@ def shop() -> Iterator[FakeShop]:
 
 
 @pytest.fixture
-def desk(shop: FakeShop) -> Iterator[Session]:
-    with Client() as client:
-        yield Session(Shop(client, shop.url, shop.url), asks=False, interval=0)
+def context(shop: FakeShop) -> Iterator[CommandContext]:
+    with ShopApi(shop.url, shop.url) as api:
+        yield CommandContext(api, is_interactive=False, poll_seconds=0)
 
 
 @pytest.fixture
-def run(desk: Session) -> Run:
+def run(context: CommandContext) -> Run:
+    """Run a command in this process."""
+
     def run(*args: str, typed: str | None = None) -> Result:
-        return CliRunner().invoke(main, args, obj=desk, input=typed)
+        return CliRunner().invoke(main, args, obj=context, input=typed)
 
     return run
 
 
 @pytest.fixture
 def run_json(run: Run) -> Callable[..., object]:
+    """Run a command with `--json`, and return what it prints."""
+
     def run_json(*args: str) -> object:
         return json.loads(run(*args, "--json").stdout)
 
@@ -46,7 +49,7 @@ def run_json(run: Run) -> Callable[..., object]:
 
 
 @pytest.fixture
-def start(shop: FakeShop, tmp_path: Path) -> Iterator[Command]:
-    """Starts a command as a process of its own; its state directory is `tmp_path`."""
-    with starting(shop, str(tmp_path)) as start:
+def start(shop: FakeShop, tmp_path: Path) -> Iterator[StartCommand]:
+    """Start a command as its own process; its state directory is `tmp_path`."""
+    with open_processes(shop, tmp_path) as start:
         yield start

@@ -1,4 +1,4 @@
-"""A shop that answers as the contract says, over real HTTP, with what a test has laid out for it."""
+"""A fake shop: an HTTP server that follows the contract, and answers with what a test has prepared."""
 
 import json
 import os
@@ -15,56 +15,58 @@ NOT_FOUND = "Order not found"
 
 
 def problem(status: int, detail: str, **extra: Any) -> Answer:
-    """An error as the contract has it."""
+    """Return an error as the contract defines it."""
     return status, {"type": "about:blank", "status": status, "detail": detail, "error": detail, **extra}
 
 
 def interrupt() -> None:
-    """Ctrl-C in the terminal that watches."""
+    """Press Ctrl-C."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
 class FakeShop:
-    """`films` shows each order picture by picture, the last one for ever; `answers` is for everything else.
+    """A shop without roles. `records` holds the answers for each order, in turn; the last one is repeated.
 
-    A picture may also be an answer (status, body), None (the connection is dropped) or a callable, which is
-    called before the next picture is shown. A body of bytes is sent as it is.
+    `answers` holds the answers to all other requests by path. An answer is a JSON body, (status, body), or None,
+    which drops the connection. A body of bytes is sent unchanged. A callable among the records is called, and the next
+    record is the answer.
     """
 
     def __init__(self) -> None:
-        self.films: dict[str, list[Any]] = {}
+        self.records: dict[str, list[Any]] = {}
         self.answers: dict[str, Any] = {}
-        self.sent: list[tuple[str, dict[str, Any]]] = []
+        # The path and the body or query of each request that is not `GET /order/<id>`.
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
 
     def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> Any:
-        """What comes back for a call."""
+        """Return the answer to a request."""
         if path.startswith("/order/"):
-            return self._picture(path.removeprefix("/order/"))
-        self.sent.append((path, body or query))
+            return self._next_record(path.removeprefix("/order/"))
+        self.requests.append((path, body or query))
         if path == "/start-order":
             return self.answers.get(path, started(body["order_id"]))
         return self.answers.get(path, problem(404, NOT_FOUND))
 
-    def _picture(self, order_id: str) -> Any:
-        film = self.films.get(order_id)
-        if not film:
+    def _next_record(self, order_id: str) -> Any:
+        records = self.records.get(order_id)
+        if not records:
             return problem(404, NOT_FOUND)
-        picture = film.pop(0) if len(film) > 1 else film[0]
-        if callable(picture):
-            picture()
-            return self._picture(order_id)
-        return picture
+        record = records.pop(0) if len(records) > 1 else records[0]
+        if callable(record):
+            record()
+            return self._next_record(order_id)
+        return record
 
 
 def started(order_id: str) -> dict[str, str]:
-    """The answer to a new order."""
+    """Return the answer to a new order."""
     return {"order_id": order_id, "workflow_instance_id": f"pizza-order-{order_id}", "status": "started"}
 
 
 @contextmanager
 def open_shop() -> Iterator[FakeShop]:
-    """A fake shop on a port of its own, for as long as the block lasts."""
+    """Serve a fake shop on a free port within the block."""
     shop = FakeShop()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(shop))
     server.daemon_threads = True
@@ -93,11 +95,12 @@ def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            with suppress(ConnectionError):  # whoever asked has gone
+            # The client may have closed the connection.
+            with suppress(ConnectionError):
                 self.wfile.write(content)
 
         def log_message(self, *_args: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
         do_GET = do_POST = do_DELETE = _serve
 

@@ -1,10 +1,10 @@
-"""Every command says what it is for, and those of the console show how."""
+"""The help of every command."""
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from pizzashop.cli import CONSOLE, main
+from pizzashop.cli import CONSOLE_COMMANDS, main
 
 CONTEXT = click.Context(main)
 NAMES = main.list_commands(CONTEXT)
@@ -30,8 +30,8 @@ def test_every_option_has_help(name: str) -> None:
     assert [each.name for each in options if not each.help] == []
 
 
-@pytest.mark.parametrize("name", CONSOLE)
-def test_the_console_shows_examples_and_speaks_json(name: str) -> None:
+@pytest.mark.parametrize("name", CONSOLE_COMMANDS)
+def test_operator_commands_show_examples_and_can_print_json(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert f"\n  pizzashop {name} " in result.output
     assert "--json" in result.output
