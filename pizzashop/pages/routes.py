@@ -10,16 +10,14 @@ from pizzashop.pages.backend import Backend
 from pizzashop.pages.live_states import LiveStates
 from pizzashop.pages.rendering import register_template_helpers
 from pizzashop.settings import Settings
-from pizzashop.steps import storefront
-from pizzashop.steps.runner import StepContext
+from pizzashop.steps.routes import step_context, storefront_routes
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.routes import Routes
 
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies, authenticator: Authenticator) -> None:
     """Register the step of role `storefront` and the pages."""
-    app.register_blueprint(storefront.routes.blueprint)
-    app.extensions["means"] = StepContext(dependencies.sidecar, dependencies.limit, settings.pace, settings.fail)
+    app.register_blueprint(storefront_routes(step_context(settings, dependencies)).blueprint)
 
     backend = Backend(dependencies.sidecar)
     live_states = LiveStates(backend, settings.watchers)

@@ -44,6 +44,8 @@ def create_app(
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    if role is STOREFRONT:
+        extra["authenticator"] = authenticator
     import_wire_function(role)(app, settings, dependencies, **extra)
     register_error_handlers(app)
     app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)

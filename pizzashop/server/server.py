@@ -116,7 +116,7 @@ class RunningRoles:
         extra = self._start_background(sidecar, grpc_port) if role is WORKFLOW else {}
         app = create_app(role, self._settings, dependencies, self._authenticator, **extra)
         if role is STOREFRONT:
-            self._stop_live_pages = app.extensions["watch"].stop
+            self._stop_live_pages = app.extensions["live_states"].stop
         return app
 
     def _start_background(self, sidecar: SidecarClient, grpc_port: int) -> dict[str, object]:
