@@ -64,7 +64,7 @@ class HistoryEntry(BaseModel):
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Where a stage stands in the process: its attempt, and its place in the attempt. No two stages share a rank."""
+        """Where a stage stands in the process: its attempt, and its stage number. Ranks are unique."""
         return self.attempt, RANK[self.status]
 
 

@@ -1,129 +1,132 @@
-"""`POST /expired` and `POST /purged`: what role `workflow` asks and tells while it keeps house."""
+"""Housekeeping: role `workflow` asks for the workflows to purge (`/expired`), and reports those it purged (`/purged`).
+
+Meanwhile role `order` removes expired records, empty pages of the index, and wrong ids in the open set.
+"""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from flask import current_app, jsonify
+from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.record import Record
-from pizzashop.domain.retention import due, grace, is_young
+from pizzashop.domain.retention import grace_seconds, is_recent, next_cleanup
 from pizzashop.errors import NotFound
-from pizzashop.order.index import TAIL_SECONDS
+from pizzashop.order.index import LAST_PAGE_SECONDS, position_of
 from pizzashop.order.repository import Repository
-from pizzashop.order.schemas import Done, Due, PageQuery, PurgedOrders
+from pizzashop.order.schemas import Done, ExpiredPage, ExpiredQuery, PurgedOrders
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
-AT_ONCE = 8
-"""Records seen to at a time: a page is to be done well within the time that an answer may take."""
-
-EndedJson = dict[str, str]
+# How many records are handled at the same time, so that a page is done well before the request times out.
+_THREADS = 8
 
 log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Looks through the index, a page at a time; `retention` is in seconds."""
+    """Goes through the index, one page for each call; `retention` is in seconds."""
 
-    def __init__(self, records: Repository, retention: float, clock: Clock) -> None:
-        self._records, self._retention, self._clock = records, retention, clock
-        self._missed: dict[str, datetime] = {}
+    def __init__(self, repository: Repository, retention: float, clock: Clock) -> None:
+        self._repository, self._retention, self._clock = repository, retention, clock
+        self._missing_since: dict[str, datetime] = {}
 
-    def look(self, after: int) -> tuple[list[EndedJson], int | None]:
-        """Tidy the first page after `after`: the orders whose workflow is to be purged, and the page to go on after."""
+    def clean_page_after(self, after: int) -> tuple[list[dict[str, str]], int | None]:
+        """Clean the first page after page `after`.
+
+        Return the orders whose workflow has to be purged (`order_id` and `uid`), and the number of the page, None when
+        no later page can contain anything that is due.
+        """
         now = self._clock()
-        number = next((each for each in self._records.pages.numbers() if each > after), None)
+        number = next((each for each in self._repository.index.page_numbers() if each > after), None)
         if number is None:
-            self._forget_missing(now)
+            self._clean_open_orders(now)
             return [], None
-        standing, is_whole = self._standing_in(number)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            gone = list(pool.map(lambda each: self._removed(each[0], each[1], now), standing))
-        left = [each for each, is_gone in zip(standing, gone, strict=True) if not is_gone]
-        if is_whole and not left:
-            # Longer than any process takes a page for the last one without asking.
-            self._records.pages.discard(number, now, max(grace(self._retention), 2 * TAIL_SECONDS))
-        ended = [
+        records, are_all_readable = self._read_page(number)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            are_erased = list(pool.map(lambda each: self._clean(each[0], each[1], now), records))
+        left = [each for each, is_erased in zip(records, are_erased, strict=True) if not is_erased]
+        if are_all_readable and not left:
+            # The page stays longer than any process takes it for the last one.
+            self._repository.index.delete_page(number, now, max(grace_seconds(self._retention), 2 * LAST_PAGE_SECONDS))
+        to_purge = [
             {"order_id": order_id, "uid": record.uid}
             for order_id, record in left
-            if due(record, self._retention, now) == "purge"
+            if next_cleanup(record, self._retention, now) == "purge"
         ]
-        if any(is_young(record, self._retention, now) for _, record in left):
-            self._forget_missing(now)
-            return ended, None
-        return ended, number
+        if any(is_recent(record, self._retention, now) for _, record in left):
+            self._clean_open_orders(now)
+            return to_purge, None
+        return to_purge, number
 
-    def purged(self, orders: list[tuple[str, str]]) -> None:
-        """The engine keeps nothing any more of the workflows of these orders (id and uid)."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda each: self._mark_purged(each[0], each[1]), orders))
+    def mark_purged(self, orders: list[tuple[str, str]]) -> None:
+        """Note that the engine has purged the workflows of these orders (id and uid)."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(lambda each: self._mark_purged(*each), orders))
 
     def _mark_purged(self, order_id: str, uid: str) -> None:
         def mark(record: Record) -> None:
             record.purged = record.purged or record.uid == uid
 
         try:
-            self._records.change(order_id, mark, deleted_too=True)
+            self._repository.change(order_id, mark, include_deleted=True)
         except NotFound:
-            log.info("gone before it was marked as purged", extra={"order": order_id})
+            log.info("the record is gone, so it is not marked as purged", extra={"order": order_id})
 
-    def _standing_in(self, number: int) -> tuple[list[tuple[str, Record]], bool]:
-        """The records of a page, and whether all could be read; an id can stand in an older place of its too."""
-        rows = self._records.pages.rows(number)
-        found = self._records.stored([order_id for _, _, order_id in rows])
-        placed = [(order_id, record, where) for *where, order_id in rows if (record := found.get(order_id))]
-        standing = [(order_id, record) for order_id, record, where in placed if [record.page, record.place] == where]
-        return standing, None not in found.values()
+    def _read_page(self, number: int) -> tuple[list[tuple[str, Record]], bool]:
+        """Return the records that have a position on a page, and whether all records could be read."""
+        entries = self._repository.index.read_page(number)
+        found = self._repository.find_stored([entry.order_id for entry in entries])
+        present = [(entry, record) for entry in entries if (record := found.get(entry.order_id))]
+        records = [(entry.order_id, record) for entry, record in present if position_of(record) == entry.position]
+        return records, None not in found.values()
 
-    def _removed(self, order_id: str, record: Record, now: datetime) -> bool:
-        """Take the next step with a record, if one is due; answers whether it is gone for good."""
-        step = due(record, self._retention, now)
-        if step == "empty":
-            with suppress(NotFound):  # deleted since it was read
-                self._records.change(order_id, lambda present: self._empty(present, now))
-        if step == "erase":
-            return self._records.erase(order_id, record.version)
+    def _clean(self, order_id: str, record: Record, now: datetime) -> bool:
+        """Empty or erase a record if that is due. Return whether its key is gone."""
+        cleanup = next_cleanup(record, self._retention, now)
+        if cleanup == "empty":
+            with suppress(NotFound):
+                self._repository.change(order_id, lambda current: self._empty(current, now))
+        if cleanup == "erase":
+            return self._repository.erase(order_id, record.version)
         if not (record.is_final or record.deleted):
-            self._records.open.add(order_id)
+            self._repository.open_orders.add(order_id)
         return False
 
     def _empty(self, record: Record, now: datetime) -> None:
-        if due(record, self._retention, now) == "empty":
+        if next_cleanup(record, self._retention, now) == "empty":
             record.delete(now.isoformat())
 
-    def _forget_missing(self, now: datetime) -> None:
-        """Take out of the open set what was never accepted, or was deleted, and has been so for a while."""
-        ids = self._records.open.ids()
-        found = self._records.stored(ids)
+    def _clean_open_orders(self, now: datetime) -> None:
+        """Remove ids from the open set whose record has been absent or deleted for the grace period."""
+        ids = self._repository.open_orders.ids()
+        found = self._repository.find_stored(ids)
         missing = [each for each in ids if each not in found or ((record := found[each]) and record.deleted)]
-        self._missed = {each: self._missed.get(each, now) for each in missing}
-        longest = timedelta(seconds=grace(self._retention))
-        self._records.close(order_id for order_id, since in self._missed.items() if now - since >= longest)
+        self._missing_since = {each: self._missing_since.get(each, now) for each in missing}
+        grace = timedelta(seconds=grace_seconds(self._retention))
+        self._repository.remove_from_open(each for each, since in self._missing_since.items() if now - since >= grace)
 
 
-routes = Routes("expired")
+def housekeeping_routes(housekeeping: Housekeeping) -> Routes:
+    """Return the routes of the housekeeping."""
+    routes = Routes("housekeeping")
 
+    @routes.post("/expired", INTERNAL, response=ExpiredPage, body=ExpiredQuery, internal=True)
+    def expired() -> ResponseReturnValue:
+        """Clean a page of the index, and return the orders on it whose workflow has to be purged."""
+        query = ExpiredQuery.parse(read_internal_json())
+        orders, number = housekeeping.clean_page_after(query.after)
+        return jsonify(orders=orders, next=number)
 
-def housekeeping() -> Housekeeping:
-    """The housekeeping of the application that serves this request."""
-    found: Housekeeping = current_app.extensions["housekeeping"]
-    return found
+    @routes.post("/purged", INTERNAL, response=Done, body=PurgedOrders, internal=True)
+    def purged() -> ResponseReturnValue:
+        """Note that the engine has purged the workflows of these orders."""
+        request = PurgedOrders.parse(read_internal_json())
+        housekeeping.mark_purged([(each.order_id, each.uid) for each in request.orders])
+        return jsonify(success=True)
 
-
-@routes.post("/expired", INTERNAL, response=Due, body=PageQuery, internal=True)
-def expired() -> ResponseReturnValue:
-    """Tidy one page of the index; answers whose workflow is to be purged, and the page to go on after."""
-    orders, following = housekeeping().look(PageQuery.parse(read_internal_json()).after)
-    return jsonify(orders=orders, next=following)
-
-
-@routes.post("/purged", INTERNAL, response=Done, body=PurgedOrders, internal=True)
-def purged() -> ResponseReturnValue:
-    """Note that the engine keeps nothing of these orders any more."""
-    housekeeping().purged([(each.order_id, each.uid) for each in PurgedOrders.parse(read_internal_json()).orders])
-    return jsonify(success=True)
+    return routes

@@ -1,4 +1,8 @@
-"""Events of the topic `orders` applied to the records: each once, however often and in whatever order."""
+"""Take in events of the topic `orders`: read what Dapr delivers, and apply each event to the record of its order.
+
+An event has the same effect however often and in whatever order it is delivered. One that can never be applied becomes
+a dead letter. Dapr delivers up to a hundred events in one request, a bulk; one unreadable event must not stop the rest.
+"""
 
 import binascii
 import logging
@@ -10,7 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from pizzashop.domain.events import StageEvent, read
+from pizzashop.domain.events import StageEvent, parse_event
 from pizzashop.domain.history import seconds_since, utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
@@ -18,24 +22,113 @@ from pizzashop.order.dead_letters import DeadLetters, Rejected
 from pizzashop.order.repository import Repository
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, parse_json
 
-Entries = list[tuple[Any, Any]]
-"""Each event, after the id that Dapr wants its answer for."""
+# An order may be nested as deeply as a client may send it; in its event it is one level deeper.
+MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
+# The statuses that Dapr knows.
+SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
+# A foreign event that was not even kept as a dead letter.
+IGNORED = "IGNORED"
 
-RAW = "application/octet-stream"
-"""The content type of an event that the sidecar has not read: its bytes, in base64."""
+# New orders are refused while events arrive later than this.
+MAX_LAG_SECONDS = 2.0
+# How long the last event counts: after that, the topic may just be quiet.
+LAG_VALID_SECONDS = 5.0
+# An event older than this is a repetition, and says nothing about the lag.
+MAX_EVENT_AGE_SECONDS = 120.0
 
-# Match strings whole, so that brackets in them are ignored. A quote alone starts a string that is cut off.
+# The content type of an event that the sidecar did not parse: its bytes in base64.
+_RAW_CONTENT_TYPE = "application/octet-stream"
+# Match whole strings, so that brackets in them are ignored. A single quote mark starts a string that is cut off.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|"|[\[\]{},]', re.DOTALL)
-_START = re.compile(rb'\s*\{\s*"entries"\s*:\s*\[')
+_BULK_START = re.compile(rb'\s*\{\s*"entries"\s*:\s*\[')
 _ENTRY_ID = re.compile(rb'\s*\{\s*"entryId"\s*:\s*"([^"\\]{1,100})"')
 
+# The events of a bulk, each with the id that Dapr expects in the answer.
+BulkEntries = list[tuple[Any, Any]]
 
-def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
-    """Parse a request body: its content, and its entries if it is a bulk envelope, else None. Raises InvalidRequest."""
+log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """Applies events to the records."""
+
+    def __init__(self, repository: Repository, dead_letters: DeadLetters) -> None:
+        self._repository, self._dead_letters = repository, dead_letters
+        self.lag = TopicLag()
+
+    def take(self, cloud_events: list[Any]) -> list[str]:
+        """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
+        statuses = [SUCCESS] * len(cloud_events)
+        rejected: dict[int, Rejected] = {}
+        by_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
+        for number, cloud_event in enumerate(cloud_events):
+            try:
+                check_json_limits(cloud_event, MAX_EVENT_DEPTH)
+                event = parse_event(cloud_event, utc_timestamp())
+            except InvalidRequest as error:
+                rejected[number] = Rejected(cloud_event, str(error))
+            else:
+                by_order[event.order_id].append((number, event))
+        results = self._apply({order_id: [event for _, event in events] for order_id, events in by_order.items()})
+        for order_id, events in by_order.items():
+            result = results[order_id]
+            for number, _ in events:
+                if isinstance(result, CorruptData):
+                    rejected[number] = Rejected(cloud_events[number], str(result))
+                elif isinstance(result, Unavailable):
+                    statuses[number] = RETRY
+        for number, status in zip(rejected, self._keep(list(rejected.values())), strict=True):
+            statuses[number] = status
+        return statuses
+
+    def _apply(self, by_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
+        """Apply events to their records in one write. Return the new ones of each order, or why there are none."""
+        changes = {order_id: partial(_apply_events, events=events) for order_id, events in by_order.items()}
+        try:
+            results = self._repository.change_many(changes, trust_cached_noop=True)
+        except Unavailable as error:
+            results = dict.fromkeys(by_order, error)
+        _log_results(results)
+        for result in results.values():
+            for event in result if isinstance(result, list) else ():
+                self.lag.observe(event.entry.at)
+        return results
+
+    def _keep(self, rejected: list[Rejected]) -> list[str]:
+        try:
+            ids = self._dead_letters.keep(rejected) if rejected else []
+        except Unavailable as error:
+            log.warning(
+                "%d events could not be kept as dead letters, Dapr delivers them again: %s", len(rejected), error
+            )
+            return [RETRY] * len(rejected)
+        return [IGNORED if event_id is None else DROP for event_id in ids]
+
+
+class TopicLag:
+    """How far the records are behind the topic, by the age that new events have when they arrive."""
+
+    def __init__(self, max_seconds: float = MAX_LAG_SECONDS) -> None:
+        self._max_seconds = max_seconds
+        self._late_until = 0.0
+
+    def observe(self, published_at: str) -> None:
+        """Note that an event arrived that was published at this time."""
+        is_late = self._max_seconds < seconds_since(published_at) < MAX_EVENT_AGE_SECONDS
+        self._late_until = time.monotonic() + LAG_VALID_SECONDS if is_late else 0.0
+
+    def check(self) -> None:
+        """Raise Unavailable while the records are too far behind to accept new orders."""
+        if time.monotonic() < self._late_until:
+            raise Unavailable("The shop is behind with its orders: ask again in a moment")
+
+
+def parse_delivery(raw: bytes) -> tuple[Any, BulkEntries | None]:
+    """Parse what Dapr delivers: return its content, and its entries when it is a bulk. Raises InvalidRequest."""
     try:
         content = parse_json(raw)
     except InvalidRequest:
-        entries = _entries_by_text(raw)
+        entries = _split_bulk(raw)
         if entries is None:
             raise
         return None, entries
@@ -43,69 +136,69 @@ def entries_in(raw: bytes) -> tuple[Any, Entries | None]:
     if not isinstance(entries, list):
         return content, None
     rows: list[dict[str, Any]] = [each if isinstance(each, dict) else {} for each in entries]
-    return content, [(row.get("entryId"), _event(row)) for row in rows]
+    return content, [(row.get("entryId"), _event_of(row)) for row in rows]
 
 
-def entries_in_start(raw: bytes) -> Entries | None:
-    """The whole entries at the beginning of an envelope that is too large to be read; None where it is none.
+def parse_truncated_bulk(raw: bytes) -> BulkEntries | None:
+    """Return the complete entries at the beginning of a bulk that is too large; None when it is not a bulk.
 
-    The sidecar delivers those again that have no answer: so the next delivery is smaller. An entry that is too large
-    on its own is read as far as it goes, so that it does not come again for ever.
+    Dapr delivers the entries without an answer again, so the next bulk is smaller. When even the first entry is
+    incomplete, it becomes an unreadable event: otherwise Dapr would deliver it again without end.
     """
-    start = _START.match(raw)
+    start = _BULK_START.match(raw)
     if start is None:
         return None
     array = raw[start.end() - 1 :]
-    if whole := [_entry(text) for text in _parts(array) if text.strip()]:
-        return whole
+    if entries := [_parse_entry(text) for text in _split(array) if text.strip()]:
+        return entries
     entry_id = _ENTRY_ID.match(array, 1)
     return [(entry_id[1].decode(), _unreadable(array[1:], "It is too large"))] if entry_id else None
 
 
-def _event(row: dict[str, Any]) -> Any:
-    """The event of an entry, read from its bytes where the sidecar has not done that."""
+def _event_of(row: dict[str, Any]) -> Any:
+    """Return the event of an entry, parsed when the sidecar did not parse it."""
     event = row.get("event")
-    if row.get("contentType") != RAW or not isinstance(event, str):
+    if row.get("contentType") != _RAW_CONTENT_TYPE or not isinstance(event, str):
         return event
     try:
-        told = b64decode(event, validate=True)
+        raw = b64decode(event, validate=True)
     except binascii.Error:
         return event
     try:
-        return parse_json(told)
+        return parse_json(raw)
     except InvalidRequest as error:
-        return _unreadable(told, str(error))
+        return _unreadable(raw, str(error))
 
 
-def _unreadable(told: bytes, why: str) -> dict[str, str]:
-    return {"unreadable": told[:MAX_JSON_BYTES].decode(errors="replace"), "why": why}
+def _unreadable(raw: bytes, why: str) -> dict[str, str]:
+    return {"unreadable": raw[:MAX_JSON_BYTES].decode(errors="replace"), "why": why}
 
 
-def _entries_by_text(raw: bytes) -> Entries | None:
-    """Split an envelope that is not valid JSON into its entries by brackets and commas, then parse each one."""
+def _split_bulk(raw: bytes) -> BulkEntries | None:
+    """Split a bulk that is not valid JSON into its entries by brackets and commas, then parse each one."""
     entries = _members(raw).get(b"entries", b"")
-    return [_entry(text) for text in _parts(entries) if text.strip()] if entries.startswith(b"[") else None
+    return [_parse_entry(text) for text in _split(entries) if text.strip()] if entries.startswith(b"[") else None
 
 
-def _entry(text: bytes) -> tuple[Any, Any]:
+def _parse_entry(text: bytes) -> tuple[Any, Any]:
     members, row = _members(text), dict[str, Any]()
     try:
         for name in ("entryId", "contentType", "event"):
             row[name] = parse_json(members.get(name.encode(), b"null"))
     except InvalidRequest as error:
-        # Keep the event's text only: the entry id differs at each delivery, and the event must be kept once.
+        # Keep only the text of the event: the entry id differs at each delivery, and the event must be kept once.
         return row.get("entryId"), _unreadable(members.get(b"event", text), str(error))
-    return row["entryId"], _event(row)
+    return row["entryId"], _event_of(row)
 
 
 def _members(text: bytes) -> dict[bytes, bytes]:
-    """The members of a JSON object as they are written, by name."""
-    pairs = (part.partition(b":") for part in _parts(text))
+    """Return the members of a JSON object by name, as they are written."""
+    pairs = (part.partition(b":") for part in _split(text))
     return {name.strip().strip(b'"'): value.strip() for name, _, value in pairs}
 
 
-def _parts(text: bytes) -> Iterator[bytes]:
-    """Yield the parts between the outermost brackets, split at the commas that are outside inner brackets."""
+def _split(text: bytes) -> Iterator[bytes]:
+    """Yield the parts between the outermost brackets, split at the commas that are not inside inner brackets."""
     depth = start = 0
     for token in _TOKEN.finditer(text):
         sign = token.group()
@@ -121,121 +214,30 @@ def _parts(text: bytes) -> Iterator[bytes]:
             start = token.end() if depth == 1 else start
 
 
-MOST_SECONDS = 2.0
-FRESH_SECONDS = 5.0
-"""How long what was seen last counts: then the topic may be quiet."""
-LONG_AGO_SECONDS = 120.0
-"""What is older is not late: it is told again."""
+def _apply_events(record: Record, events: list[StageEvent]) -> list[StageEvent]:
+    """Add the stages of events to a record. Return the events that were new. Raises NotFound."""
+    own = [event for event in events if event.uid in (None, record.uid)]
+    if not own:
+        raise NotFound("This order was deleted, and another has its id")
+    own.sort(key=lambda event: event.entry.rank)
+    new = [event for event in own if record.apply_stages([event.entry])]
+    for event in own:
+        record.release_lease_after(event.entry, event.run)
+    return new
 
 
-class TopicLag:
-    """Notes how old news are when they come in; what a record knows may be told again as late as it likes."""
-
-    def __init__(self, most: float = MOST_SECONDS) -> None:
-        self._most = most
-        self._late_until = 0.0
-
-    def note(self, at: str) -> None:
-        """An event comes in that was published `at`."""
-        late = self._most < seconds_since(at) < LONG_AGO_SECONDS
-        self._late_until = time.monotonic() + FRESH_SECONDS if late else 0.0
-
-    def check(self) -> None:
-        """Raise Unavailable where the records are too far behind for new orders."""
-        if time.monotonic() < self._late_until:
-            raise Unavailable("The shop is behind with its orders: ask again in a moment")
-
-
-MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
-"""An order nested as deep as it may be is one deeper in its event."""
-SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
-"""The answers that Dapr knows."""
-PASSED_OVER = "PASSED_OVER"
-"""A foreign event that was not even kept: nothing is left to do with it."""
-
-log = logging.getLogger(__name__)
-
-
-class Inbox:
-    """Takes events in; an event that can never be applied becomes a dead letter."""
-
-    def __init__(self, records: Repository, dead_letters: DeadLetters) -> None:
-        self._records, self._dead_letters = records, dead_letters
-        self.lag = TopicLag()
-
-    def take(self, cloud_events: list[Any]) -> list[str]:
-        """Apply the events, all those of one order in one write.
-
-        Answers SUCCESS, RETRY, DROP or PASSED_OVER for each.
-        """
-        answers = [SUCCESS] * len(cloud_events)
-        rejected: dict[int, Rejected] = {}
-        of_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
-        for place, cloud_event in enumerate(cloud_events):
-            try:
-                check_json_limits(cloud_event, MAX_EVENT_DEPTH)
-                event = read(cloud_event, utc_timestamp())
-            except InvalidRequest as error:
-                rejected[place] = Rejected(cloud_event, str(error))
-            else:
-                of_order[event.order_id].append((place, event))
-        outcomes = self._apply({order_id: [event for _, event in placed] for order_id, placed in of_order.items()})
-        for order_id, placed in of_order.items():
-            outcome = outcomes[order_id]
-            for place, _ in placed:
-                if isinstance(outcome, CorruptData):
-                    rejected[place] = Rejected(cloud_events[place], str(outcome))
-                elif isinstance(outcome, Unavailable):
-                    answers[place] = RETRY
-        for place, answer in zip(rejected, self._keep(list(rejected.values())), strict=True):
-            answers[place] = answer
-        return answers
-
-    def _apply(self, of_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
-        """Apply events by order, in one write; answers the news of each order, or why there is none."""
-        try:
-            hears = {order_id: partial(_hear, events=events) for order_id, events in of_order.items()}
-            outcomes = self._records.change_many(hears, trusting=True)
-        except Unavailable as error:
-            outcomes = dict.fromkeys(of_order, error)
-        _log_outcomes(outcomes)
-        for outcome in outcomes.values():
-            for news in outcome if isinstance(outcome, list) else ():
-                self.lag.note(news.entry.at)
-        return outcomes
-
-    def _keep(self, rejected: list[Rejected]) -> list[str]:
-        try:
-            kept = self._dead_letters.keep(rejected) if rejected else []
-        except Unavailable as error:
-            log.warning("%d events not kept aside yet: %s", len(rejected), error)
-            return [RETRY] * len(rejected)
-        return [PASSED_OVER if event_id is None else DROP for event_id in kept]
-
-
-def _log_outcomes(outcomes: dict[str, list[StageEvent] | ShopError]) -> None:
+def _log_results(results: dict[str, list[StageEvent] | ShopError]) -> None:
     """Log each new stage, each order whose events could not be applied, and all unknown orders in one line."""
     unknown = []
-    for order_id, outcome in outcomes.items():
-        if isinstance(outcome, list):
-            for news in outcome:
-                log.info(news.entry.status, extra={"order": order_id, "attempt": news.entry.attempt})
-        elif isinstance(outcome, NotFound):
-            # A step tried by hand, or an order that was deleted meanwhile: nothing is kept of it.
+    for order_id, result in results.items():
+        if isinstance(result, list):
+            for event in result:
+                log.info(event.entry.status, extra={"order": order_id, "attempt": event.entry.attempt})
+        elif isinstance(result, NotFound):
+            # A step that somebody tried by hand, or an order that was deleted meanwhile: there is nothing to keep.
             unknown.append(order_id)
         else:
-            log.warning("events not applied: %s", outcome, extra={"order": order_id})
+            next_step = "they become dead letters" if isinstance(result, CorruptData) else "Dapr delivers them again"
+            log.warning("events could not be applied, %s: %s", next_step, result, extra={"order": order_id})
     if unknown:
-        log.info("events of %d orders that are not there, such as %s", len(unknown), unknown[0])
-
-
-def _hear(record: Record, events: list[StageEvent]) -> list[StageEvent]:
-    """Those of the events that were news to the record."""
-    ours = [event for event in events if event.uid in (None, record.uid)]
-    if not ours:
-        raise NotFound("This order was deleted, and another has its id")
-    ours.sort(key=lambda event: event.entry.rank)
-    news = [event for event in ours if record.apply_stages([event.entry])]
-    for event in ours:
-        record.release_lease_after(event.entry, event.run)
-    return news
+        log.info("ignored the events of %d unknown orders, such as %s", len(unknown), unknown[0])

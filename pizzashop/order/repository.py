@@ -47,9 +47,8 @@ class StoredRecord:
         try:
             return Record.model_validate_json(self.stored.value)
         except ValidationError as error:
-            raise CorruptData(
-                f"The record of order {self.order_id} cannot be read: {error.errors()[0]['msg']}"
-            ) from None
+            reason = error.errors()[0]["msg"]
+            raise CorruptData(f"The record of order {self.order_id} cannot be read: {reason}") from None
 
 
 class Repository:
@@ -201,13 +200,11 @@ class _RecordStore:
 
     def read_cached_or_stored(self, order_ids: Iterable[str]) -> list[StoredRecord]:
         """Take records from the write cache, and read the others."""
-        cached = {order_id: self._write_cache.get(_key(order_id)) for order_id in order_ids}
-        missing = [order_id for order_id, stored in cached.items() if stored is None]
+        found = {order_id: self._write_cache.get(_key(order_id)) for order_id in order_ids}
+        cached = [StoredRecord(id_, value, is_cached=True) for id_, value in found.items() if value is not None]
+        missing = [order_id for order_id, value in found.items() if value is None]
         # A single read joins the reads of other threads in one request.
-        read = [self.read(missing[0])] if len(missing) == 1 else self.read_many(missing)
-        return [
-            StoredRecord(order_id, each, is_cached=True) for order_id, each in cached.items() if each is not None
-        ] + read
+        return cached + ([self.read(missing[0])] if len(missing) == 1 else self.read_many(missing))
 
     def forget(self, order_id: str) -> None:
         """Drop a record from the write cache, so that it is read from the store the next time."""

@@ -1,111 +1,165 @@
-"""What the application of role `order` is made of."""
+"""The routes that clients and Dapr call at role `order`, and the wiring of the role.
+
+The other modules of this package declare the routes of their subject: `commands` has those for the other roles.
+"""
 
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, current_app, jsonify, request
+from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.requests import NewOrder
-from pizzashop.errors import NotFound
-from pizzashop.order import boards, commands, events, housekeeping, search
-from pizzashop.order.boards import BoardRows
-from pizzashop.order.dead_letters import DeadLetters
-from pizzashop.order.housekeeping import Housekeeping
+from pizzashop.domain.requests import NewOrder, Request
+from pizzashop.errors import NotFound, Unavailable
+from pizzashop.order.boards import OrderRows, board_routes
+from pizzashop.order.commands import command_routes
+from pizzashop.order.dead_letters import DeadLetter, DeadLetterQuery, DeadLetters
+from pizzashop.order.housekeeping import Housekeeping, housekeeping_routes
 from pizzashop.order.inbox import (
     DROP,
+    IGNORED,
     MAX_EVENT_DEPTH,
-    PASSED_OVER,
+    RETRY,
     SUCCESS,
-    Entries,
     Inbox,
-    entries_in,
-    entries_in_start,
+    parse_delivery,
+    parse_truncated_bulk,
 )
-from pizzashop.order.repository import Repository, records
-from pizzashop.order.schemas import Delivery, Done, OrderPage, OrderView, Taking
-from pizzashop.order.search import Listing, ListQuery
+from pizzashop.order.repository import Repository
+from pizzashop.order.schemas import (
+    DeadLetterDetails,
+    DeadLetterPage,
+    Delivery,
+    DeliveryResult,
+    Done,
+    OrderView,
+    ReplayPage,
+    ReplayResult,
+)
+from pizzashop.order.search import search_routes
+from pizzashop.order.unsettled import unsettled_routes
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json
 from pizzashop.web.routes import Routes
 
-routes = Routes("order")
-
-MAX_BYTES_IN_BULK = 64 * 1024 * 1024
-"""More than a hundred events, each with an order at the limit of a body: in base64, and a `<` written as six bytes."""
-
-
-@routes.post("/order", PUBLIC, response=Done, body=NewOrder, errors=(409,))
-def create() -> ResponseReturnValue:
-    """Create a record if there is none; it starts no workflow."""
-    content = read_json()
-    NewOrder.parse(content)
-    records().accept(content, with_workflow=False)
-    return jsonify(success=True)
-
-
-@routes.get("/order/<order_id>", MANAGER, INTERNAL, response=OrderView, errors=(404,))
-def show(order_id: str) -> ResponseReturnValue:
-    """One order, with all that is known of it."""
-    return jsonify(records().get(order_id).view())
-
-
-@routes.delete("/order/<order_id>", MANAGER, response=Done, errors=(409,))
-def delete(order_id: str) -> ResponseReturnValue:
-    """Delete one order, unless its workflow is live; there being none is as good."""
-    with suppress(NotFound):
-        records().change(order_id, lambda record: record.delete(utc_timestamp()))
-        records().close([order_id])
-    return jsonify(success=True)
-
-
-@routes.get("/orders", MANAGER, INTERNAL, response=OrderPage, query=ListQuery)
-def index() -> ResponseReturnValue:
-    """Orders, newest first, a page at a time."""
-    listing: Listing = current_app.extensions["listing"]
-    found, following = listing.page(request.args.to_dict())
-    return jsonify(orders=[record.view() for record in found], next=following)
-
-
-@routes.post("/orders-sub", INTERNAL, response=Taking, body=Delivery)
-def take_events() -> ResponseReturnValue:
-    """Take in one CloudEvent, or several in Dapr's bulk envelope."""
-    inbox: Inbox = current_app.extensions["inbox"]
-    raw, is_whole = read_body_start(MAX_BYTES_IN_BULK)
-    content, entries = entries_in(raw) if is_whole else (None, entries_in_start(raw))
-    if entries is not None:
-        return jsonify(statuses=_in_bulk(inbox, entries))
-    if len(raw) > MAX_JSON_BYTES:
-        raise RequestEntityTooLarge
-    is_event = isinstance(content, dict) and "data" in content
-    check_json_limits(content, MAX_EVENT_DEPTH if is_event else MAX_JSON_DEPTH)
-    (answer,) = inbox.take([content])
-    return jsonify(success=answer == SUCCESS, status=DROP if answer == PASSED_OVER else answer)
-
-
-def _in_bulk(inbox: Inbox, entries: Entries) -> list[dict[str, Any]]:
-    answers = inbox.take([event for _, event in entries])
-    # The sidecar logs a line for each DROP: a flood of foreign events would fill its log.
-    said = [SUCCESS if answer == PASSED_OVER else answer for answer in answers]
-    return [{"entryId": entry_id, "status": answer} for (entry_id, _), answer in zip(entries, said, strict=True)]
+# More than a hundred events, each with an order of the maximum size: in base64, and each `<` written as six bytes.
+MAX_BULK_BYTES = 64 * 1024 * 1024
 
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
-    """Give the application its routes, and what they work with."""
-    app.register_blueprint(routes.blueprint)
-    for each in (commands, housekeeping, events, boards, search):
-        app.register_blueprint(each.routes.blueprint)
-    app.register_blueprint(commands.unsettled_routes.blueprint)
-    records = Repository(dependencies.sidecar)
-    dead_letters = DeadLetters(dependencies.sidecar, records)
-    app.extensions["records"] = records
-    app.extensions["listing"] = Listing(records)
-    app.extensions["rows"] = BoardRows(records, settings.pace)
-    app.extensions["inbox"] = Inbox(records, dead_letters)
-    app.extensions["dead_letters"] = dead_letters
-    app.extensions["clock"] = dependencies.clock
-    app.extensions["housekeeping"] = Housekeeping(records, settings.retention, dependencies.clock)
+    """Make the parts of the role, and register its routes with the application."""
+    sidecar, clock = dependencies.sidecar, dependencies.clock
+    repository = Repository(sidecar)
+    dead_letters = DeadLetters(sidecar, repository)
+    inbox = Inbox(repository, dead_letters)
+    rows = OrderRows(repository, settings.pace)
+    for routes in (
+        order_routes(repository),
+        event_routes(inbox, dead_letters),
+        command_routes(repository, inbox.lag, clock),
+        unsettled_routes(repository, clock),
+        search_routes(repository, rows, clock),
+        board_routes(rows, repository, clock),
+        housekeeping_routes(Housekeeping(repository, settings.retention, clock)),
+    ):
+        app.register_blueprint(routes.blueprint)
+
+
+def order_routes(repository: Repository) -> Routes:
+    """Return the routes of single orders."""
+    routes = Routes("order")
+
+    @routes.post("/order", PUBLIC, response=Done, body=NewOrder, errors=(409,))
+    def create() -> ResponseReturnValue:
+        """Create a record if there is none. It starts no workflow."""
+        content = read_json()
+        NewOrder.parse(content)
+        repository.accept(content, with_workflow=False)
+        return jsonify(success=True)
+
+    @routes.get("/order/<order_id>", MANAGER, INTERNAL, response=OrderView, errors=(404,))
+    def show(order_id: str) -> ResponseReturnValue:
+        """Return an order and everything that happened to it."""
+        return jsonify(repository.get(order_id).view())
+
+    @routes.delete("/order/<order_id>", MANAGER, response=Done, errors=(409,))
+    def delete(order_id: str) -> ResponseReturnValue:
+        """Delete an order whose workflow is not live. Idempotent: succeeds when there is none."""
+        with suppress(NotFound):
+            repository.change(order_id, lambda record: record.delete(utc_timestamp()))
+            repository.remove_from_open([order_id])
+        return jsonify(success=True)
+
+    return routes
+
+
+class ReplayRequest(Request):
+    """An empty object. Requiring JSON keeps the pages of other sites from sending it."""
+
+
+def event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
+    """Return the route that takes in events, and the routes of the dead letters."""
+    routes = Routes("events")
+
+    @routes.post("/orders-sub", INTERNAL, response=DeliveryResult, body=Delivery)
+    def take_events() -> ResponseReturnValue:
+        """Apply one CloudEvent, or several in Dapr's bulk envelope."""
+        raw, is_whole = read_body_start(MAX_BULK_BYTES)
+        content, entries = parse_delivery(raw) if is_whole else (None, parse_truncated_bulk(raw))
+        if entries is not None:
+            # The sidecar logs a line for each DROP, so a flood of foreign events would fill its log.
+            statuses = [SUCCESS if each == IGNORED else each for each in inbox.take([event for _, event in entries])]
+            pairs = zip(entries, statuses, strict=True)
+            return jsonify(statuses=[{"entryId": entry_id, "status": status} for (entry_id, _), status in pairs])
+        if len(raw) > MAX_JSON_BYTES:
+            raise RequestEntityTooLarge
+        is_event = isinstance(content, dict) and "data" in content
+        check_json_limits(content, MAX_EVENT_DEPTH if is_event else MAX_JSON_DEPTH)
+        (status,) = inbox.take([content])
+        return jsonify(success=status == SUCCESS, status=DROP if status == IGNORED else status)
+
+    @routes.get("/events", MANAGER, response=DeadLetterPage, query=DeadLetterQuery, internal=True)
+    def list_dead_letters() -> ResponseReturnValue:
+        """Return the dead letters, newest first, a page at a time."""
+        letters, next_id = dead_letters.page(DeadLetterQuery.parse(request.args.to_dict()))
+        return jsonify(events=[each.summary() for each in letters], next=next_id)
+
+    @routes.get("/events/<event_id>", MANAGER, response=DeadLetterDetails, errors=(404,), internal=True)
+    def show(event_id: str) -> ResponseReturnValue:
+        """Return a dead letter with its event, as it came."""
+        return jsonify(dead_letters.get(event_id).details())
+
+    @routes.post(
+        "/events/<event_id>/replay", MANAGER, response=ReplayResult, body=ReplayRequest, errors=(404,), internal=True
+    )
+    def replay(event_id: str) -> ResponseReturnValue:
+        """Apply a dead letter again. It is removed, or stays with the present reason."""
+        ReplayRequest.parse(read_json())
+        return jsonify(_replay(dead_letters.get(event_id)))
+
+    @routes.post("/events/replay", MANAGER, response=ReplayPage, body=DeadLetterQuery, internal=True)
+    def replay_page() -> ResponseReturnValue:
+        """Apply a page of the dead letters again, newest first."""
+        letters, next_id = dead_letters.page(DeadLetterQuery.parse(read_json()))
+        return jsonify(events=[_replay(each) for each in letters], next=next_id)
+
+    @routes.delete("/events/<event_id>", MANAGER, response=Done, internal=True)
+    def drop(event_id: str) -> ResponseReturnValue:
+        """Remove a dead letter for good. Idempotent: succeeds when there is none."""
+        dead_letters.drop(event_id)
+        return jsonify(success=True)
+
+    def _replay(letter: DeadLetter) -> dict[str, Any]:
+        (status,) = inbox.take([letter.event])
+        if status == RETRY:
+            raise Unavailable("The event could not be applied now: it stays kept")
+        if status != SUCCESS:
+            return {**dead_letters.get(letter.id).summary(), "replayed": False}
+        dead_letters.drop(letter.id)
+        return {**letter.summary(), "reason": None, "replayed": True}
+
+    return routes

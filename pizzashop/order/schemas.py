@@ -1,25 +1,24 @@
-"""The models of what role `order` answers, and of what role `workflow` asks it."""
+"""The response models of role `order`, and the requests of its housekeeping."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
 from pizzashop.domain.history import HistoryEntry
-from pizzashop.domain.record import Terms
 from pizzashop.domain.requests import OrderId, Request
 from pizzashop.order.index import PAGE_SIZE
 
-Took = Literal["SUCCESS", "RETRY", "DROP"]
+DeliveryStatus = Literal["SUCCESS", "RETRY", "DROP"]
 
 
 class Done(BaseModel):
-    """It is so now."""
+    """The request was carried out."""
 
     success: Literal[True]
 
 
 class OrderView(BaseModel):
-    """An order's fields, and what has become of it."""
+    """An order as the client sent it, with its status and history."""
 
     order_id: str
     pizza_type: str
@@ -34,7 +33,7 @@ class OrderView(BaseModel):
 
 
 class OrderPage(BaseModel):
-    """Orders, newest first; `next` is the `after` of the next page, if there is one."""
+    """Orders, newest first; `next` is the `after` of the next page, null on the last one."""
 
     orders: list[OrderView]
     next: str | None
@@ -46,121 +45,49 @@ class CloudEvent(BaseModel):
     data: Any = None
 
 
-class Entries(BaseModel):
-    """Several events at once, in Dapr's envelope."""
-
-    entries: list["BulkEntry"]
-
-
 class BulkEntry(BaseModel):
-    """One of them."""
+    """One event of a bulk."""
 
     entryId: str
     event: CloudEvent
 
 
-class Delivery(RootModel[Entries | CloudEvent]):
+class Bulk(BaseModel):
+    """Several events in Dapr's bulk envelope."""
+
+    entries: list[BulkEntry]
+
+
+class Delivery(RootModel[Bulk | CloudEvent]):
     """What Dapr delivers from the topic."""
 
 
-class Taken(BaseModel):
+class EventResult(BaseModel):
     """What became of an event."""
 
     success: bool
-    status: Took
+    status: DeliveryStatus
 
 
-class TakenEach(BaseModel):
-    """What became of each event."""
-
-    statuses: list["TakenEntry"]
-
-
-class TakenEntry(BaseModel):
-    """What became of one of them."""
+class BulkEntryResult(BaseModel):
+    """What became of one event of a bulk."""
 
     entryId: Any
-    status: Took
+    status: DeliveryStatus
 
 
-class Taking(RootModel[TakenEach | Taken]):
-    """What became of what was delivered."""
+class BulkResult(BaseModel):
+    """What became of each event of a bulk."""
+
+    statuses: list[BulkEntryResult]
 
 
-class Summary(BaseModel):
-    """Where an order stands."""
-
-    order_id: str | None
-    uid: str
-    status: str
-    attempt: int
-    paused: bool
-    error: str | None
-    wanted: bool
-    cancelling: bool
+class DeliveryResult(RootModel[BulkResult | EventResult]):
+    """What became of the events of a delivery."""
 
 
-class Start(Summary):
-    """What an order's workflow is started with."""
-
-    secret: str
-    terms: Terms | None
-    progress: str
-    start: bool
-
-
-class Content(BaseModel):
-    """The order as the client sent it."""
-
-    order_id: str
-    pizza_type: str
-    size: str
-
-
-class Unsettled(BaseModel):
-    """The open orders that need something, the progress of those that the engine has to move on, and the stuck ones."""
-
-    orders: list["UnsettledOrder"]
-    progress: dict[str, str]
-    stuck: list[str]
-
-
-class UnsettledOrder(BaseModel):
-    """One of them, and what it needs."""
-
-    order_id: str
-    attempt: int
-    need: str
-
-
-class PageQuery(Request):
-    """Which page of the index was looked through last; -1: none yet."""
-
-    after: int = Field(-1, ge=-1)
-
-
-class EndedOrder(Request):
-    """An order, and which of those that have had its id."""
-
-    order_id: OrderId
-    uid: str = Field(max_length=64)
-
-
-class PurgedOrders(Request):
-    """The orders of which the engine keeps nothing any more."""
-
-    orders: list[EndedOrder] = Field(max_length=PAGE_SIZE)
-
-
-class Due(BaseModel):
-    """Whose workflow has been kept long enough, and the page of the index to go on after."""
-
-    orders: list[EndedOrder]
-    next: int | None
-
-
-class EventRow(BaseModel):
-    """An event that is kept aside: since when, why, and of which order, where it tells."""
+class DeadLetterSummary(BaseModel):
+    """An event that is kept: since when, why, and of which order if it names one."""
 
     id: str
     at: str
@@ -168,27 +95,53 @@ class EventRow(BaseModel):
     order_id: str | None
 
 
-class EventPage(BaseModel):
-    """Kept events, newest first; `next` is the `after` of the next page, if there is one."""
+class DeadLetterPage(BaseModel):
+    """Dead letters, newest first; `next` is the `after` of the next page, null on the last one."""
 
-    events: list[EventRow]
+    events: list[DeadLetterSummary]
     next: str | None
 
 
-class KeptEvent(EventRow):
-    """One of them, with the event as it came."""
+class DeadLetterDetails(DeadLetterSummary):
+    """A dead letter with its event, as it came."""
 
     event: Any
 
 
-class Replayed(EventRow):
-    """Whether it is applied; where not, `reason` says why."""
+class ReplayResult(DeadLetterSummary):
+    """Whether a dead letter was applied; if not, `reason` says why."""
 
     replayed: bool
 
 
-class ReplayedPage(BaseModel):
-    """The same of several."""
+class ReplayPage(BaseModel):
+    """The results of one page; `next` is the `after` of the next page, null on the last one."""
 
-    events: list[Replayed]
+    events: list[ReplayResult]
     next: str | None
+
+
+class ExpiredQuery(Request):
+    """The page of the index that was cleaned last; -1 before the first."""
+
+    after: int = Field(-1, ge=-1)
+
+
+class OrderReference(Request):
+    """An order, told by `uid` from others that have had its id."""
+
+    order_id: OrderId
+    uid: str = Field(max_length=64)
+
+
+class ExpiredPage(BaseModel):
+    """The orders whose workflow has to be purged; `next` is the page to continue after, null when all are done."""
+
+    orders: list[OrderReference]
+    next: int | None
+
+
+class PurgedOrders(Request):
+    """The orders whose workflow has been purged."""
+
+    orders: list[OrderReference] = Field(max_length=PAGE_SIZE)

@@ -1,7 +1,7 @@
-"""`POST /search`: orders by the beginning of their id, by the customer's name and by how they stand, newest first.
+"""Find orders through the index: `GET /orders` lists them by status, `POST /search` finds them by id or name.
 
-An id is found however it is written, a name without regard to case, accents and repeated blanks. Asked with POST, since
-a customer's name has no place in an address.
+Both return pages, newest first; a page's `next` is the position of its last order. Search ignores how an id is written,
+and case, accents and repeated blanks of a name. It is a POST because a customer's name does not belong in a URL.
 """
 
 import re
@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Annotated
 
-from flask import current_app, jsonify
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.history import format_timestamp
-from pizzashop.domain.ids import DEMO_PREFIX, letters, parse_generated_id
+from pizzashop.domain.ids import DEMO_PREFIX, normalize_id, parse_generated_id
 from pizzashop.domain.lifecycle import FINAL, STATUSES
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_PATTERN, DigitsOnly, Request, invalid_request
+from pizzashop.domain.requests import ORDER_ID_PATTERN, DigitsOnly, Request
 from pizzashop.domain.text import fold
-from pizzashop.order.boards import READ_SECONDS, ReadingIncomplete, rows
+from pizzashop.order.boards import READ_SECONDS, OrderRows, ReadingIncomplete
+from pizzashop.order.index import Position, position_of
 from pizzashop.order.repository import Repository
+from pizzashop.order.schemas import OrderPage
 from pizzashop.presentation.boards import Row, SearchResult
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
@@ -30,184 +32,173 @@ from pizzashop.web.routes import Routes
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 
-LISTED_STATUSES = frozenset({"open", "closed", *STATUSES})
-
-
-def _known_status(status: str) -> str:
-    if status not in LISTED_STATUSES:
-        raise ValueError(f"one of {', '.join(sorted(LISTED_STATUSES))}")
-    return status
-
-
-class ListQuery(Request):
-    """What is asked for; `after` is the `next` of the page before."""
-
-    status: Annotated[str, AfterValidator(_known_status)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = DEFAULT_LIMIT
-    after: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] | None = None
-
-    def wants(self, record: Record) -> bool:
-        """Whether the record is one of those asked for."""
-        if self.status in ("open", "closed"):
-            return record.is_final == (self.status == "closed")
-        return self.status in (None, record.status)
-
-    @property
-    def position(self) -> tuple[int, int] | None:
-        """Where the page before ended: page and position in the index."""
-        return cursor_position(self.after)
-
-
-def cursor_position(cursor: str | None) -> tuple[int, int] | None:
-    """The page and the position in the index that a cursor names."""
-    if cursor is None:
-        return None
-    page, place = cursor.split("-")
-    return int(page), int(place)
-
-
-class Listing:
-    """Finds orders through the index."""
-
-    def __init__(self, records: Repository) -> None:
-        self._records = records
-
-    def page(self, arguments: dict[str, str]) -> tuple[list[Record], str | None]:
-        """The orders that the query's arguments ask for, and the `after` of the next page, if there is one."""
-        try:
-            query = ListQuery.model_validate(arguments)
-        except ValidationError as error:
-            raise invalid_request(error) from None
-        if query.status in FINAL or query.status in (None, "closed"):
-            return self._from_pages(query)
-        return self._from_open(query)
-
-    def _from_open(self, query: ListQuery) -> tuple[list[Record], str | None]:
-        found = [record for record in self._records.find_many(self._records.open.ids()) if query.wants(record)]
-        found.sort(key=_order_of_acceptance, reverse=True)
-        before = query.position
-        rest = [record for record in found if before is None or _order_of_acceptance(record) < before]
-        page, more = rest[: query.limit], len(rest) > query.limit
-        return page, _cursor(*_order_of_acceptance(page[-1])) if more else None
-
-    def _from_pages(self, query: ListQuery) -> tuple[list[Record], str | None]:
-        found: list[Record] = []
-        for page in self._records.pages.newest(query.position):
-            records = {record.order["order_id"]: record for record in self._records.find_many([r[2] for r in page])}
-            for *position, order_id in page:
-                record = records.get(order_id)
-                # An id can stand in an older place too, from before it was deleted and accepted again.
-                if record is None or [record.page, record.place] != position or not query.wants(record):
-                    continue
-                if len(found) == query.limit:
-                    return found, _cursor(*_order_of_acceptance(found[-1]))
-                found.append(record)
-        return found, None
-
-
-def _order_of_acceptance(record: Record) -> tuple[int, int]:
-    return record.page, record.place
-
-
-def _cursor(page: int, place: int) -> str:
-    return f"{page}-{place}"
-
-
-routes = Routes("search")
-
-_STANDING: dict[str, Callable[[Row, str], bool]] = {
+# What `standing` can ask for besides a status.
+_STANDINGS: dict[str, Callable[[Row, str], bool]] = {
     "open": lambda row, _: not row.final,
     "closed": lambda row, _: row.final,
     "deciding": lambda row, _: row.phase == "deciding",
     "late": lambda row, now: row.is_late(now),
     "paused": lambda row, _: row.paused,
 }
-STANDINGS = frozenset({*_STANDING, *STATUSES})
-_LIKE_AN_ID = re.compile(r"[\s#.,/-]*[A-Za-z0-9][\sA-Za-z0-9_#.,/-]*")
+_ID_LIKE = re.compile(r"[\s#.,/-]*[A-Za-z0-9][\sA-Za-z0-9_#.,/-]*")
+
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")]
 
 
-def _known_standing(standing: str) -> str:
-    if standing not in STANDINGS:
-        raise ValueError(f"one of {', '.join(sorted(STANDINGS))}")
-    return standing
+def _one_of(words: frozenset[str]) -> AfterValidator:
+    def require_known(word: str) -> str:
+        if word not in words:
+            raise ValueError(f"one of {', '.join(sorted(words))}")
+        return word
+
+    return AfterValidator(require_known)
+
+
+class ListQuery(Request):
+    """Which orders to list; `after` is the `next` of the page before."""
+
+    status: Annotated[str, _one_of(frozenset({"open", "closed", *STATUSES}))] | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = DEFAULT_LIMIT
+    after: Cursor | None = None
+
+    def matches(self, record: Record) -> bool:
+        """Return whether the record is one of those to list."""
+        if self.status in ("open", "closed"):
+            return record.is_final == (self.status == "closed")
+        return self.status in (None, record.status)
 
 
 class SearchQuery(Request):
-    """What is looked for; `after` is the `next` of the page before."""
+    """Which orders to find; `after` is the `next` of the page before."""
 
     text: str = Field("", max_length=200)
-    standing: Annotated[str, AfterValidator(_known_standing)] | None = None
+    standing: Annotated[str, _one_of(frozenset({*_STANDINGS, *STATUSES}))] | None = None
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
-    after: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] | None = None
+    after: Cursor | None = None
 
-    def fits(self, row: Row, now: str) -> bool:
-        """Whether the row is one of those that are looked for."""
-        if self.standing is not None and not self._stands(row, now):
+    def matches(self, row: Row, now: str) -> bool:
+        """Return whether the row is one of those to find."""
+        if self.standing in _STANDINGS and not _STANDINGS[self.standing](row, now):
             return False
-        return not self._name or self._begins(row.order_id) or self._name in fold(row.name)
+        if self.standing in STATUSES and row.status != self.standing:
+            return False
+        return not self._name or self._is_start_of(row.order_id) or self._name in fold(row.name)
 
-    def _begins(self, order_id: str) -> bool:
-        """Whether what is looked for is the beginning of an id, or of the part that the boards show of it."""
-        if not _LIKE_AN_ID.fullmatch(self.text):
+    def _is_start_of(self, order_id: str) -> bool:
+        """Return whether an id, or the part of it that the boards show, begins with the text."""
+        if not _ID_LIKE.fullmatch(self.text):
             return False
-        return any(letters(each).startswith(self._letters) for each in (order_id, order_id.removeprefix(DEMO_PREFIX)))
+        shown = order_id.removeprefix(DEMO_PREFIX)
+        return any(normalize_id(each).startswith(self._id) for each in (order_id, shown))
 
     @cached_property
     def _name(self) -> str:
         return fold(self.text)
 
     @cached_property
-    def _letters(self) -> str:
-        return letters(self.text)
-
-    def _stands(self, row: Row, now: str) -> bool:
-        if self.standing in _STANDING:
-            return _STANDING[self.standing](row, now)
-        return row.status == self.standing
+    def _id(self) -> str:
+        return normalize_id(self.text)
 
 
-@routes.post("/search", MANAGER, INTERNAL, response=SearchResult, body=SearchQuery, internal=True)
-def search() -> ResponseReturnValue:
-    """The orders that are looked for, a page at a time, and how many there are."""
-    wanted = SearchQuery.parse(read_internal_json())
-    clock: Clock = current_app.extensions["clock"]
-    found, complete = _look(wanted, format_timestamp(clock()))
-    before = cursor_position(wanted.after)
-    rest = [row for row in found if before is None or row.position < before]
-    page = rest[: wanted.limit]
-    # What has ended is remembered; somebody may have deleted it since.
-    there = {row.order_id: row for row in rows().some([row.order_id for row in page])}
-    shown = SearchResult(
-        at=format_timestamp(clock()),
-        orders=[there[row.order_id] for row in page if row.order_id in there],
-        next=f"{page[-1].page}-{page[-1].place}" if len(rest) > len(page) else None,
-        found=len(found),
-        complete=complete,
+def search_routes(repository: Repository, rows: OrderRows, clock: Clock) -> Routes:
+    """Return the routes that find orders."""
+    routes = Routes("search")
+
+    @routes.get("/orders", MANAGER, INTERNAL, response=OrderPage, query=ListQuery)
+    def list_orders() -> ResponseReturnValue:
+        """Return orders, newest first, a page at a time."""
+        found, next_cursor = _list(repository, ListQuery.parse(request.args.to_dict()))
+        return jsonify(orders=[record.view() for record in found], next=next_cursor)
+
+    @routes.post("/search", MANAGER, INTERNAL, response=SearchResult, body=SearchQuery, internal=True)
+    def search() -> ResponseReturnValue:
+        """Return the orders that are found, a page at a time, and how many there are."""
+        query = SearchQuery.parse(read_internal_json())
+        now = format_timestamp(clock())
+        found, is_complete = _search(rows, query, now)
+        before = _parse_cursor(query.after)
+        rest = [row for row in found if before is None or row.position < before]
+        page = rest[: query.limit]
+        # Rows of ended orders come from the cache: an order may have been deleted since.
+        current = {row.order_id: row for row in rows.rows_of([row.order_id for row in page])}
+        result = SearchResult(
+            at=now,
+            orders=[current[row.order_id] for row in page if row.order_id in current],
+            next=_cursor(page[-1].position) if len(rest) > len(page) else None,
+            found=len(found),
+            complete=is_complete,
+        )
+        return jsonify(result.model_dump())
+
+    return routes
+
+
+def _list(repository: Repository, query: ListQuery) -> tuple[list[Record], str | None]:
+    """Return a page of the orders that the query asks for, and the cursor of the next page."""
+    before = _parse_cursor(query.after)
+    # Only orders that have ended are in the index alone; for the others the open set is enough.
+    may_be_closed = query.status in FINAL or query.status in (None, "closed")
+    records = _indexed_records(repository, before) if may_be_closed else _open_records(repository, before)
+    found: list[Record] = []
+    for record in records:
+        if query.matches(record):
+            if len(found) == query.limit:
+                return found, _cursor(position_of(found[-1]))
+            found.append(record)
+    return found, None
+
+
+def _open_records(repository: Repository, before: Position | None) -> Iterator[Record]:
+    records = repository.find_many(repository.open_orders.ids())
+    yield from (
+        record
+        for record in sorted(records, key=position_of, reverse=True)
+        if before is None or position_of(record) < before
     )
-    return jsonify(shown.model_dump())
 
 
-def _look(wanted: SearchQuery, now: str) -> tuple[list[Row], bool]:
-    """What fits, newest first, and whether all orders were looked through."""
+def _indexed_records(repository: Repository, before: Position | None) -> Iterator[Record]:
+    for page in repository.index.pages_newest_first(before):
+        found = repository.find_stored([entry.order_id for entry in page])
+        for entry in page:
+            record = found.get(entry.order_id)
+            # An id has older positions too if its order was deleted and accepted again.
+            if record is not None and not record.deleted and position_of(record) == entry.position:
+                yield record
+
+
+def _search(rows: OrderRows, query: SearchQuery, now: str) -> tuple[list[Row], bool]:
+    """Return the rows that are found, newest first, and whether all orders have been looked at."""
     found: dict[str, Row] = {}
-    complete = True
+    is_complete = True
     try:
-        for row in _all(wanted):
-            if wanted.fits(row, now):
+        for row in _rows_to_search(rows, query):
+            if query.matches(row, now):
                 found.setdefault(row.order_id, row)
     except ReadingIncomplete:
-        complete = False
-    # Whoever knows the whole id finds the order, however old it is.
-    written = wanted.text.strip()
-    ids = [each for each in (written, parse_generated_id(written)) if each and ORDER_ID_PATTERN.fullmatch(each)]
-    found |= {row.order_id: row for row in rows().some(ids) if wanted.fits(row, now)}
-    return sorted(found.values(), key=lambda row: row.position, reverse=True), complete
+        is_complete = False
+    # A whole id finds its order, however old it is.
+    text = query.text.strip()
+    ids = [each for each in (text, parse_generated_id(text)) if each and ORDER_ID_PATTERN.fullmatch(each)]
+    found |= {row.order_id: row for row in rows.rows_of(ids) if query.matches(row, now)}
+    return sorted(found.values(), key=lambda row: row.position, reverse=True), is_complete
 
 
-def _all(wanted: SearchQuery) -> Iterator[Row]:
-    opened = rows().open()
-    if wanted.standing not in {None, "closed", *FINAL}:
-        yield from opened
-        return
-    for page in rows().newest(READ_SECONDS, opened):
-        yield from page
+def _rows_to_search(rows: OrderRows, query: SearchQuery) -> Iterator[Row]:
+    open_rows = rows.open_rows()
+    if query.standing in {None, "closed", *FINAL}:
+        for page in rows.pages_newest_first(READ_SECONDS, open_rows):
+            yield from page
+    else:
+        yield from open_rows
+
+
+def _parse_cursor(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    page, place = cursor.split("-")
+    return int(page), int(place)
+
+
+def _cursor(position: Position) -> str:
+    return f"{position[0]}-{position[1]}"
