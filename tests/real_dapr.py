@@ -1,4 +1,4 @@
-"""Fixtures of the real thing: Valkey, placement, scheduler, five sidecars and five roles, started and stopped here."""
+"""Fixtures of the real shop: Valkey, placement, scheduler, five sidecars and five roles, started and stopped here."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from reserved import reserved
-from running_up import Up
 from shop_client import OpenShop, ShopClient
+from up_process import UpProcess
 
 from pizzashop.local import dapr_binaries
 from pizzashop.local.build import find_dapr
+from pizzashop.local.checks import require_startable, required_ports
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
-from pizzashop.local.shop import Shop, require_startable, required_ports
+from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
 
 
@@ -24,7 +25,7 @@ def _interrupt(*_: object) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_end() -> Iterator[None]:
-    """Told to stop, the fixtures still take down what they have put up."""
+    """On SIGTERM, let the fixtures still stop all that they have started."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -41,7 +42,7 @@ def project() -> Iterator[Project]:
 
 @pytest.fixture(scope="session")
 def dapr() -> Dapr:
-    """The Dapr binaries; `make test` has seen to them, since building takes longer than any test may."""
+    """The Dapr binaries. `make test` provides them before, because a build takes longer than any test may."""
     found = find_dapr(Settings.from_env().cache_dir.expanduser().absolute())
     assert found is not None, "there is no Dapr yet: run `pizzashop prepare` first"
     return found
@@ -49,7 +50,7 @@ def dapr() -> Dapr:
 
 @pytest.fixture(scope="session")
 def dapr_cli() -> Path:
-    """The `dapr` CLI, for those who run the shop with `dapr run`; `make test` has seen to it too."""
+    """The `dapr` CLI, for the tests of `dapr run`. `make test` provides it too."""
     found = dapr_binaries.dapr_cli(Settings.from_env().cache_dir.expanduser().absolute())
     assert found is not None, "there is no Dapr CLI yet: run `pizzashop prepare --cli` first"
     return found
@@ -57,7 +58,10 @@ def dapr_cli() -> Path:
 
 @pytest.fixture(scope="session")
 def open_shop(project: Project, dapr: Dapr) -> OpenShop:
-    """Opens the shop: `with open_shop(state_dir, pace=0) as shop`; `more` are variables of another name."""
+    """Return a function that opens the shop: `with open_shop(state_dir, pace=0) as shop`.
+
+    Keyword arguments are settings; `more` are environment variables that are no settings of the shop.
+    """
 
     @contextmanager
     def opened(directory: Path, /, more: Mapping[str, str] | None = None, **settings: object) -> Iterator[Shop]:
@@ -71,15 +75,15 @@ def open_shop(project: Project, dapr: Dapr) -> OpenShop:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[ShopClient]:
-    """Speaks to the roles as anyone would."""
+    """A client of the roles."""
     with ShopClient() as opened:
         yield opened
 
 
 @pytest.fixture
-def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
-    """`pizzashop up` in a process of its own; whatever is left of it at the end is killed."""
-    assert dapr, "built before a test waits for it"
-    made = Up(project, tmp_path / "state")
-    yield made
-    made.kill()
+def up(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[UpProcess]:
+    """`pizzashop up` in its own process. At the end, kill all that is left of it."""
+    assert dapr, "Dapr is built before a test waits for it"
+    process = UpProcess(project, tmp_path / "state")
+    yield process
+    process.kill()

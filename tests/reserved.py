@@ -1,4 +1,4 @@
-"""Ports that are kept from outgoing connections."""
+"""Reserve ports in the kernel, so that no outgoing connection takes one between two tests."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 @contextmanager
 def reserved(ports: Iterable[int]) -> Iterator[None]:
-    """Where we may, keep outgoing connections from these ports: a load makes thousands, and each may take any."""
+    """Reserve the ports within the block if this user may; a load test makes thousands of connections."""
     before = RESERVED.read_text().strip() if os.access(RESERVED, os.W_OK) else None
     if before is None:
         yield

@@ -12,14 +12,14 @@ import pytest
 
 
 class SmallDisk:
-    """Mounted at `path`."""
+    """A small disk, mounted at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._filler = path / "filler"
 
     def fill(self, leave: int = 0) -> None:
-        """Write until so many megabytes are left; where none are, there is room for no file either."""
+        """Write until `leave` megabytes are free; with 0 there is no room for the name of a new file either."""
         self._filler.mkdir()
         with (self._filler / "large").open("wb", buffering=0) as file, suppress(OSError):
             while shutil.disk_usage(self.path).free > leave * 1024**2:
@@ -36,7 +36,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(directory: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount one in a new directory; skips the test where that is not allowed."""
+    """Mount a small disk in a new directory within the block; skip the test if this user may not."""
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=200", "tmpfs", str(directory)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:

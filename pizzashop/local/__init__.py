@@ -1,1 +1,1 @@
-"""What runs beside the roles on one machine, and how it is built, started and checked."""
+"""`pizzashop up` and `pizzashop doctor`: run the whole shop on one machine."""

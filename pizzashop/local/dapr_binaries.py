@@ -1,4 +1,4 @@
-"""The Dapr binaries: the installed ones, else those that the shop has built."""
+"""The Dapr binaries: find the installed ones, otherwise those that the shop has built."""
 
 import os
 import platform
@@ -11,24 +11,28 @@ from pathlib import Path
 
 from pizzashop.settings import home_directory
 
+# The version of the runtime that the shop builds where none is installed.
 VERSION = "1.18.3"
-"The runtime that is built_dapr where none is installed_dapr."
+# Increase this number when the build of the same version changes: the shop then builds the runtime again.
 BUILD = 1
-"""Grows when what is built of the same version changes: what was built before is then built anew."""
 CLI_VERSION = "1.16.5"
-
-LINE = (1, 18)
 NAMES = ("daprd", "placement", "scheduler")
-SAFE = (1, 18, 3)
-"""Before it, an event whose trace fields are not strings ends the sidecar that hears it."""
+
+# The shop runs with all versions of this line, which is also the line of the SDK.
+SUPPORTED_LINE = (1, 18)
+# In older versions an event whose trace fields are not strings crashes the sidecar that receives it.
+SAFE_VERSION = (1, 18, 3)
+# A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another value
+# Dapr would not find the orders in flight.
 _NOT_INHERITED = ("NAMESPACE",)
-"""A sidecar makes it part of the name of each workflow, the scheduler of the path of its data: with another value, all
-orders in flight stand still."""
 
 
 @dataclass(frozen=True)
 class Dapr:
-    """Where each binary is. An installation with containers has no `placement` and `scheduler` of its own."""
+    """The paths of the binaries; `origin` is `installed` or `built`.
+
+    An installation that runs placement and scheduler in containers has no binaries of them.
+    """
 
     daprd: Path
     placement: Path | None
@@ -37,29 +41,9 @@ class Dapr:
     origin: str
 
 
-def inherited_environment() -> dict[str, str]:
-    """What Dapr's processes, and the roles beside them, inherit from this one."""
-    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-
-
-def runtime_home(cache_dir: Path) -> Path:
-    """The directory of the binaries that the shop builds, as `DAPR_RUNTIME_PATH` wants it."""
-    return cache_dir / f"dapr-{VERSION}-{BUILD}-{_machine()}"
-
-
-def cli_home(cache_dir: Path) -> Path:
-    """The directory of the `dapr` CLI that the shop builds."""
-    return cache_dir / f"dapr-cli-{CLI_VERSION}-{_machine()}"
-
-
-def bin_dir(runtime_path: Path) -> Path:
-    "Where the CLI looks for daprd dapr_under a runtime path."
-    return runtime_path / ".dapr" / "bin"
-
-
 def installed_dapr() -> Dapr | None:
-    """The installed Dapr, if it is of the right line: DAPR_RUNTIME_PATH, then PATH, then ~/.dapr/bin."""
-    daprd, placement, scheduler = (_which(name) for name in NAMES)
+    """Return the installed Dapr if its version is supported. Search DAPR_RUNTIME_PATH, then PATH, then ~/.dapr/bin."""
+    daprd, placement, scheduler = (_find_binary(name) for name in NAMES)
     if daprd is None:
         return None
     version = version_of(daprd)
@@ -67,58 +51,73 @@ def installed_dapr() -> Dapr | None:
 
 
 def built_dapr(cache_dir: Path) -> Dapr | None:
-    "The Dapr that the shop has built_dapr before, if all of it is there."
-    return dapr_under(runtime_home(cache_dir))
-
-
-def dapr_under(runtime_path: Path) -> Dapr | None:
-    "The Dapr dapr_under a runtime path that the shop has built_dapr, if all of it is there."
-    where = bin_dir(runtime_path)
-    daprd, placement, scheduler = (where / name for name in NAMES)
-    if not all(os.access(where / name, os.X_OK) for name in NAMES):
+    """Return the Dapr that the shop has built, if all its binaries exist."""
+    directory = bin_dir(runtime_home(cache_dir))
+    daprd, placement, scheduler = (directory / name for name in NAMES)
+    if not all(os.access(binary, os.X_OK) for binary in (daprd, placement, scheduler)):
         return None
     return Dapr(daprd, placement, scheduler, VERSION, "built")
 
 
 def dapr_cli(cache_dir: Path) -> Path | None:
-    """The `dapr` CLI: the installed one, else the one that the shop has built. Only `dapr run` needs it."""
-    ours = cli_home(cache_dir) / "dapr"
-    return _which("dapr") or (ours if os.access(ours, os.X_OK) else None)
+    """Return the installed `dapr` CLI, otherwise the built one. Only `dapr run` needs it."""
+    built = cli_home(cache_dir) / "dapr"
+    return _find_binary("dapr") or (built if os.access(built, os.X_OK) else None)
+
+
+def runtime_home(cache_dir: Path) -> Path:
+    """Return the directory of the built binaries, in the layout that `DAPR_RUNTIME_PATH` requires."""
+    return cache_dir / f"dapr-{VERSION}-{BUILD}-{_machine()}"
+
+
+def cli_home(cache_dir: Path) -> Path:
+    """Return the directory of the built `dapr` CLI."""
+    return cache_dir / f"dapr-cli-{CLI_VERSION}-{_machine()}"
+
+
+def bin_dir(runtime_path: Path) -> Path:
+    """Return the directory under a runtime path in which the CLI looks for daprd."""
+    return runtime_path / ".dapr" / "bin"
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return this process's environment without the variables that Dapr's processes and the roles must not inherit."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+
+
+def is_supported(version: str) -> bool:
+    """Return whether the shop runs with this version of Dapr or its SDK."""
+    return _parse_version(version)[:2] == SUPPORTED_LINE
+
+
+def is_safe(version: str) -> bool:
+    """Return whether no event can crash the sidecar of this version."""
+    return _parse_version(version) >= SAFE_VERSION
+
+
+def version_of(binary: Path, flags: Iterable[str] = ("--version",), env: Mapping[str, str] | None = None) -> str:
+    """Return the version that a binary prints; empty if it prints none."""
+    try:
+        result = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=10, check=False, env=env)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    match = re.search(r"\d+\.\d+(\.\d+)?\S*", result.stdout)
+    return match[0] if match else ""
+
+
+def _parse_version(version: str) -> tuple[int, ...]:
+    """Return the three numbers of a version such as `v1.18.3-rc.1`; () if it has none."""
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def _machine() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def _which(name: str) -> Path | None:
-    runtime_home, told = home_directory(), os.environ.get("DAPR_RUNTIME_PATH")
-    runtime_path = Path(told) if told else runtime_home
-    before, after = ([str(bin_dir(each))] if each else [] for each in (runtime_path, runtime_home))
+def _find_binary(name: str) -> Path | None:
+    home, runtime_path = home_directory(), os.environ.get("DAPR_RUNTIME_PATH")
+    first = Path(runtime_path) if runtime_path else home
+    before, after = ([str(bin_dir(each))] if each else [] for each in (first, home))
     found = shutil.which(name, path=os.pathsep.join([*before, os.environ.get("PATH", os.defpath), *after]))
     return Path(found) if found else None
-
-
-def is_supported(version: str) -> bool:
-    """Whether the shop runs with this version: 1.18 or newer within its line."""
-    return numbers_of(version)[:2] == LINE
-
-
-def is_safe(version: str) -> bool:
-    """Whether no event can end the sidecar of this version."""
-    return numbers_of(version) >= SAFE
-
-
-def numbers_of(version: str) -> tuple[int, ...]:
-    """A version such as `v1.18.3-rc.1` in its three numbers; () where it has none."""
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
-    return tuple(int(part) for part in match.groups()) if match else ()
-
-
-def version_of(binary: Path, flags: Iterable[str] = ("--version",), env: Mapping[str, str] | None = None) -> str:
-    """What `binary` says its version is; empty where it does not answer."""
-    try:
-        answer = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=10, check=False, env=env)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    match = re.search(r"\d+\.\d+(\.\d+)?\S*", answer.stdout)
-    return match[0] if match else ""

@@ -1,162 +1,246 @@
-"""`pizzashop doctor`: what this machine has, what is wrong with it, and what mends it."""
+"""`pizzashop doctor`: check this machine and the project, and print what is wrong with its remedy."""
 
 import json
 import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from pizzashop.errors import LocalError
-from pizzashop.local import components, dapr_binaries, go, orders_in_flight, ports, storage
+from pizzashop import roles
+from pizzashop.console.shop import ShopApi
+from pizzashop.errors import LocalError, ShopError
+from pizzashop.local import checks, dapr_binaries, go, ports, stuck_orders
 from pizzashop.local.build import find_dapr
-from pizzashop.local.findings import Finding
-from pizzashop.local.ports import listening, localhost_is_ipv6_alone, this_machine
-from pizzashop.local.project import RUN_FILE, Project
-from pizzashop.local.services import PORTS
-from pizzashop.local.shop import Register, required_ports
+from pizzashop.local.checks import Finding
+from pizzashop.local.project import RUN_FILE, Project, find_component
+from pizzashop.local.services import SERVICE_PORTS
+from pizzashop.local.shop import PidFile
 from pizzashop.settings import Settings
 
-_LINE = ".".join(map(str, dapr_binaries.LINE))
+_RESTORE_FILES = "git checkout -- dapr.yaml resources"
+_STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
+_APP_IDS = {role.app_id for role in roles.ROLES}
+
+Documents = list[dict[str, Any]]
 
 
-def software_findings(cache_dir: Path) -> Iterator[Finding]:
-    """Python, the SDK, Dapr or what builds it, placement and scheduler."""
-    yield python()
-    yield sdk()
-    yield from environment_findings()
-    yield from runtime(cache_dir)
-    for name in ("placement", "scheduler"):
-        port = PORTS[name][0]
-        yield Finding(name, "ok", f"runs, port {port}" if listening(port) else "starts with the shop")
-
-
-def environment_findings() -> Iterator[Finding]:
-    """What the environment says that the shop's processes should not hear."""
-    if os.environ.get("NAMESPACE"):
-        found = "NAMESPACE is set: `up` ignores it; under `dapr run` another one hides all orders in flight"
-        yield Finding("Environment", "note", found, "unset NAMESPACE")
-    if this_machine() != "localhost" or localhost_is_ipv6_alone():
-        found = "`localhost` is not 127.0.0.1 here: a Redis of your own must listen on ::1 too"
-        yield Finding("Environment", "note", found, "have /etc/hosts say: 127.0.0.1 localhost")
-
-
-def python() -> Finding:
-    """The interpreter that runs the shop."""
-    return Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
-
-
-def sdk() -> Finding:
-    """The two wheels of Dapr's SDK: both of one line, which is the runtime's."""
-    try:
-        found = {name: version(name) for name in ("dapr", "dapr-ext-workflow")}
-    except PackageNotFoundError as error:
-        return Finding("Dapr SDK", "wrong", f"{error.name} is not installed", "pip install -e .")
-    text = ", ".join(f"{name} {each}" for name, each in found.items())
-    if not all(dapr_binaries.is_supported(each) for each in found.values()):
-        mend = "pip install 'dapr>=1.18.3,<1.19' 'dapr-ext-workflow>=1.18.3,<1.19'"
-        return Finding("Dapr SDK", "wrong", f"{text}: both must be {_LINE}", mend)
-    return Finding("Dapr SDK", "ok", text)
-
-
-def runtime(cache_dir: Path) -> Iterator[Finding]:
-    """Dapr's binaries; where there are none, the Go that builds them."""
-    found = find_dapr(cache_dir)
-    if found is None:
-        yield Finding("Dapr", "note", "none: it is built once, about 4 minutes", "or, quicker: dapr init")
-        binary = go.installed_go()
-        text = (
-            f"{binary} {'.'.join(map(str, go.go_version(binary)))}"
-            if binary
-            else "none: a wheel brings it for the build"
-        )
-        yield Finding("Go", "ok", text)
-        return
-    text = f"{found.version}, {found.origin}: {found.daprd.parent}"
-    if dapr_binaries.is_safe(found.version):
-        yield Finding("Dapr runtime", "ok", text)
-    else:
-        safe, unsafe = (
-            ".".join(map(str, dapr_binaries.SAFE)),
-            "an event whose trace fields are not strings can end its sidecar",
-        )
-        yield Finding("Dapr runtime", "note", f"{text}: {unsafe}", f"dapr init --runtime-version {safe}")
-    cli = dapr_binaries.dapr_cli(cache_dir)
-    said = f"{dapr_binaries.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
-    yield Finding("Dapr CLI", "ok", said)
-    yield Finding("Go", "ok", "not needed, Dapr is there")
-
-
-_LOOKS = {"ok": "green", "note": "yellow", "wrong": "bold red"}
-
-
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Every part, one after another."""
+def run_checks(settings: Settings) -> Iterator[Finding]:
+    """Run all checks, and yield their findings one after another."""
     state_dir = settings.state_dir.expanduser().absolute()
-    yield from software_findings(settings.cache_dir.expanduser().absolute())
-    yield directory(state_dir)
+    cache_dir = settings.cache_dir.expanduser().absolute()
+    yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
+    yield check_sdk()
+    yield from check_environment()
+    yield from check_dapr(cache_dir)
+    yield from check_services()
+    yield check_state_dir(state_dir)
     try:
         project = Project.find()
     except LocalError as error:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return
-    register = Register(state_dir)
-    yield whose(project)
-    yield from storage.findings(project, state_dir)
-    yield shop_ports(project, register)
-    yield from components.findings(project)
-    yield from orders_in_flight.findings(settings, is_open=bool(register.left()))
+    pid_file = PidFile(state_dir)
+    yield check_project(project)
+    yield from checks.check_storage(project, state_dir)
+    yield check_ports(project, pid_file)
+    yield from check_files(project)
+    if pid_file.running_processes():
+        with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
+            yield from check_orders(api)
+    elif stuck_orders.marks_differ(state_dir):
+        yield Finding("Orders", "note", stuck_orders.LOST_TIMERS, stuck_orders.LOST_TIMERS_RECOVERY)
 
 
-def whose(project: Project) -> Finding:
-    """Which project the shop is opened from, and whether another one was passed over for it."""
-    ours, here = project.run_file.parent, Path.cwd() / RUN_FILE
-    if here.is_file() and here.parent != ours:
-        return Finding("Project", "note", f"{ours}: {here} starts none of the shop's roles, and is passed over")
-    return Finding("Project", "ok", str(ours))
+def check_sdk() -> Finding:
+    """Check that both packages of Dapr's SDK are installed, and are of the runtime's line."""
+    try:
+        versions = {name: version(name) for name in ("dapr", "dapr-ext-workflow")}
+    except PackageNotFoundError as error:
+        return Finding("Dapr SDK", "wrong", f"{error.name} is not installed", "pip install -e .")
+    found = ", ".join(f"{name} {number}" for name, number in versions.items())
+    if all(map(dapr_binaries.is_supported, versions.values())):
+        return Finding("Dapr SDK", "ok", found)
+    remedy = "pip install 'dapr>=1.18.3,<1.19' 'dapr-ext-workflow>=1.18.3,<1.19'"
+    return Finding("Dapr SDK", "wrong", f"{found}: both must be {_join(dapr_binaries.SUPPORTED_LINE)}", remedy)
 
 
-def directory(path: Path) -> Finding:
-    """Where the shop keeps what must survive."""
-    nearest = next(each for each in (path, *path.parents) if each.exists())
-    if os.access(nearest, os.W_OK):
+def check_environment() -> Iterator[Finding]:
+    """Check for settings of this machine that change what Dapr does."""
+    if os.environ.get("NAMESPACE"):
+        found = "NAMESPACE is set: `up` ignores it; under `dapr run` another one hides all orders in flight"
+        yield Finding("Environment", "note", found, "unset NAMESPACE")
+    if ports.loopback_name() != "localhost" or ports.is_localhost_ipv6_only():
+        found = "`localhost` is not 127.0.0.1 here: a Redis of your own must listen on ::1 too"
+        yield Finding("Environment", "note", found, "add this line to /etc/hosts: 127.0.0.1 localhost")
+
+
+def check_dapr(cache_dir: Path) -> Iterator[Finding]:
+    """Check Dapr's binaries, and the Go that builds them if there are none."""
+    dapr = find_dapr(cache_dir)
+    if dapr is None:
+        yield Finding("Dapr", "note", "none: it is built once, about 4 minutes", "or, quicker: dapr init")
+        binary = go.installed_go()
+        found = f"{binary} {_join(go.go_version(binary))}" if binary else "none: a wheel brings it for the build"
+        yield Finding("Go", "ok", found)
+        return
+    found = f"{dapr.version}, {dapr.origin}: {dapr.daprd.parent}"
+    if dapr_binaries.is_safe(dapr.version):
+        yield Finding("Dapr runtime", "ok", found)
+    else:
+        found += ": an event whose trace fields are not strings can end its sidecar"
+        remedy = f"dapr init --runtime-version {_join(dapr_binaries.SAFE_VERSION)}"
+        yield Finding("Dapr runtime", "note", found, remedy)
+    cli = dapr_binaries.dapr_cli(cache_dir)
+    found = f"{dapr_binaries.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
+    yield Finding("Dapr CLI", "ok", found)
+    yield Finding("Go", "ok", "not needed, because there is a Dapr")
+
+
+def check_services() -> Iterator[Finding]:
+    """Check whether placement and scheduler are running."""
+    for name in ("placement", "scheduler"):
+        port = SERVICE_PORTS[name][0]
+        yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
+
+
+def check_state_dir(path: Path) -> Finding:
+    """Check that the state directory, which need not exist yet, is writable."""
+    existing = next(each for each in (path, *path.parents) if each.exists())
+    if os.access(existing, os.W_OK):
         return Finding("State", "ok", str(path))
-    return Finding("State", "wrong", f"{nearest} cannot be written", "set PIZZASHOP_STATE_DIR to a directory of yours")
+    remedy = "set PIZZASHOP_STATE_DIR to a directory of yours"
+    return Finding("State", "wrong", f"{existing} cannot be written", remedy)
 
 
-def shop_ports(project: Project, register: Register) -> Finding:
-    """The ports of the roles, of their sidecars and of the services that do not run yet."""
-    needed = required_ports(project)
-    if not (held := ports.held(needed)):
-        return Finding("Ports", "ok", f"all {len(needed)} are free")
-    if register.left():
+def check_project(project: Project) -> Finding:
+    """Check whether the shop ignores a `dapr.yaml` of another project in the current directory."""
+    directory, here = project.run_file.parent, Path.cwd() / RUN_FILE
+    if here.is_file() and here.parent != directory:
+        return Finding("Project", "note", f"{directory}: {here} starts none of the shop's roles, and is ignored")
+    return Finding("Project", "ok", str(directory))
+
+
+def check_ports(project: Project, pid_file: PidFile) -> Finding:
+    """Check that all required ports are free, or that the open shop holds them."""
+    required = checks.required_ports(project)
+    if not (taken := ports.describe_taken_ports(required)):
+        return Finding("Ports", "ok", f"all {len(required)} are free")
+    if pid_file.running_processes():
         return Finding("Ports", "ok", "held by the shop, which is open")
-    if passing := ports.held_by_connections(needed):
-        found = f"{', '.join(map(str, passing))}: held by connections that are closing"
+    if closing := ports.ports_of_closing_connections(required):
+        found = f"{', '.join(map(str, closing))}: held by connections that are closing"
         return Finding("Ports", "note", found, "`up` waits up to a minute for that")
-    return Finding("Ports", "wrong", f"held: {held}", "stop what holds them")
+    return Finding("Ports", "wrong", f"held: {taken}", "stop what holds them")
 
 
-def show(findings: list[Finding], console: Console) -> None:
-    """As a table in a terminal, as plain lines elsewhere."""
-    table = Table(box=None, pad_edge=False, show_header=False)
+def check_files(project: Project) -> Iterator[Finding]:
+    """Check `dapr.yaml` and the components against the shop's own list of roles."""
+    try:
+        documents = project.documents()
+    except LocalError as error:
+        yield Finding("Components", "wrong", str(error), _RESTORE_FILES)
+        return
+    faults_by_part = {
+        "Run file": _run_file_faults(project),
+        "State store": _state_store_faults(find_component(documents, roles.STATE_STORE)),
+        "Pub/sub": _pubsub_faults(find_component(documents, roles.PUBSUB)),
+        "Subscription": _subscription_faults(documents),
+        "Resiliency": _resiliency_faults(documents),
+    }
+    for part, faults in faults_by_part.items():
+        text = "; ".join(faults)
+        yield Finding(part, "wrong", text, _RESTORE_FILES) if text else Finding(part, "ok", "as required")
+
+
+def check_orders(api: ShopApi) -> Iterator[Finding]:
+    """Ask the open shop which orders in flight are stuck; yield nothing if the shop refuses to answer."""
+    # The shop refuses if the staff has to sign in and PIZZASHOP_STAFF_TOKEN is not set.
+    with suppress(ShopError):
+        stuck = api.stuck_orders()
+        names = ", ".join(stuck[:3]) + (" …" if len(stuck) > 3 else "")
+        remedy = "the shop recovers them by itself; if one stays stuck, see the log of role workflow, or cancel it"
+        if stuck:
+            yield Finding("Orders", "note", f"{len(stuck)} made no progress for a minute or longer: {names}", remedy)
+        else:
+            yield Finding("Orders", "ok", "none in flight is stuck")
+
+
+def print_findings(findings: list[Finding], console: Console) -> None:
+    """Print one line for each finding, and whether the shop can open."""
     for each in findings:
-        mend = f"  → {each.mend}" if each.mend else ""
-        table.add_row(Text(each.state, _LOOKS[each.state]), Text(each.part, "bold"), f"{each.found}{mend}")
-        if not console.is_terminal:
-            console.print(f"{each.state:<6} {each.part:<13} {each.found}{mend}", soft_wrap=True, markup=False)
-    if console.is_terminal:
-        console.print(table, markup=False)
-    fit = all(each.state != "wrong" for each in findings)
-    console.print("\nThe shop can open: pizzashop up" if fit else "\nThe shop cannot open like this.")
+        text = f" {each.found}" + (f"  → {each.remedy}" if each.remedy else "")
+        columns = (f"{each.state:<7}", _STYLES[each.state]), (f"{each.part:<13}", "bold")
+        console.print(Text.assemble(*columns, text), soft_wrap=True)
+    can_open = all(each.state != "wrong" for each in findings)
+    console.print("\nThe shop can open: pizzashop up" if can_open else "\nThe shop cannot open like this.")
 
 
-def as_json(findings: list[Finding]) -> str:
-    """For programs."""
+def to_json(findings: list[Finding]) -> str:
+    """Return the findings as JSON."""
     return json.dumps([asdict(each) for each in findings], indent=2)
+
+
+def _join(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _run_file_faults(project: Project) -> Iterator[str]:
+    for role in roles.ROLES:
+        required = {"appPort": role.port, "daprHTTPPort": role.dapr_http_port, "daprGRPCPort": role.dapr_grpc_port}
+        app = next((app for app in project.apps if app.app_id == role.app_id), None)
+        if app is None:
+            yield f"{role.app_id} is missing"
+        elif wrong := [f"{key} is not {port}" for key, port in required.items() if app.ports.get(key) != port]:
+            yield f"{role.app_id}: {', '.join(wrong)}"
+
+
+def _state_store_faults(component: dict[str, Any] | None) -> Iterator[str]:
+    if component is None:
+        yield f"there is no component {roles.STATE_STORE}"
+        return
+    metadata = {each["name"]: each.get("value") for each in component["spec"].get("metadata", [])}
+    if metadata.get("actorStateStore") != "true":
+        yield 'actorStateStore is not "true", and workflows need that'
+    if set(component.get("scopes", [])) != {roles.WORKFLOW.app_id, roles.ORDER.app_id}:
+        yield f"its scopes are not {roles.WORKFLOW.app_id} and {roles.ORDER.app_id}"
+
+
+def _pubsub_faults(component: dict[str, Any] | None) -> Iterator[str]:
+    if component is None:
+        yield f"there is no component {roles.PUBSUB}"
+    elif set(component.get("scopes", [])) != _APP_IDS:
+        yield "its scopes are not the five roles"
+
+
+def _subscription_faults(documents: Documents) -> Iterator[str]:
+    required = (roles.PUBSUB, roles.TOPIC, "/orders-sub", [roles.ORDER.app_id])
+    for document in _of_kind(documents, "Subscription"):
+        spec = document.get("spec", {})
+        route = spec.get("routes", {}).get("default", spec.get("route"))
+        if (spec.get("pubsubname"), spec.get("topic"), route, document.get("scopes")) == required:
+            if spec.get("metadata", {}).get("rawPayload") != "true":
+                yield 'rawPayload is not "true", and without that events that are not JSON are lost'
+            return
+    yield f"{roles.ORDER.app_id} is not subscribed to {roles.TOPIC} at /orders-sub"
+
+
+def _resiliency_faults(documents: Documents) -> Iterator[str]:
+    for document in _of_kind(documents, "Resiliency"):
+        spec = document.get("spec", {})
+        inbound = spec.get("targets", {}).get("components", {}).get(roles.PUBSUB, {}).get("inbound", {})
+        policy = spec.get("policies", {}).get("retries", {}).get(inbound.get("retry"), {})
+        if policy.get("maxRetries") == -1 and roles.ORDER.app_id in document.get("scopes", [roles.ORDER.app_id]):
+            return
+    yield f"no policy retries without end what {roles.PUBSUB} delivers to {roles.ORDER.app_id}: events can be lost"
+
+
+def _of_kind(documents: Documents, kind: str) -> Documents:
+    return [document for document in documents if document.get("kind") == kind]

@@ -1,4 +1,4 @@
-"""Which ports are free, and who holds those that are not."""
+"""Ports of this machine: which are free, which process holds one, and which addresses reach the shop."""
 
 import http.client
 import socket
@@ -10,19 +10,24 @@ from pathlib import Path
 import psutil
 
 from pizzashop.errors import LocalError
-from pizzashop.local.processes import Shutdown
+from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import bracket_ipv6, connectable_host
 
 HOST = "127.0.0.1"
+# The kernel keeps the port of a closed outgoing connection for 60 s (TIME_WAIT).
+CLOSING_SECONDS = 65.0
+
+ReportPorts = Callable[[Sequence[int]], None]
 
 
-def name_of(host: str) -> str:
-    """The name, as it stands in a URL, under which people on this machine reach what listens on `host`."""
-    return this_machine() if connectable_host(host) == HOST else bracket_ipv6(connectable_host(host))
+def url_host(host: str) -> str:
+    """Return the host part of a URL that reaches, from this machine, a server that listens on `host`."""
+    address = connectable_host(host)
+    return loopback_name() if address == HOST else bracket_ipv6(address)
 
 
-def this_machine() -> str:
-    """The name under which people reach what listens on loopback: `localhost`, unless that is another address here."""
+def loopback_name() -> str:
+    """Return `localhost`, or `127.0.0.1` on a machine where `localhost` is another address."""
     try:
         found = socket.getaddrinfo("localhost", None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError:
@@ -30,19 +35,19 @@ def this_machine() -> str:
     return "localhost" if HOST in {each[4][0] for each in found} else HOST
 
 
-def localhost_is_ipv6_alone(hosts: Path = Path("/etc/hosts")) -> bool:
-    """Whether the sidecars, which read this file as Go does, find `localhost` under no IPv4 address."""
+def is_localhost_ipv6_only(hosts_file: Path = Path("/etc/hosts")) -> bool:
+    """Return whether the hosts file, which the sidecars read, gives `localhost` no IPv4 address."""
     try:
-        lines = hosts.read_text("utf-8", "replace").splitlines()
+        lines = hosts_file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return False
-    words = (line.partition("#")[0].split() for line in lines)
-    found = [each[0] for each in words if "localhost" in each[1:]]
-    return bool(found) and all(":" in address for address in found)
+    entries = (line.partition("#")[0].split() for line in lines)
+    addresses = [entry[0] for entry in entries if "localhost" in entry[1:]]
+    return bool(addresses) and all(":" in address for address in addresses)
 
 
-def listening(port: int, host: str = HOST) -> bool:
-    """Whether anything accepts connections on this port."""
+def is_listening(port: int, host: str = HOST) -> bool:
+    """Return whether a server accepts connections on this port."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True
@@ -51,7 +56,7 @@ def listening(port: int, host: str = HOST) -> bool:
 
 
 def http_ok(port: int, path: str, host: str = HOST) -> bool:
-    """Whether `GET path` on this port answers 2xx, asked directly, past any proxy of the environment."""
+    """Return whether `GET path` answers 2xx. The request ignores the proxies of the environment."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path)
@@ -62,96 +67,70 @@ def http_ok(port: int, path: str, host: str = HOST) -> bool:
         connection.close()
 
 
-def wait_until(
-    ready: Callable[[], bool],
-    what: str,
-    *,
-    seconds: float = 30.0,
-    closing: Shutdown,
-    check: Callable[[], None] = lambda: None,
-) -> None:
-    """Ask until `ready`, at most `seconds`; `check` may raise the reason why there is nothing to wait for."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        check()
-        if time.monotonic() > deadline:
-            raise LocalError(f"{what} was not ready after {seconds:.0f} s.")
-        closing.pause(0.05)
-
-
-PASSING_SECONDS = 65.0
-
-ReportPorts = Callable[[Sequence[int]], None]
-
-
-def taken(ports: Iterable[int]) -> list[int]:
-    """Those on which nothing could listen now, on whichever address."""
+def taken_ports(ports: Iterable[int]) -> list[int]:
+    """Return the ports on which a new server could not listen."""
     return [port for port in ports if not _can_listen(port)]
 
 
-def holder(port: int) -> str:
-    """The process that listens on this port, as far as this user may know."""
+def listening_ports() -> set[int]:
+    """Return all ports on which a server listens, as far as this user may see them."""
     try:
-        found = {c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid}
-        return ", ".join(f"{psutil.Process(pid).name()} (pid {pid})" for pid in sorted(found))
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        return ""
-
-
-def held(ports: Iterable[int]) -> str:
-    """Who holds which of these ports, in words; empty where all are free."""
-    by_holder: dict[str, list[str]] = {}
-    for port in taken(ports):
-        by_holder.setdefault(holder(port) or "another process", []).append(str(port))
-    return "; ".join(f"{', '.join(each)} by {who}" for who, each in by_holder.items())
-
-
-def require_free(ports: Iterable[int], closing: Shutdown, tell: ReportPorts = lambda _: None) -> None:
-    """Raise LocalError, which says who holds what, where one of these ports is not free and will not soon be."""
-    wait_for_closing_connections(ports, closing, tell)
-    if text := held(ports):
-        raise LocalError(f"Ports that the shop needs are held: {text}. Stop these first. Nothing was started.")
-
-
-def wait_for_closing_connections(ports: Iterable[int], closing: Shutdown, tell: ReportPorts = lambda _: None) -> None:
-    """Wait while outgoing connections alone hold some of these: what is left of one keeps its port for a minute.
-
-    `tell` hears once which ports are waited for.
-    """
-    deadline, said = time.monotonic() + PASSING_SECONDS, False
-    while (busy := held_by_connections(ports)) and time.monotonic() < deadline:
-        if not said:
-            tell(busy)
-            said = True
-        closing.pause(0.25)
-
-
-def held_by_connections(ports: Iterable[int]) -> list[int]:
-    """Those that outgoing connections alone hold; none where something listens on one of them."""
-    busy = taken(ports)
-    return [] if set(busy) & listened() else busy
-
-
-def listened() -> set[int]:
-    """The ports on which something listens, as far as this user may know."""
-    try:
-        open_ones = psutil.net_connections("tcp")
+        connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         return set()
-    return {each.laddr.port for each in open_ones if each.laddr and each.status == psutil.CONN_LISTEN}
+    return {each.laddr.port for each in connections if each.laddr and each.status == psutil.CONN_LISTEN}
+
+
+def port_holder(port: int) -> str:
+    """Return the name and pid of the process that holds the port; "another process" if this user may not see it."""
+    found = ""
+    with suppress(psutil.AccessDenied, psutil.NoSuchProcess):
+        pids = {each.pid for each in psutil.net_connections("tcp") if each.laddr and each.laddr.port == port}
+        found = ", ".join(f"{psutil.Process(pid).name()} (pid {pid})" for pid in sorted(filter(None, pids)))
+    return found or "another process"
+
+
+def describe_taken_ports(ports: Iterable[int]) -> str:
+    """Return the taken ports with their holders, such as `8003 by python (pid 7)`; empty if all are free."""
+    ports_by_holder: dict[str, list[str]] = {}
+    for port in taken_ports(ports):
+        ports_by_holder.setdefault(port_holder(port), []).append(str(port))
+    return "; ".join(f"{', '.join(held)} by {holder}" for holder, held in ports_by_holder.items())
+
+
+def ports_of_closing_connections(ports: Iterable[int]) -> list[int]:
+    """Return the taken ports if outgoing connections alone hold them; empty if a server listens on one."""
+    taken = taken_ports(ports)
+    return [] if listening_ports().intersection(taken) else taken
+
+
+def wait_for_closing_connections(ports: Iterable[int], shutdown: Shutdown, report: ReportPorts | None = None) -> None:
+    """Wait while closing outgoing connections alone hold some of the ports; `report` receives these ports once."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while (taken := ports_of_closing_connections(ports)) and time.monotonic() < deadline:
+        if report:
+            report(taken)
+            report = None
+        shutdown.sleep(0.25)
+
+
+def require_free_ports(ports: Iterable[int], shutdown: Shutdown, report: ReportPorts | None = None) -> None:
+    """Raise LocalError, which names the holders, if a port is taken and is not free within about a minute."""
+    wait_for_closing_connections(ports, shutdown, report)
+    if taken := describe_taken_ports(ports):
+        raise LocalError(f"Ports that the shop needs are held: {taken}. Stop these first. Nothing was started.")
 
 
 @contextmanager
-def reserved(ports: Iterable[int]) -> Iterator[None]:
-    """Keep outgoing connections from these ports, so that a server may listen on them at any time.
+def reserve_ports(ports: Iterable[int]) -> Iterator[None]:
+    """Keep outgoing connections away from the ports within the block; servers may still listen on them.
 
-    The kernel gives no port to an outgoing connection that a socket is bound to. A port that something holds already
-    is left as it is.
+    The kernel gives no outgoing connection a port to which a socket is bound. A port that is taken is left as it is.
     """
     with ExitStack() as stack:
         for port in ports:
             bound = stack.enter_context(socket.socket())
-            # With this on both sockets, a server may listen beside one that is only bound.
+            # With this option on both sockets, a server may listen on the port of a socket that is only bound.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 bound.bind(("", port))
@@ -161,7 +140,7 @@ def reserved(ports: Iterable[int]) -> Iterator[None]:
 def _can_listen(port: int) -> bool:
     family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As Go's and Python's servers do: what is left of closed connections is no hindrance.
+        # The servers of Go and Python set this option too, and so can listen beside closed connections.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

@@ -1,194 +1,225 @@
-"""One child process: its output in a file, stopped politely first."""
+"""Supervised processes: start, watch, restart and stop every service, sidecar and role in the same way.
+
+kitchen = Process("pizza-kitchen", ["pizzashop", "serve", "--role", "kitchen"], log, ports=(8003,), is_ready=...)
+kitchen.start()
+wait_until_ready([kitchen], 60, shutdown)
+kitchen.restart()                        # after it has ended; raises an error when it ends too often
+stop_processes([kitchen], 10, shutdown)
+"""
 
 import os
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import psutil
 
-from pizzashop.errors import INTERRUPTED, LocalError, ShopError
-from pizzashop.local import disk
+from pizzashop.errors import LocalError
+from pizzashop.local.ports import wait_for_closing_connections
+from pizzashop.local.shutdown import Shutdown, wait_until
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SLICE = 0.05
-
-
-class Interrupted(ShopError):
-    """Someone asked to stop while something was awaited."""
-
-    exit_code = INTERRUPTED
+# A process that ends more often than this has a fault that no further restart repairs.
+MAX_RESTARTS = 3
+RESTART_WINDOW_SECONDS = 60.0
+_LOG_TAIL_LINES = 15
+_PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
 
 
-class Shutdown:
-    """Whether the shop was told to close, and, while it closes, to hurry."""
+class RestartLimit:
+    """Allows MAX_RESTARTS restarts of one process in RESTART_WINDOW_SECONDS; `clock` returns seconds."""
 
-    def __init__(self) -> None:
-        self.told = False
-        self.hurry = False
-        self._begun = False
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
 
-    def begin(self) -> None:
-        """From here on the shop closes: `pause` no longer raises, and the next signal means hurry."""
-        self._begun = True
+    def allows_restart(self) -> bool:
+        """Count one restart, and return whether the limit allows it."""
+        now = self._clock()
+        is_exceeded = len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < RESTART_WINDOW_SECONDS
+        self._restarts.append(now)
+        return not is_exceeded
 
-    def pause(self, seconds: float) -> None:
-        """Sleep; raises Interrupted when told to close meanwhile."""
-        until = time.monotonic() + seconds
-        while True:
-            if self.told and not self._begun:
-                raise Interrupted("Stopped before the shop was open.")
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            time.sleep(min(_SLICE, left))
 
-    @contextmanager
-    def listening(self) -> Iterator["Shutdown"]:
-        """Note SIGINT, SIGTERM and SIGHUP instead of dying of them; under `nohup` a hang-up is still ignored."""
-        is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        noted = [each for each in SIGNALS if not (is_nohup and each is signal.SIGHUP)]
-        before = {each: signal.signal(each, self._note) for each in noted}
+@dataclass(eq=False)
+class Process:
+    """A command that runs as a child process: its log file, its ports, its readiness check and its restart limit.
+
+    `log` receives standard output and standard error; each start moves the previous log to a file that ends in `.1`.
+    `is_ready` returns whether the running process can do its work.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] | None = None
+    directory: Path | None = None
+    ports: tuple[int, ...] = ()
+    is_ready: Callable[[], bool] = lambda: True
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    _restart_limit: RestartLimit = field(default_factory=RestartLimit, init=False, repr=False)
+    _child: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
+
+    @property
+    def was_started(self) -> bool:
+        """Whether this object started the process, which may have ended since."""
+        return self._child is not None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process was started and has ended."""
+        return self.was_started and not self.is_running
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None unless the process is running."""
+        return self._child.pid if self._child and self.is_running else None
+
+    def start(self) -> None:
+        """Start the process without waiting until it is ready. Raise LocalError if the command cannot be executed."""
+        wait_for_closing_connections(self.ports, self.shutdown)
+        with self._open_log() as output:
+            try:
+                self._child = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=self.env,
+                    cwd=self.directory,
+                    # In its own session the process gets no Ctrl-C from the terminal: the shop stops it, in order.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise LocalError(f"{self.name} cannot be started: {error}.") from None
+
+    def restart(self) -> None:
+        """Start the ended process again. Raise LocalError, with the end of its log, if it has ended too often."""
+        if not self._restart_limit.allows_restart():
+            raise LocalError(f"{self.name} ends again and again. {self._log_tail()}")
+        self.start()
+
+    def require_running(self) -> None:
+        """Raise LocalError, with the end of the log, if the process has ended."""
+        if self.has_ended:
+            raise LocalError(f"{self.name} has ended. {self._log_tail()}")
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Stop the process and its descendants, see `stop_processes`."""
+        stop_processes([self], seconds, self.shutdown)
+
+    def kill(self) -> None:
+        """Kill the process as a crash would: its descendants stay alive."""
+        self.send_signal(signal.SIGKILL)
+        if self._child:
+            self._child.wait()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the process if it is running."""
+        if self._child:
+            self._child.send_signal(number)
+
+    def log_text(self) -> str:
+        """Return the log since the last start."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _log_tail(self) -> str:
+        lines = self.log_text().splitlines()[-_LOG_TAIL_LINES:]
+        return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines)])
+
+    def _open_log(self) -> BinaryIO:
         try:
-            yield self
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            if self.log.exists():
+                self.log.replace(self.log.with_name(f"{self.log.name}.1"))
+            return self.log.open("wb")
+        except OSError:
+            # On a full disk a process without a log is better than no process.
+            return open(os.devnull, "wb")
 
-    def _note(self, *_: object) -> None:
-        self.hurry = self._begun
-        self.told = True
+
+def wait_until_ready(processes: Sequence[Process], seconds: float, shutdown: Shutdown) -> None:
+    """Wait until all processes are ready, `seconds` in all. Raise LocalError if one has ended or takes too long."""
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        wait_until(
+            process.is_ready,
+            f"{process.name} (its log: {process.log})",
+            seconds=deadline - time.monotonic(),
+            shutdown=shutdown,
+            check=partial(_require_all_running, processes, deadline),
+        )
 
 
-def children(pid: int | None, *, deep: bool = True) -> list[psutil.Process]:
-    """The processes below `pid`: all of them, or only those that it started itself."""
+def _require_all_running(processes: Iterable[Process], deadline: float) -> None:
+    for process in processes:
+        if process.has_ended and _PORT_IN_USE.search(process.log_text()) and time.monotonic() < deadline:
+            # An outgoing connection may have taken the port before the shop reserved it, and soon gives it back.
+            process.start()
+        else:
+            process.require_running()
+
+
+def stop_processes(processes: Iterable[Process], seconds: float, shutdown: Shutdown) -> None:
+    """Stop the processes and their descendants: with SIGTERM, after `seconds` or on a forced shutdown with SIGKILL."""
+    processes = list(processes)
+    end_processes(process_trees(each.pid for each in processes), seconds, shutdown)
+    for process in processes:
+        process.kill()
+
+
+def descendants(pid: int | None) -> list[psutil.Process]:
+    """Return all running descendants of a process."""
     if pid is None:
         return []
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=deep)
+        return psutil.Process(pid).children(recursive=True)
     return []
 
 
-def with_children(pids: Iterable[int | None]) -> list[psutil.Process]:
-    """The processes of these ids that live, and all those below them."""
+def process_trees(pids: Iterable[int | None]) -> list[psutil.Process]:
+    """Return the running processes with these ids, and all their descendants."""
     found: list[psutil.Process] = []
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
-            found += [psutil.Process(pid), *children(pid)] if pid is not None else []
+            found += [psutil.Process(pid), *descendants(pid)] if pid is not None else []
     return list(dict.fromkeys(found))
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether it has ended; one that only waits to be buried by its parent has."""
+    """Return whether the process has ended. A zombie, for which its parent has not waited yet, has ended."""
     try:
         return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
 
-def signal_processes(processes: Iterable[psutil.Process], number: int) -> None:
-    """Send a signal to each that still lives."""
-    for each in processes:
-        with suppress(psutil.NoSuchProcess):
-            each.send_signal(number)
-
-
-def end_processes(processes: list[psutil.Process], seconds: float, closing: Shutdown) -> None:
-    """Ask them to end and wait up to `seconds`; what is left then, or when told to hurry, is killed."""
+def end_processes(processes: list[psutil.Process], seconds: float, shutdown: Shutdown) -> None:
+    """End the processes with SIGTERM, after `seconds` or on a forced shutdown with SIGKILL; 0 seconds kill at once."""
     deadline = time.monotonic() + seconds
     if seconds > 0:
-        signal_processes(processes, signal.SIGTERM)
+        _send_signal(processes, signal.SIGTERM)
     while (left := [each for each in processes if not has_ended(each)]) and time.monotonic() < deadline:
-        if closing.hurry:
+        if shutdown.is_forced:
             break
         time.sleep(0.02)
-    signal_processes(left, signal.SIGKILL)
+    _send_signal(left, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
 
 
-@dataclass
-class Process:
-    """A command that can be started, stopped, killed and started again; its output goes to the file `log`."""
-
-    name: str
-    argv: Sequence[str]
-    log: Path
-    env: Mapping[str, str] | None = None
-    cwd: Path | None = None
-    closing: Shutdown = field(default_factory=Shutdown)
-    _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
-
-    def start(self) -> psutil.Process:
-        """Start it, in a session of its own: a terminal's Ctrl-C is for us, who know the order of closing."""
-        if self._child:
-            self._child.poll()  # the one before is buried
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists():
-            self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self._output() as output:
-            try:
-                self._child = subprocess.Popen(
-                    self.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=self.env,
-                    cwd=self.cwd,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise LocalError(f"{self.name} cannot be started: {error}.") from None
-        # One that has ended by now is still there: nobody has buried it.
-        return psutil.Process(self._child.pid)
-
-    def _output(self) -> BinaryIO:
-        try:
-            return self.log.open("wb")
-        except OSError as error:
-            if not disk.is_full(error):
-                raise
-            return open(os.devnull, "wb")  # better without a log than not at all
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._child is not None and self._child.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-        return self._child.pid if self._child and self.running else None
-
-    def send(self, number: int) -> None:
-        """Send it a signal, if it runs."""
-        if self._child:
-            self._child.send_signal(number)
-
-    def stop(self, seconds: float = 10.0, how: int = signal.SIGTERM) -> None:
-        """Ask it to end; after `seconds`, or when told to hurry, it is killed, with all that it started."""
-        below, deadline = children(self.pid), time.monotonic() + seconds
-        self.send(how)
-        while self.running and time.monotonic() < deadline and not self.closing.hurry:
-            time.sleep(0.02)
-        self.kill()
-        end_processes(below, 0, self.closing)
-
-    def kill(self) -> None:
-        """Kill it as a crash would, with no chance to clean up; what it started lives on."""
-        self.send(signal.SIGKILL)
-        if self._child:
-            self._child.wait()
-
-    def text(self) -> str:
-        """What it has said so far."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-    def tail(self, count: int = 15, about: str = "") -> str:
-        """The end of its log, or of those lines of it that mention `about`, and where to read on."""
-        lines = [line for line in self.text().splitlines() if about in line][-count:]
-        return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines)])
+def _send_signal(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

@@ -1,4 +1,4 @@
-"""The project on disk: `dapr.yaml`, which says what runs on which ports, and `resources/` beside it."""
+"""The project on disk: `dapr.yaml`, which says what runs on which ports, and the components in `resources/`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,9 @@ from pizzashop.errors import LocalError
 from pizzashop.roles import ROLES
 
 RUN_FILE = "dapr.yaml"
-_PORTS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
+_APP_IDS = {role.app_id for role in ROLES}
+_PORT_KEYS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
+# The keys of an entry that become flags of daprd.
 _FLAGS = {
     "appChannelAddress": "app-channel-address",
     "appProtocol": "app-protocol",
@@ -33,22 +35,22 @@ _FLAGS = {
     "appHealthProbeTimeout": "app-health-probe-timeout",
     "appHealthThreshold": "app-health-threshold",
 }
-"""Further entries of a run file, and the flags of daprd that they stand for."""
-_READ_HERE = {"appID", "appDirPath", "command", "env", "resourcesPath", "resourcesPaths", "configFilePath", *_PORTS}
-_WITHOUT_EFFECT = {
-    # Each process has its own log file here, and the binaries are those that were found.
+_OTHER_KEYS = {"appID", "appDirPath", "command", "env", "resourcesPath", "resourcesPaths", "configFilePath"}
+_IGNORED_KEYS = {
+    # `pizzashop up` gives each process its own log file, and finds the binaries itself.
     *("appLogDestination", "daprdLogDestination", "runtimePath"),
-    # For Kubernetes alone.
+    # These keys have an effect on Kubernetes only.
     *("containerImage", "containerImagePullPolicy", "createService"),
 }
+_KNOWN_KEYS = {*_PORT_KEYS, *_FLAGS, *_OTHER_KEYS, *_IGNORED_KEYS}
 
 
 @dataclass(frozen=True)
 class App:
     """One entry of `dapr.yaml`: a role and its sidecar.
 
-    `env` is what the role is told besides, `options` are further flags of daprd. `directory`, `resources` and `config`
-    differ from the project's only where the entry says so.
+    `env` is added to the role's environment, `options` to the flags of daprd. `directory`, `resources` and `config`
+    are None or empty where the project's values apply.
     """
 
     app_id: str
@@ -61,15 +63,15 @@ class App:
     config: Path | None = None
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any], common: Mapping[str, Any], root: Path) -> Self:
-        """Read it from the entry, and from what is common to all; raises LocalError where `up` cannot run it."""
-        app_id, said = str(entry["appID"]), {**common, **entry}
-        if unknown := said.keys() - _READ_HERE - _FLAGS.keys() - _WITHOUT_EFFECT:
+    def parse(cls, entry: Mapping[str, Any], common: Mapping[str, Any], root: Path) -> Self:
+        """Return the app of an entry and the `common` section; raise LocalError if `up` does not support a key."""
+        app_id, merged = str(entry["appID"]), {**common, **entry}
+        if unknown := merged.keys() - _KNOWN_KEYS:
             names = ", ".join(sorted(unknown))
             raise LocalError(f"{RUN_FILE}: app {app_id} has {names}, which `pizzashop up` does not know.")
-        ports = {key: int(entry[key]) for key in _PORTS if key in entry}
+        ports = {key: int(entry[key]) for key in _PORT_KEYS if key in entry}
         if "daprHTTPPort" not in ports:
-            raise LocalError(f"{RUN_FILE}: app {app_id} has no daprHTTPPort, by which its health is seen.")
+            raise LocalError(f"{RUN_FILE}: app {app_id} has no daprHTTPPort, which its health check needs.")
         env = {**(common.get("env") or {}), **(entry.get("env") or {})}
         directory = root / str(entry.get("appDirPath") or "")
         config = entry.get("configFilePath")
@@ -78,31 +80,31 @@ class App:
             ports,
             tuple(map(str, entry.get("command") or ())),
             {str(name): str(value) for name, value in env.items()},
-            {_FLAGS[key]: _word(value) for key, value in said.items() if key in _FLAGS},
+            {_FLAGS[key]: _flag_value(value) for key, value in merged.items() if key in _FLAGS},
             directory,
-            tuple(directory / each for each in _resources(entry)),
+            tuple(directory / each for each in _resource_paths(entry)),
             directory / config if config else None,
         )
 
     @property
     def name(self) -> str:
-        """Its app-id without the shop's prefix: the name of its role."""
+        """The name of the role: the app-id without the prefix `pizza-`."""
         return self.app_id.removeprefix("pizza-")
 
     @property
     def app_ports(self) -> tuple[int, ...]:
-        """The port that its role opens, if it opens one."""
+        """The port that the role listens on; empty if there is none."""
         return tuple(port for key, port in self.ports.items() if key == "appPort")
 
     @property
     def sidecar_ports(self) -> tuple[int, ...]:
-        """Those that its sidecar opens."""
+        """The ports that the sidecar listens on."""
         return tuple(port for key, port in self.ports.items() if key != "appPort")
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where the project is, and what its run file says."""
+    """The location of the project and the content of its run file."""
 
     run_file: Path
     apps: tuple[App, ...]
@@ -111,64 +113,82 @@ class Project:
 
     @classmethod
     def find(cls) -> Self:
-        """The one in the current directory, else the one that this package was installed from."""
-        places = dict.fromkeys((Path.cwd(), Path(pizzashop.__file__).parents[1]))
-        for place in places:
-            if (place / RUN_FILE).is_file() and not belongs_to_another(place / RUN_FILE):
-                return cls.read(place / RUN_FILE)
-        looked = " or ".join(map(str, places))
-        raise LocalError(f"There is no {RUN_FILE} of the shop in {looked}: go to its directory and try again.")
+        """Return the project in the current directory, otherwise the one that this package was installed from."""
+        directories = dict.fromkeys((Path.cwd(), Path(pizzashop.__file__).parents[1]))
+        for directory in directories:
+            run_file = directory / RUN_FILE
+            if run_file.is_file() and not _is_of_other_project(run_file):
+                return cls.read(run_file)
+        searched = " or ".join(map(str, directories))
+        raise LocalError(f"There is no {RUN_FILE} of the shop in {searched}: go to its directory and try again.")
 
     @classmethod
     def read(cls, run_file: Path) -> Self:
-        """Read the run file; raises LocalError where it or what it names is missing or makes no sense."""
+        """Read the run file; raise LocalError if it is invalid or names a file that does not exist."""
         try:
             content = yaml.safe_load(run_file.read_bytes())
             common, root = content["common"], run_file.parent
-            (resources,), config = _resources(common), root / common["configFilePath"]
-            apps = tuple(App.of(each, common, root) for each in content["apps"])
+            (resources,), config = _resource_paths(common), root / common["configFilePath"]
+            apps = tuple(App.parse(entry, common, root) for entry in content["apps"])
         except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise LocalError(f"{run_file} cannot be read: {error!r}.") from None
-        found = cls(run_file, apps, root / resources, config)
-        # Without its configuration daprd exits, without its directory a role does not start.
-        for needed in found._named():
-            if not needed.exists():
-                raise LocalError(f"{run_file} names {needed}, which is not there.")
-        return found
+        project = cls(run_file, apps, root / resources, config)
+        for path in project._paths():
+            # daprd would exit without its configuration, and a role cannot start without its directory.
+            if not path.exists():
+                raise LocalError(f"{run_file} names {path}, which does not exist.")
+        return project
 
     @property
     def ports(self) -> list[int]:
-        """Every port that the roles and their sidecars open."""
+        """All ports on which the roles and their sidecars listen."""
         return [port for app in self.apps for port in app.ports.values()]
 
     def app(self, app_id: str) -> App:
-        """The entry of this app-id."""
-        return next(each for each in self.apps if each.app_id == app_id)
+        """Return the entry with this app-id."""
+        return next(app for app in self.apps if app.app_id == app_id)
 
-    def _named(self) -> Iterator[Path]:
+    def documents(self) -> list[dict[str, Any]]:
+        """Return all YAML documents of `resources/`; raise LocalError, which names the file, if one is invalid."""
+        found: list[dict[str, Any]] = []
+        for path in sorted(self.resources.glob("*.yaml")):
+            try:
+                found += [document for document in yaml.safe_load_all(path.read_bytes()) if document]
+            except (OSError, yaml.YAMLError) as error:
+                raise LocalError(f"{path} cannot be read: {error}") from None
+        return found
+
+    def _paths(self) -> Iterator[Path]:
         yield from (self.resources, self.config)
         for app in self.apps:
             yield from filter(None, (app.directory, *app.resources, app.config))
 
 
-def belongs_to_another(run_file: Path) -> bool:
-    """Whether this run file starts none of the shop's roles: it is another project's, perhaps with the same app-ids."""
+def find_component(documents: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """Return the Dapr component with this name; None if there is none."""
+    components = (each for each in documents if each.get("kind") == "Component")
+    return next((each for each in components if each["metadata"]["name"] == name), None)
+
+
+def _is_of_other_project(run_file: Path) -> bool:
+    """Return whether the run file starts none of the shop's roles; another project may use the same app-ids."""
     try:
         apps = yaml.safe_load(run_file.read_bytes())["apps"]
-        return not any(_is_ours(app) for app in apps)
+        return not any(_is_shop_role(app) for app in apps)
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
-        return False  # `Project.read` says what is wrong with it
+        return False  # `Project.read` reports the error
 
 
-def _is_ours(app: Mapping[str, Any]) -> bool:
-    command = app.get("command") or ["pizzashop"]  # a sidecar alone, for a role that is started otherwise
-    return app.get("appID") in {role.app_id for role in ROLES} and any("pizzashop" in str(word) for word in command)
+def _is_shop_role(app: Mapping[str, Any]) -> bool:
+    # An entry without a command is a sidecar for a role that the user starts in another way.
+    command = app.get("command") or ["pizzashop"]
+    return app.get("appID") in _APP_IDS and any("pizzashop" in str(word) for word in command)
 
 
-def _resources(entry: Mapping[str, Any]) -> list[str]:
-    """The directories of components that this part of a run file names, under either of the two names for them."""
+def _resource_paths(entry: Mapping[str, Any]) -> list[str]:
+    """Return the component directories of an entry; Dapr has two keys for them."""
     return [*(entry.get("resourcesPaths") or ()), *filter(None, [entry.get("resourcesPath")])]
 
 
-def _word(value: Any) -> str:
+def _flag_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The Redis-protocol server that the components name: whether the shop can use it, and how it keeps its data."""
+"""The Redis or Valkey server that the components name: how to connect, and whether the shop can use it."""
 
 import os
 import re
@@ -8,20 +8,27 @@ from typing import Any, NamedTuple, Self, cast
 
 import valkey
 
-from pizzashop import roles
 from pizzashop.errors import LocalError
-from pizzashop.local import components
-from pizzashop.local.ports import HOST, listening
-from pizzashop.local.project import Project
-from pizzashop.roles import TOPIC
+from pizzashop.local.ports import HOST
+from pizzashop.local.project import Project, find_component
+from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC
 
 PORT = 6379
+# The clients of a busy shop: the sidecars have seven pools (five for pub/sub, two for state), each with ten
+# connections for each core.
+NEEDED_CLIENTS = 70 * (os.cpu_count() or 1)
+# The share of `maxmemory` in use from which the shop warns that the server will soon refuse writes.
+MEMORY_WARNING_SHARE = 0.8
+
 _LOOPBACK = ("localhost", HOST, "::1", "")
+# No stream entry may have this id, so an XADD with it tests the right to write and never writes.
+_IMPOSSIBLE_ID = "0-0"
+_IMPOSSIBLE_ID_ERROR = "must be greater than 0-0"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a server is, and as whom the component logs in there."""
+    """The address of a server and the login of the component. `has_secret`: only the sidecar can read the login."""
 
     component: str = field(default="the components", compare=False)
     host: str = HOST
@@ -30,14 +37,13 @@ class Connection:
     password: str = field(default="", repr=False)
     database: int = 0
     tls: bool = False
-    secret: bool = False
-    """What it logs in with is in a secret store, which the sidecar alone can ask."""
+    has_secret: bool = False
 
     @classmethod
-    def of(cls, component: Mapping[str, Any]) -> Self:
-        """Read it from a component; raises ValueError where its address makes no sense."""
+    def from_component(cls, component: Mapping[str, Any]) -> Self:
+        """Return the connection of a Dapr component; raise ValueError if its address is invalid."""
         entries = {each["name"]: each for each in component["spec"].get("metadata", [])}
-        values = {name: _value(entry) for name, entry in entries.items()}
+        values = {name: _metadata_value(entry) for name, entry in entries.items()}
         host, _, port = values.get("redisHost", "").rpartition(":")
         if not port.isdigit():
             host, port = values.get("redisHost", ""), values.get("redisPort", "")
@@ -50,93 +56,67 @@ class Connection:
             password=values.get("redisPassword", ""),
             database=int(values.get("redisDB", "") or 0),
             tls=values.get("enableTLS", "").lower() in ("true", "1", "yes", "y", "t", "on"),
-            secret=any("secretKeyRef" in each for name, each in entries.items() if name.startswith("redis")),
+            has_secret=any("secretKeyRef" in each for name, each in entries.items() if name.startswith("redis")),
         )
 
     @property
-    def embedded(self) -> bool:
-        """Whether the embedded server can be what it names: it listens there, and nobody logs in."""
-        return (self.host, self.port) == (HOST, PORT) and not (
-            self.username or self.password or self.secret or self.tls
-        )
-
-    def listening(self) -> bool:
-        """Whether anything accepts connections there."""
-        return listening(self.port, self.host)
+    def is_embedded(self) -> bool:
+        """Whether the embedded server fits: it listens on this address, and accepts no login."""
+        has_login = self.username or self.password or self.has_secret or self.tls
+        return (self.host, self.port) == (HOST, PORT) and not has_login
 
     @property
     def address(self) -> str:
-        """The address in words."""
+        """The address for a message."""
         return f"port {self.port}" if self.host == HOST else f"{self.host}:{self.port}"
 
     @property
-    def user(self) -> str:
-        """The user of the server that it logs in as."""
-        return self.username or "default"
-
-    @property
-    def cli(self) -> str:
-        """The command that speaks to the server."""
+    def cli_command(self) -> str:
+        """The shell command that talks to the server."""
         host = "" if self.host == HOST else f" -h {self.host}"
         return f"redis-cli{host} -p {self.port}"
 
+    def client(self, *, decode_responses: bool = True) -> valkey.Valkey:
+        """Return a client of the server, which connects at the first command."""
+        return valkey.Valkey(
+            self.host,
+            self.port,
+            db=self.database,
+            username=self.username or None,
+            password=self.password or None,
+            ssl=self.tls,
+            ssl_cert_reqs="none",
+            socket_timeout=2,
+            socket_connect_timeout=1,
+            decode_responses=decode_responses,
+        )
 
-def _value(entry: Mapping[str, Any]) -> str:
-    if "envRef" in entry:
-        return os.environ.get(str(entry["envRef"]), "")
-    value = entry.get("value")
-    return "" if value is None else str(value)
 
-
+# The server that the components name as they are shipped.
 EMBEDDED = Connection()
-"""What the components say as they are shipped: the embedded server listens there, where no other does."""
 
 
-def connections(project: Project) -> list[Connection]:
-    """Those of the state store and the pub/sub, once where they are the same; raises LocalError."""
-    documents = components.load(project)
-    found = [components.one(documents, "Component", name) for name in (roles.STATE_STORE, roles.PUBSUB)]
-    try:
-        return list(dict.fromkeys(Connection.of(each) for each in found if each and _is_redis(each)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise LocalError(f"The components in {project.resources} cannot be read: {error!r}.") from None
-
-
-def _is_redis(component: Mapping[str, Any]) -> bool:
-    return str(component["spec"].get("type", "")).endswith(".redis")
-
-
-SPARE_CLIENTS = 70 * (os.cpu_count() or 1)
-"""What the sidecars of a busy shop open: seven pools (five of pub/sub, two of state) of ten connections a core."""
-FULL_SHARE = 0.8
-"""The share of `maxmemory` from which on it is said that writes will soon be refused."""
-
-_IMPOSSIBLE_ID = "0-0"
-"""No entry of a stream may have it: adding one is refused, by a server that takes no writes with its own reason."""
-_ALLOWED = "must be greater than 0-0"
-
-
-class Note(NamedTuple):
-    """Something about a server, and what to do about it."""
+class Problem(NamedTuple):
+    """A problem of a server, and its remedy."""
 
     text: str
-    mend: str
+    remedy: str
 
 
 @dataclass(frozen=True)
 class Redis:
-    """What a server says about itself."""
+    """What a server reports about itself.
+
+    `persistence` says how it keeps its data. While it `is_loading` data from its disk, it refuses all commands.
+    `fault` is why the shop cannot use it. With `warnings` the shop can use it, but orders may be lost or refused.
+    """
 
     name: str = "Redis"
     version: str = ""
-    keeps: str = ""
-    """How it keeps its data, where it tells."""
-    loading: bool = False
-    """It still reads its data from disk, and refuses everything else meanwhile."""
-    fault: Note | None = None
-    """Why the shop cannot use it."""
-    notes: tuple[Note, ...] = field(default=())
-    """The shop can use it, but orders may be lost or refused."""
+    persistence: str = ""
+    is_loading: bool = False
+    fault: Problem | None = None
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def title(self) -> str:
@@ -144,106 +124,109 @@ class Redis:
         return f"{self.name} {self.version}".strip()
 
 
-def inspect_server(connection: Connection = EMBEDDED) -> Redis | None:
-    """Ask the server about itself; None where nothing listens, or what listens does not speak the Redis protocol."""
+def connections(project: Project) -> list[Connection]:
+    """Return the connections of the state store and the pub/sub without duplicates; raise LocalError on bad ones."""
+    documents = project.documents()
+    components = [find_component(documents, name) for name in (STATE_STORE, PUBSUB)]
     try:
-        with client(connection) as asked:
-            return _about(asked, connection)
+        return list(dict.fromkeys(Connection.from_component(each) for each in components if each and _is_redis(each)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LocalError(f"The components in {project.resources} cannot be read: {error!r}.") from None
+
+
+def inspect_server(connection: Connection = EMBEDDED) -> Redis | None:
+    """Ask a server about itself, without any write. Return None if no server there speaks the Redis protocol."""
+    try:
+        with connection.client() as client:
+            return _inspect(client, connection)
     except valkey.AuthenticationError as error:
-        return Redis(fault=_login(connection, str(error)))
+        return Redis(fault=_login_fault(connection, str(error)))
     except valkey.ConnectionError as error:
-        return Redis(fault=_TOO_MANY) if "max number of clients" in str(error) else None
+        return Redis(fault=_TOO_MANY_CLIENTS) if "max number of clients" in str(error) else None
     except valkey.ValkeyError:
         return None
 
 
-def ready(connection: Connection = EMBEDDED) -> bool:
-    """Whether the server can be used now."""
+def is_ready(connection: Connection = EMBEDDED) -> bool:
+    """Return whether the shop can use the server now."""
     server = inspect_server(connection)
-    if server is None or server.loading:
+    if server is None or server.is_loading:
         return False
-    return connection.secret or server.fault is None
+    return connection.has_secret or server.fault is None
 
 
-def client(connection: Connection, *, texts: bool = True) -> valkey.Valkey:
-    """A client of the server, which connects when it is used; it answers bytes where `texts` is false."""
-    return valkey.Valkey(
-        connection.host,
-        connection.port,
-        db=connection.database,
-        username=connection.username or None,
-        password=connection.password or None,
-        ssl=connection.tls,
-        ssl_cert_reqs="none",
-        socket_timeout=2,
-        socket_connect_timeout=1,
-        decode_responses=texts,
-    )
+def _metadata_value(entry: Mapping[str, Any]) -> str:
+    if "envRef" in entry:
+        return os.environ.get(str(entry["envRef"]), "")
+    value = entry.get("value")
+    return "" if value is None else str(value)
 
 
-def _about(client: valkey.Valkey, connection: Connection) -> Redis:
+def _is_redis(component: Mapping[str, Any]) -> bool:
+    return str(component["spec"].get("type", "")).endswith(".redis")
+
+
+def _inspect(client: valkey.Valkey, connection: Connection) -> Redis:
     try:
         info = cast(dict[str, Any], client.info())
     except valkey.ResponseError as error:
-        return Redis(fault=_refused(error, connection))
-    is_valkey = "valkey_version" in info
-    name, version = "Valkey" if is_valkey else "Redis", str(info["valkey_version" if is_valkey else "redis_version"])
+        return Redis(fault=_refusal(error, connection))
+    prefix = "valkey" if "valkey_version" in info else "redis"
+    name, version = prefix.capitalize(), str(info[f"{prefix}_version"])
     if info.get("loading"):
-        return Redis(name, version, loading=True)
+        return Redis(name, version, is_loading=True)
     if fault := _fault(client, info, connection):
         return Redis(name, version, fault=fault)
-    config = {key: _config(client, key) for key in ("appendfsync", "save")}
-    keeps, lost = _persistence(info, config)
-    mend = f"{connection.cli} config set appendonly yes, then config rewrite"
-    if info.get("aof_enabled"):
-        mend = f"{connection.cli} config set appendfsync everysec, then config rewrite"
-    notes = [Note(lost, mend)] if lost else []
-    return Redis(name, version, keeps, notes=(*notes, *_memory(info, connection), *_clients(info, connection)))
+    persistence, loss = _persistence(client, info)
+    setting = "appendfsync everysec" if info.get("aof_enabled") else "appendonly yes"
+    warnings = [Problem(loss, f"{connection.cli_command} config set {setting}, then config rewrite")] if loss else []
+    warnings += [*_memory_warnings(info, connection), *_client_warnings(info, connection)]
+    return Redis(name, version, persistence, warnings=tuple(warnings))
 
 
-def _fault(client: valkey.Valkey, info: dict[str, Any], connection: Connection) -> Note | None:
+def _fault(client: valkey.Valkey, info: dict[str, Any], connection: Connection) -> Problem | None:
     if info.get("cluster_enabled"):
-        return Note(
-            "it is part of a cluster, which the shop does not work with", "start a server with cluster-enabled no"
-        )
+        text = "it is part of a cluster, which the shop does not work with"
+        return Problem(text, "start a server with cluster-enabled no")
     try:
         client.xadd(TOPIC, {"probe": "1"}, id=_IMPOSSIBLE_ID, nomkstream=True)
     except valkey.ResponseError as error:
-        return None if _ALLOWED in str(error) else _refused(error, connection)
+        return None if _IMPOSSIBLE_ID_ERROR in str(error) else _refusal(error, connection)
     return None
 
 
-def _refused(error: valkey.ResponseError, connection: Connection) -> Note:
-    """Why it refuses what the shop has to do, by the kind of error."""
-    told, cli = str(error).rstrip("."), connection.cli
+def _refusal(error: valkey.ResponseError, connection: Connection) -> Problem:
+    """Return why the server refuses a command that the shop needs, by the kind of error."""
+    message, cli = str(error).rstrip("."), connection.cli_command
     if isinstance(error, valkey.exceptions.OutOfMemoryError):
-        mend = f"{cli} config set maxmemory to more, or 0 for as much as there is"
-        return Note("it is out of memory and takes no writes", mend)
+        remedy = f"{cli} config set maxmemory to more, or 0 for as much as there is"
+        return Problem("it is out of memory and takes no writes", remedy)
     if isinstance(error, valkey.exceptions.ReadOnlyError):
-        mend = f"have the components name its primary, or {cli} replicaof no one"
-        return Note("it is a replica and takes no writes", mend)
+        remedy = f"have the components name its primary, or {cli} replicaof no one"
+        return Problem("it is a replica and takes no writes", remedy)
     if isinstance(error, valkey.exceptions.NoPermissionError):
-        mend = f"{cli} acl setuser {connection.user} '~*' '&*' +@all"
-        return Note(f"its user may not do what the shop does: {told}", mend)
-    if told.startswith("MISCONF"):
-        return Note(f"it cannot write to its disk and takes no writes: {told}", "make room there; its log says more")
-    return Note(f"it refuses a write: {told}", "its documentation says what that means")
+        remedy = f"{cli} acl setuser {connection.username or 'default'} '~*' '&*' +@all"
+        return Problem(f"its user may not do what the shop does: {message}", remedy)
+    if message.startswith("MISCONF"):
+        text = f"it cannot write to its disk and takes no writes: {message}"
+        return Problem(text, "make room there; its log says more")
+    return Problem(f"it refuses a write: {message}", "its documentation says what that means")
 
 
-def _login(connection: Connection, told: str) -> Note:
-    mend = "set redisPassword (and redisUsername) in resources/statestore.yaml and resources/pubsub.yaml to its own"
+def _login_fault(connection: Connection, message: str) -> Problem:
+    remedy = "set redisPassword (and redisUsername) in resources/statestore.yaml and resources/pubsub.yaml to its own"
     if connection.password:
-        return Note(f"it refuses the password of {connection.component}: {told.rstrip('.')}", mend)
-    return Note("it wants a password", mend)
+        return Problem(f"it refuses the password of {connection.component}: {message.rstrip('.')}", remedy)
+    return Problem("it requires a password", remedy)
 
 
-_TOO_MANY = Note(
+_TOO_MANY_CLIENTS = Problem(
     "it has as many clients as it takes (maxclients)", "close some of them, or raise maxclients in its configuration"
 )
 
 
-def _persistence(info: dict[str, Any], config: dict[str, str | None]) -> tuple[str, str]:
-    """How it keeps its data, and what is lost with that beyond a second; both empty where it does not tell."""
+def _persistence(client: valkey.Valkey, info: dict[str, Any]) -> tuple[str, str]:
+    """Return how the server keeps its data, and what a crash loses beyond a second; both empty if it hides that."""
     if info.get("aof_enabled"):
         return {
             "always": ("every write is on disk before it is answered", ""),
@@ -252,52 +235,51 @@ def _persistence(info: dict[str, Any], config: dict[str, str | None]) -> tuple[s
                 "every write appended to a file, on disk when the system likes",
                 "appendfsync is no: a loss of power takes some 30 seconds of orders",
             ),
-        }.get(config["appendfsync"] or "", ("every write appended to a file", ""))
-    if config["save"] is None:
+        }.get(_setting(client, "appendfsync") or "", ("every write appended to a file", ""))
+    save = _setting(client, "save")
+    if save is None:
         return "", "it does not tell how it keeps its data beyond snapshots: a crash may lose orders"
-    if points := re.findall(r"(\d+) \d+", config["save"]):
-        longest = max(map(int, points))
-        lost = f"it keeps snapshots alone (save {config['save']}): a crash loses up to {_words(longest)} of orders"
-        return "snapshots alone", lost
+    if intervals := re.findall(r"(\d+) \d+", save):
+        longest = _format_duration(max(map(int, intervals)))
+        return "snapshots alone", f"it keeps snapshots alone (save {save}): a crash loses up to {longest} of orders"
     return "nothing on disk", "it keeps nothing on disk: all orders are gone when it stops"
 
 
-def _memory(info: dict[str, Any], connection: Connection) -> list[Note]:
-    most, used, policy = (
-        int(info.get("maxmemory", 0)),
-        int(info.get("used_memory", 0)),
-        info.get("maxmemory_policy", ""),
-    )
-    if not most:
+def _memory_warnings(info: dict[str, Any], connection: Connection) -> list[Problem]:
+    limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
+    policy = str(info.get("maxmemory_policy", ""))
+    if not limit:
         return []
-    if str(policy).startswith("allkeys"):
-        text = f"maxmemory-policy is {policy}: beyond {_size(most)} it throws keys away, accepted orders among them"
-        return [Note(text, f"{connection.cli} config set maxmemory-policy noeviction, then config rewrite")]
-    if used >= FULL_SHARE * most:
-        # No key of the shop or of Dapr has a time to live: what evicts only such keys evicts nothing here.
-        text = f"it holds {_size(used)} of {_size(most)} (maxmemory): beyond that orders are refused, and wait"
-        return [Note(text, f"{connection.cli} config set maxmemory to more")]
+    if policy.startswith("allkeys"):
+        text = f"maxmemory-policy is {policy}: beyond {_format_size(limit)} it evicts keys, accepted orders among them"
+        remedy = f"{connection.cli_command} config set maxmemory-policy noeviction, then config rewrite"
+        return [Problem(text, remedy)]
+    # Another policy evicts only keys with a time to live, and no key of the shop or of Dapr has one.
+    if used >= MEMORY_WARNING_SHARE * limit:
+        share = f"{_format_size(used)} of {_format_size(limit)}"
+        text = f"it holds {share} (maxmemory): beyond that orders are refused, and wait"
+        return [Problem(text, f"{connection.cli_command} config set maxmemory to more")]
     return []
 
 
-def _clients(info: dict[str, Any], connection: Connection) -> list[Note]:
-    most, now = int(info.get("maxclients", 0)), int(info.get("connected_clients", 0))
-    if not most or most - now >= SPARE_CLIENTS:
+def _client_warnings(info: dict[str, Any], connection: Connection) -> list[Problem]:
+    limit, connected = int(info.get("maxclients", 0)), int(info.get("connected_clients", 0))
+    if not limit or limit - connected >= NEEDED_CLIENTS:
         return []
-    text = f"it takes {most} clients (maxclients) and has {now}: a busy shop needs up to {SPARE_CLIENTS}"
-    return [Note(text, f"{connection.cli} config set maxclients 10000, then config rewrite")]
+    text = f"it takes {limit} clients (maxclients) and has {connected}: a busy shop needs up to {NEEDED_CLIENTS}"
+    return [Problem(text, f"{connection.cli_command} config set maxclients 10000, then config rewrite")]
 
 
-def _config(client: valkey.Valkey, key: str) -> str | None:
+def _setting(client: valkey.Valkey, name: str) -> str | None:
     try:
-        return cast(dict[str, str], client.config_get(key)).get(key)
+        return cast(dict[str, str], client.config_get(name)).get(name)
     except valkey.ResponseError:
-        return None  # it hides its configuration
+        return None  # this user may not read the configuration
 
 
-def _words(seconds: int) -> str:
+def _format_duration(seconds: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} minutes"
 
 
-def _size(count: int) -> str:
+def _format_size(count: int) -> str:
     return f"{count / 1024**2:.0f} MiB" if count >= 1024**2 else f"{count} bytes"

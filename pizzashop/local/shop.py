@@ -1,17 +1,16 @@
-"""The whole shop on this machine: opened, watched, closed.
+"""The whole shop on this machine: start all its processes in order, watch them, and stop them in reverse order.
 
-with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # the services run
-    shop.open()                                                             # every role is healthy
+with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # the services are ready
+    shop.open()                                                             # the roles and sidecars are ready
     shop["scheduler"].kill()
-    shop["sidecar-kitchen"].kill()
+    for process in shop.restart_ended(): ...
 """
 
 import fcntl
 import json
 import os
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -19,54 +18,156 @@ from typing import Self
 import psutil
 
 from pizzashop.errors import LocalError
-from pizzashop.local import disk, ports, processes
-from pizzashop.local.apps import Apps, commands_path
+from pizzashop.local import repairs
+from pizzashop.local.checks import ETCD_LOG_BYTES, MIN_FREE_BYTES, free_bytes, required_ports
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import listening
-from pizzashop.local.processes import Process, Shutdown
-from pizzashop.local.project import App, Project
-from pizzashop.local.redis import EMBEDDED, Connection
-from pizzashop.local.services import PORTS, Service, Services
+from pizzashop.local.ports import describe_taken_ports, is_listening, listening_ports, reserve_ports
+from pizzashop.local.processes import (
+    Process,
+    descendants,
+    end_processes,
+    has_ended,
+    process_trees,
+    stop_processes,
+    wait_until_ready,
+)
+from pizzashop.local.project import Project
+from pizzashop.local.services import role_environment, role_processes, service_processes, sidecar_processes
+from pizzashop.local.shutdown import Shutdown
+
+SERVICE_START_SECONDS = 30.0
+OPEN_SECONDS = 60.0
+# A role may take so long to finish or hand back the steps that it runs.
+ROLE_STOP_SECONDS = 10.0
 
 
-def require_startable(
-    project: Project, closing: Shutdown | None = None, tell: ports.ReportPorts = lambda _: None
-) -> None:
-    """Raise LocalError where a port is held by another, or a command of the run file cannot be found."""
-    ports.require_free(required_ports(project), closing or Shutdown(), tell)
-    require_commands(project)
+class Shop:
+    """The processes of the shop by name: `valkey`, `kitchen`, `sidecar-kitchen` and so on.
+
+    Entering the context starts the services that are not running yet; the shop uses a running one, and never stops it.
+    Leaving the context stops all that the shop has started. What must survive is under `state_dir`, and the next shop
+    with the same directory continues with it.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        project: Project,
+        dapr: Dapr,
+        *,
+        shutdown: Shutdown | None = None,
+        env: Mapping[str, str] | None = None,
+        needs_valkey: bool = True,
+    ) -> None:
+        self.state_dir, self.project = state_dir, project
+        self.shutdown = shutdown or Shutdown()
+        environment = role_environment(env)
+        self.services = service_processes(state_dir, dapr, self.shutdown)
+        self.roles = role_processes(state_dir, project, environment, self.shutdown)
+        self.sidecars = sidecar_processes(state_dir, project, dapr, environment, self.shutdown)
+        # One sentence for each file that was damaged and has been repaired.
+        self.repairs: list[str] = []
+        self._needs_valkey = needs_valkey
+        self._pid_file = PidFile(state_dir)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(self._pid_file.end_leftovers, self.shutdown)
+            stack.callback(self._require_closed)
+            # Some of these ports are in the range that Linux gives to outgoing connections.
+            stack.enter_context(reserve_ports(required_ports(self.project)))
+            for process in self.services.values():
+                stack.callback(process.stop)
+                self._start_service(process)
+            self._pid_file.write(self.process_trees())
+            stack.callback(self._stop_apps)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __getitem__(self, name: str) -> Process:
+        return {**self.services, **self.roles, **self.sidecars}[name]
+
+    def __iter__(self) -> Iterator[Process]:
+        yield from self.services.values()
+        yield from self.roles.values()
+        yield from self.sidecars.values()
+
+    def open(self, seconds: float = OPEN_SECONDS) -> None:
+        """Start the roles with their sidecars, and wait until all are ready; raise LocalError if one is not."""
+        apps = [*self.roles.values(), *self.sidecars.values()]
+        for process in apps:
+            process.start()
+        self._pid_file.write(self.process_trees())
+        wait_until_ready(apps, seconds, self.shutdown)
+        self._pid_file.write(self.process_trees())
+
+    def restart_ended(self) -> Iterator[Process]:
+        """Restart the processes that have ended, and yield each; raise LocalError if one ends again and again."""
+        for process in self:
+            if process.has_ended and self._has_room(process):
+                process.restart()
+                self._pid_file.write(self.process_trees())
+                yield process
+
+    def process_trees(self) -> list[psutil.Process]:
+        """Return all running processes that the shop has started, with their descendants."""
+        return process_trees(process.pid for process in self)
+
+    def _start_service(self, process: Process) -> None:
+        if is_listening(process.ports[0]) or (process.name == "valkey" and not self._needs_valkey):
+            return
+        if process.name == "valkey":
+            self.repairs += repairs.repair_valkey(self.state_dir / "valkey")
+        process.start()
+        try:
+            wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)
+        except LocalError:
+            is_damaged = process.has_ended and repairs.ended_by_damage(process.log_text())
+            if process.name != "scheduler" or not is_damaged:
+                raise
+            moved = repairs.move_scheduler_data(self.state_dir / "scheduler")
+            self.repairs.append(
+                f"scheduler: its database was damaged, it begins with a new one; the old one is {moved}"
+            )
+            process.start()
+            wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)
+
+    def _has_room(self, process: Process) -> bool:
+        """Return whether the disk has room for the process; a service that ended without room would end again."""
+        if process not in self.services.values():
+            return True
+        ran_out = process.name == "scheduler" and "no space left" in process.log_text()
+        return free_bytes(self.state_dir) >= (ETCD_LOG_BYTES if ran_out else MIN_FREE_BYTES)
+
+    def _stop_apps(self) -> None:
+        self.shutdown.begin()
+        stop_processes(self.roles.values(), ROLE_STOP_SECONDS, self.shutdown)
+        # A sidecar may be killed: all its data is in the store and in the scheduler.
+        stop_processes(self.sidecars.values(), 0, self.shutdown)
+
+    def _require_closed(self) -> None:
+        # An outgoing connection of any program may hold a port by now. Only a server would be a part of the shop.
+        deadline = time.monotonic() + 5
+        while listening_ports().intersection(self.project.ports):
+            if time.monotonic() > deadline:
+                raise LocalError(f"The shop is closed, but ports are held: {describe_taken_ports(self.project.ports)}.")
+            time.sleep(0.05)
 
 
-def require_commands(project: Project) -> None:
-    """Raise LocalError where a command of the run file cannot be found."""
-    for app in project.apps:
-        if app.command and not shutil.which(_program(app), path=commands_path()):
-            mend = ": run `pip install -e .` in the project" if app.command[0] == "pizzashop" else ""
-            raise LocalError(f"`{app.command[0]}`, which {app.app_id} runs, is not installed{mend}.")
-
-
-def _program(app: App) -> str:
-    # With a slash in its name it is looked for in the app's directory, not in the PATH.
-    name = app.command[0]
-    return str((app.directory or Path()) / name) if os.sep in name else name
-
-
-def required_ports(project: Project) -> list[int]:
-    """Every port that must be free: those of the roles and sidecars, and of the services that do not run yet."""
-    of_services = [port for each in PORTS.values() if not listening(each[0]) for port in each]
-    return [*project.ports, *of_services]
-
-
-class Register:
-    """Held while the shop is open; it survives a killed `pizzashop up`, so that the next one can tidy up."""
+class PidFile:
+    """The processes of the open shop, and a lock; the next `pizzashop up` ends what a killed one has left."""
 
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / "open.json"
         self._lock = state_dir / "open.lock"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it; raises LocalError where the shop is open already or the directory cannot be written."""
+    def locked(self) -> Iterator[None]:
+        """Hold the lock within the block. Raise LocalError if the shop is open, or the directory is not writable."""
         try:
             self._lock.parent.mkdir(parents=True, exist_ok=True)
             lock = self._lock.open("a+")
@@ -79,107 +180,42 @@ class Register:
                 lock.seek(0)
                 raise LocalError(f"The shop is already open (pid {lock.read().strip()}).") from None
             os.ftruncate(lock.fileno(), 0)
-            # Past the buffer, which would try to write once more at the end.
+            # After a failed write, the file's buffer would try again when the file is closed.
             os.write(lock.fileno(), str(os.getpid()).encode())
             yield
 
-    def note(self, processes: Iterable[psutil.Process]) -> None:
-        """Write down which processes belong to the open shop. A pid alone may be another's tomorrow."""
-        noted = []
-        for each in processes:
+    def write(self, processes: Iterable[psutil.Process]) -> None:
+        """Write the pid and the start time of each process: the system may give the pid alone to another process."""
+        entries = []
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
-                noted.append([each.pid, each.create_time()])
+                entries.append([process.pid, process.create_time()])
         new = self.path.with_name(f"{self.path.name}.new")
         try:
-            new.write_text(json.dumps(noted))
+            new.write_text(json.dumps(entries))
             new.replace(self.path)
-        except OSError as error:
+        except OSError:
             new.unlink(missing_ok=True)
-            # An open shop goes on with what was written down before.
-            if not disk.is_full(error) or not self.path.exists():
+            # On a full disk an open shop continues with what the file says already.
+            if not self.path.exists():
                 raise
 
-    def left(self) -> list[psutil.Process]:
-        """Those of them that still live."""
+    def running_processes(self) -> list[psutil.Process]:
+        """Return the processes of the file that are still running, with their descendants."""
         found: list[psutil.Process] = []
         with suppress(OSError, ValueError):
-            for pid, began in json.loads(self.path.read_text()):
+            for pid, started_at in json.loads(self.path.read_text()):
                 with suppress(psutil.NoSuchProcess):
                     process = psutil.Process(pid)
-                    if process.create_time() == began and not processes.has_ended(process):
-                        found += [process, *processes.children(pid)]
+                    if process.create_time() == started_at and not has_ended(process):
+                        found += [process, *descendants(pid)]
         return list(dict.fromkeys(found))
 
-    def tidy(self, closing: Shutdown) -> int | None:
-        """End what a shop that was not closed has left; returns how many processes, None where it was closed."""
+    def end_leftovers(self, shutdown: Shutdown) -> int | None:
+        """End the processes that an unclosed shop has left; return their number, or None if the shop was closed."""
         if not self.path.exists():
             return None
-        left = self.left()
-        processes.end_processes(left, 5, closing)
+        left = self.running_processes()
+        end_processes(left, 5, shutdown)
         self.path.unlink(missing_ok=True)
         return len(left)
-
-
-class Shop:
-    """Services, sidecars and roles. Leaving the `with` stops what it started, in reverse."""
-
-    def __init__(
-        self,
-        state_dir: Path,
-        project: Project,
-        dapr: Dapr,
-        *,
-        closing: Shutdown | None = None,
-        env: Mapping[str, str] | None = None,
-        needed: Sequence[Connection] = (EMBEDDED,),
-    ) -> None:
-        self.state_dir, self.project = state_dir, project
-        self.closing = closing or Shutdown()
-        self.services = Services(state_dir, dapr, self.closing, needed)
-        self.apps = Apps(state_dir, project, dapr, self.closing, env)
-        self._opened = ExitStack()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.callback(self._require_closed)
-            # Some of them are in the range of ports that Linux gives to outgoing connections.
-            stack.enter_context(ports.reserved(required_ports(self.project)))
-            stack.enter_context(self.services)
-            stack.callback(self.apps.stop)
-            stack.callback(self.closing.begin)
-            self._opened = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
-
-    def __getitem__(self, name: str) -> Service:
-        """One part of it: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
-        return self.services[name] if name in self.services else self.apps[name]
-
-    @property
-    def logs(self) -> list[Path]:
-        """The log of each part."""
-        return [each.process.log for each in (*self.services, *self.apps)]
-
-    def open(self) -> None:
-        """Start the roles with their sidecars, and wait until all of them are healthy."""
-        self.apps.start()
-        self.apps.wait()
-
-    def restart_ended(self) -> Iterator[Process]:
-        """Start again what has ended of the open shop, one after another; raises LocalError where it cannot."""
-        yield from self.services.restart_ended()
-        yield from self.apps.restart_ended()
-
-    def processes(self) -> list[psutil.Process]:
-        """All that it has started and that lives."""
-        return [*processes.with_children(each.process.pid for each in self.services), *self.apps.processes()]
-
-    def _require_closed(self) -> None:
-        deadline = time.monotonic() + 5
-        # An outgoing connection, anybody's, may have one of them by now: that is no part of the shop.
-        while ports.listened() & set(self.project.ports):
-            if time.monotonic() > deadline:
-                raise LocalError(f"The shop is closed, but ports are held: {ports.held(self.project.ports)}.")
-            time.sleep(0.05)

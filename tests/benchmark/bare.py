@@ -14,11 +14,12 @@ import grpc
 import psutil
 from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
 
-from pizzashop.local import apps
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import http_ok, wait_until
-from pizzashop.local.processes import Process, Shutdown
+from pizzashop.local.ports import http_ok
+from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project
+from pizzashop.local.services import daprd_command, role_environment
+from pizzashop.local.shutdown import wait_until
 
 APP_ID = "bare"
 PORTS = {"daprHTTPPort": 3591, "daprGRPCPort": 3592, "daprInternalGRPCPort": 3593, "metricsPort": 3594}
@@ -119,11 +120,11 @@ def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
     resources.mkdir(parents=True, exist_ok=True)
     (resources / "store.yaml").write_text(STORE)
     app = App(APP_ID, PORTS, (), {})
-    daprd = apps.daprd_command(dapr, replace(project, resources=resources), app)
-    process = Process(APP_ID, daprd, state_dir / "logs" / "bare.log", apps.role_environment())
+    daprd = daprd_command(dapr, replace(project, resources=resources), app)
+    process = Process(APP_ID, daprd, state_dir / "logs" / "bare.log", role_environment())
     process.start()
     try:
-        wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar", closing=Shutdown())
+        wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar")
         with closing(Bare(process)) as bare:
             bare.start()
             yield bare

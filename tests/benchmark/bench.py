@@ -25,10 +25,10 @@ from stand import Stand
 from stored import stored
 from watching import watching
 
-from pizzashop.local import shop
+from pizzashop.local import checks
 from pizzashop.local.build import provide_dapr
-from pizzashop.local.processes import Shutdown
 from pizzashop.local.project import Project
+from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -56,13 +56,13 @@ def main(only: tuple[str, ...], runs: int, compare: Path | None, merge: bool, ou
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     before = report.read(compare) if compare else []
     project = Project.read(ROOT / "dapr.yaml")
-    shop.require_startable(project)
+    checks.require_startable(project)
     dapr = provide_dapr(Settings.from_env().cache_dir, Console(stderr=True), Shutdown())
     about = machine.describe(dapr) | ({"note": warning} if (warning := machine.busy()) else {})
     figures: list[Figure] = []
     # A part of the rows must not take the place of the whole page.
     page = out or (PAGE if merge or not only else None)
-    with _progress(console) as progress, reserved(shop.required_ports(project)):
+    with _progress(console) as progress, reserved(checks.required_ports(project)):
         task = progress.add_task("", total=len(only or ROWS))
         stand = Stand(project, dapr, runs, lambda text: progress.update(task, description=text))
         for name in only or ROWS:

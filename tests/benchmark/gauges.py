@@ -74,7 +74,7 @@ def cpu_seconds(shop: Shop) -> dict[str, float]:
 def by_name(shop: Shop) -> dict[str, list[Process]]:
     """The processes of the shop by what they are."""
     found: dict[str, list[Process]] = defaultdict(list)
-    for process in shop.processes():
+    for process in shop.process_trees():
         found[_name(process)].append(process)
     return dict(sorted(found.items()))
 

@@ -15,9 +15,10 @@ from reserved import reserved
 from rich.console import Console
 
 from pizzashop.local.build import provide_dapr
-from pizzashop.local.processes import Shutdown
+from pizzashop.local.checks import require_startable, required_ports
 from pizzashop.local.project import Project
-from pizzashop.local.shop import Shop, require_startable, required_ports
+from pizzashop.local.shop import Shop
+from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import Settings
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 from pizzashop import __version__
-from pizzashop.local import repairs
 from pizzashop.local.dapr_binaries import Dapr, version_of
+from pizzashop.local.services import valkey_binary
 
 
 def describe(dapr: Dapr) -> dict[str, str]:
@@ -21,7 +21,7 @@ def describe(dapr: Dapr) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "Python": platform.python_version(),
         "Dapr": dapr.version,
-        "Valkey": version_of(repairs.binary()),
+        "Valkey": version_of(valkey_binary()),
         "pizzashop": __version__,
     }
 

@@ -37,7 +37,7 @@ class Stand:
     @contextmanager
     def bare(self, shop: Shop) -> Iterator[Bare]:
         """The bare engine on the services of an open shop."""
-        with beside(shop.services.state_dir, self._project, self._dapr) as bare:
+        with beside(shop.state_dir, self._project, self._dapr) as bare:
             yield bare
 
 

@@ -5,23 +5,23 @@ from collections.abc import Iterator
 import pytest
 from person import PACE, NewPerson
 from playwright.sync_api import expect
-from separate import Separate
 from shop_client import ShopClient, eventually, stages
+from shop_processes import ShopProcesses
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
 
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
-    made = Separate(tmp_path_factory.mktemp("lost"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("lost"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
     with made.running() as running:
         yield running
 
 
 @pytest.mark.parametrize("role", ["order", "storefront"])
 def test_pages_go_on_after_a_role_was_killed(
-    person: NewPerson, client: ShopClient, separate: Separate, role: str
+    person: NewPerson, client: ShopClient, separate: ShopProcesses, role: str
 ) -> None:
     customer, manager = person(), person()
     manager.goes("/manager")

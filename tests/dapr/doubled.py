@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from separate import READY_SECONDS
 from shop_client import PIZZASHOP
+from shop_processes import READY_SECONDS
 
-from pizzashop.local import apps, processes
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import http_ok, wait_until
-from pizzashop.local.processes import Process, Shutdown
+from pizzashop.local.ports import http_ok
+from pizzashop.local.processes import Process, stop_processes
 from pizzashop.local.project import Project
+from pizzashop.local.services import app_environment, daprd_command, role_environment
+from pizzashop.local.shutdown import Shutdown, wait_until
 from pizzashop.roles import Role
 
 FURTHER = 100
@@ -24,10 +25,10 @@ class Second:
     def __init__(self, role: Role, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
         first = project.app(role.app_id)
         self._app = replace(first, ports={key: port + FURTHER for key, port in first.ports.items()})
-        base, logs = apps.role_environment(env), state_dir / "logs"
+        base, logs = role_environment(env), state_dir / "logs"
         serve = [PIZZASHOP, *first.command[1:], "--port", str(self._app.ports["appPort"])]
-        environment = {**base, **first.env, **apps.app_environment(self._app)}
-        daprd = apps.daprd_command(dapr, project, self._app)
+        environment = {**base, **first.env, **app_environment(self._app)}
+        daprd = daprd_command(dapr, project, self._app)
         self._processes = (
             Process(f"{role.name}-2", serve, logs / f"{role.name}-2.log", environment),
             Process(f"sidecar-{role.name}-2", daprd, logs / f"sidecar-{role.name}-2.log", base),
@@ -46,7 +47,6 @@ class Second:
                 lambda port=port, path=path: http_ok(port, path),
                 self._app.app_id,
                 seconds=READY_SECONDS,
-                closing=Shutdown(),
             )
 
     def stop(self) -> None:
@@ -56,11 +56,8 @@ class Second:
 
     def kill(self) -> None:
         """`kill -9`, of both at once and of all below them."""
-        below = [child for process in self._processes for child in processes.children(process.pid)]
-        for process in self._processes:
-            process.kill()
-        processes.end_processes(below, 0, Shutdown())
+        stop_processes(self._processes, 0, Shutdown())
 
     def text(self) -> str:
         """What the role's process has logged."""
-        return self._processes[0].text()
+        return self._processes[0].log_text()

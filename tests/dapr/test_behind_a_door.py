@@ -5,8 +5,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from running_up import OPEN, Up
 from shop_client import JOHN, ORDERS, WORKFLOW, ShopClient, eventually, new_order
+from up_process import OPEN, UpProcess
 
 TOKEN = "the-token-of-all-the-staff"
 STAFF = {"Authorization": f"Bearer {TOKEN}"}
@@ -14,11 +14,11 @@ STOREFRONT = "http://127.0.0.1:8002"
 
 
 @pytest.fixture
-def opened(up: Up) -> Iterator[Up]:
+def opened(up: UpProcess) -> Iterator[UpProcess]:
     """`pizzashop up` with a token for the staff, and a log that tells all."""
     up.env |= {"PIZZASHOP_STAFF_TOKEN": TOKEN, "PIZZASHOP_LOG_LEVEL": "debug"}
     up.start()
-    up.until(OPEN)
+    up.read_until(OPEN)
     yield up
     assert up.end(signal.SIGINT) == 0
 
@@ -47,8 +47,8 @@ def sidecars_ask_for_their_token(client: ShopClient) -> None:
         assert client.reply("GET", f"http://127.0.0.1:3505{path}").status == 401
 
 
-def the_link_signs_in_once(up: Up, client: ShopClient) -> None:
-    link = re.search(r"http://localhost:8002(/sign-in\?once=\S+)", up.said)
+def the_link_signs_in_once(up: UpProcess, client: ShopClient) -> None:
+    link = re.search(r"http://localhost:8002(/sign-in\?once=\S+)", up.output)
     assert link
     answer = client.reply("GET", STOREFRONT + link[1])
     assert (answer.status, answer.headers["location"]) == (303, "/manager")
@@ -58,13 +58,13 @@ def the_link_signs_in_once(up: Up, client: ShopClient) -> None:
     assert client.reply("GET", f"{STOREFRONT}/manager").status == 401
 
 
-def logs_keep_quiet(up: Up) -> None:
+def logs_keep_quiet(up: UpProcess) -> None:
     said = "".join(path.read_text(errors="replace") for path in (up.state_dir / "logs").iterdir())
     assert "cooking_baking" in said
     assert [each for each in (*JOHN.values(), TOKEN) if each in said] == []
 
 
-def test_a_shop_behind_a_door(opened: Up, client: ShopClient) -> None:
+def test_a_shop_behind_a_door(opened: UpProcess, client: ShopClient) -> None:
     goes_all_the_way(client)
     internal_routes_are_closed(client)
     sidecars_ask_for_their_token(client)

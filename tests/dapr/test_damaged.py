@@ -1,14 +1,14 @@
-"""After a crash that damaged its files, the shop opens with what is whole, says so, and keeps a copy."""
+"""After a crash that damaged its files, the shop repairs them, says so, keeps a copy and loses no order."""
 
 import subprocess
 from pathlib import Path
 
-from running_up import OPEN, Up
 from shop_client import PIZZASHOP, ShopClient
+from up_process import OPEN, UpProcess
 
 
 def damage(state_dir: Path) -> None:
-    """As a loss of power may leave them."""
+    """Damage the files as a loss of power may do."""
     files = state_dir / "valkey/appendonlydir"
     with (files / "appendonly.aof.1.incr.aof").open("ab") as writes:
         writes.write(bytes(4096))
@@ -19,9 +19,9 @@ def damage(state_dir: Path) -> None:
         pages.write(b"\xa5" * 5 * 4096)
 
 
-def test_the_shop_opens_with_what_is_whole(up: Up, client: ShopClient) -> None:
+def test_the_shop_repairs_damaged_files_and_keeps_a_copy(up: UpProcess, client: ShopClient) -> None:
     up.start()
-    up.until(OPEN)
+    up.read_until(OPEN)
     waiting = client.placed()
     client.until(waiting, "pending_validation")
     up.end(2)
@@ -30,11 +30,11 @@ def test_the_shop_opens_with_what_is_whole(up: Up, client: ShopClient) -> None:
     assert doctor.returncode == 0
     assert "appendonly.aof.1.incr.aof is damaged after" in doctor.stdout
     up.start()
-    up.until(OPEN)
+    up.read_until(OPEN)
     (writes,) = up.state_dir.glob("valkey/damaged-*")
     (scheduler,) = up.state_dir.glob("scheduler-damaged-*")
-    assert str(writes) in up.said
-    assert str(scheduler) in up.said
+    assert str(writes) in up.output
+    assert str(scheduler) in up.output
     client.decide(waiting, approved=True)
     client.until(waiting, "delivered")
     assert up.end(2) == 0

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from doubled import Second
-from separate import Separate
 from shop_client import FaultTable, ShopClient, eventually, new_order, stages
+from shop_processes import ShopProcesses
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
@@ -33,7 +33,7 @@ def doubled(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFacto
     directory, env = tmp_path_factory.mktemp("doubled"), {"PIZZASHOP_PACE": str(PACE)}
     ours = replace(project, config=project.config.with_name("mdns.yaml"))
     seconds = {role.name: Second(role, directory, ours, dapr, env) for role in SHARED}
-    with Separate(directory, ours, dapr, env).running(), ExitStack() as stack:
+    with ShopProcesses(directory, ours, dapr, env).running(), ExitStack() as stack:
         for each in seconds.values():
             stack.callback(each.stop)
             each.start()

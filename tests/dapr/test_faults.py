@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from separate import PROCESSES, Separate
 from shop_client import KITCHEN, WORKFLOW, FaultTable, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
+from shop_processes import PROCESSES, ShopProcesses
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
@@ -22,8 +22,8 @@ ORDERS = 20
 
 
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
-    made = Separate(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
     with made.running() as running:
         yield running
 
@@ -69,7 +69,7 @@ def _approve(client: ShopClient, order_id: str) -> None:
 
 @pytest.mark.parametrize("killed", [*((name,) for name in PROCESSES), PROCESSES], ids=lambda names: "+".join(names))
 def test_nothing_is_lost_and_nothing_done_twice(
-    separate: Separate, client: ShopClient, killed: tuple[str, ...], fault_table: FaultTable
+    separate: ShopProcesses, client: ShopClient, killed: tuple[str, ...], fault_table: FaultTable
 ) -> None:
     orders = _in_all_phases(client)
     in_flight = sum(client.record(order_id)["status"] not in FINAL for order_id in orders)
@@ -87,15 +87,15 @@ def test_nothing_is_lost_and_nothing_done_twice(
     assert (lost, over_again, in_flight_again) == ([], [], [])
 
 
-def test_a_clock_set_back_by_an_hour_holds_up_no_order(separate: Separate, client: ShopClient) -> None:
+def test_a_clock_set_back_by_an_hour_holds_up_no_order(separate: ShopProcesses, client: ShopClient) -> None:
     """The kitchen dies with a lease that ends in an hour, by the clock that there is then."""
     separate.kill("order")
-    separate.change("order", *AHEAD)
+    separate.replace_program("order", *AHEAD)
     separate.start("order")
     order_id = client.placed("clock")
     eventually(lambda: client.record(order_id)["status"], lambda status: status.startswith("cooking"))
     separate.kill("kitchen", "order")
-    separate.change("order")
+    separate.replace_program("order")
     separate.start("order")
     assert client.record(order_id)["status"].startswith("cooking")
     separate.start("kitchen")

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from separate import Separate
 from shop_client import ShopClient, eventually, stages
+from shop_processes import ShopProcesses
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
@@ -24,19 +24,19 @@ IN_THE_MIDST = {
 
 
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
-    made = Separate(tmp_path_factory.mktemp("graceful"), project, dapr, {"PIZZASHOP_PACE": "0.3"})
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("graceful"), project, dapr, {"PIZZASHOP_PACE": "0.3"})
     with made.running() as running:
         yield running
 
 
 @pytest.mark.parametrize("role", [role.name for role in ROLES])
-def test_a_role_told_to_stop_hands_over(separate: Separate, client: ShopClient, role: str) -> None:
+def test_a_role_told_to_stop_hands_over(separate: ShopProcesses, client: ShopClient, role: str) -> None:
     order_id = client.placed()
     client.decide(order_id, approved=True)
     client.until(order_id, IN_THE_MIDST[role])
-    separate.tell_to_stop(role)
-    eventually(lambda: not separate.runs(role), seconds=EXIT_SECONDS)
+    separate.terminate(role)
+    eventually(lambda: not separate.is_running(role), seconds=EXIT_SECONDS)
     separate.start(role)
     assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
     # Of one run each: whoever takes over may tell of the last stage again, in the name of the run that began it.

@@ -1,4 +1,4 @@
-"""A port of the shop that something holds for a moment, while the shop opens."""
+"""Another program holds a port of the shop for a moment while the shop opens."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,9 @@ from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
 
 
-def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
+def test_the_shop_opens_when_a_port_becomes_free(
     client: ShopClient, project: Project, dapr: Dapr, tmp_path: Path
 ) -> None:
-    sidecar = "sidecar-kitchen"
     with (
         socket.socket() as held,
         Shop(tmp_path, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop,
@@ -24,7 +23,7 @@ def test_a_port_held_for_a_moment_does_not_keep_the_shop_closed(
         held.bind(("127.0.0.1", 50013))
         held.listen()
         opening = pool.submit(shop.open)
-        eventually(shop[sidecar].process.text, lambda said: "address already in use" in said)
+        eventually(shop["sidecar-kitchen"].log_text, lambda log: "address already in use" in log)
         held.close()
         opening.result(timeout=60)
         client.until(client.placed(), "pending_validation")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from separate import Separate
 from shop_client import ShopClient, eventually
+from shop_processes import ShopProcesses
 from sse import Page
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
@@ -16,10 +16,10 @@ from pizzashop.presentation.status_text import status_text
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, project: Project, dapr: Dapr) -> Iterator[Separate]:
+def shop(tmp_path_factory: pytest.TempPathFactory, project: Project, dapr: Dapr) -> Iterator[ShopProcesses]:
     """A shop whose stages last long enough to be seen."""
     state_dir: Path = tmp_path_factory.mktemp("watching")
-    with Separate(state_dir, project, dapr, {"PIZZASHOP_PACE": "0.2"}).running() as separate:
+    with ShopProcesses(state_dir, project, dapr, {"PIZZASHOP_PACE": "0.2"}).running() as separate:
         yield separate
 
 
@@ -35,7 +35,7 @@ def watching(order_id: str) -> Page:
     return page
 
 
-def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: Separate, client: ShopClient) -> None:
+def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: ShopProcesses, client: ShopClient) -> None:
     order_id = client.placed("watch")
     page = watching(order_id)
     page.until("is in the oven")
@@ -53,7 +53,7 @@ def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: Separat
     ]
 
 
-def test_a_page_comes_again_when_the_storefront_was_killed(shop: Separate, client: ShopClient) -> None:
+def test_a_page_comes_again_when_the_storefront_was_killed(shop: ShopProcesses, client: ShopClient) -> None:
     order_id = client.placed("watch")
     page = watching(order_id)
     page.until("in the oven")
@@ -66,8 +66,8 @@ def test_a_page_comes_again_when_the_storefront_was_killed(shop: Separate, clien
     assert page.marks == sorted(set(page.marks))
 
 
-def test_a_board_shows_what_comes_and_what_goes(shop: Separate, client: ShopClient) -> None:
-    assert shop.runs("storefront")
+def test_a_board_shows_what_comes_and_what_goes(shop: ShopProcesses, client: ShopClient) -> None:
+    assert shop.is_running("storefront")
     page = Page("/live/manager")
     page.start()
     order_id = client.placed("watch")
@@ -76,11 +76,11 @@ def test_a_board_shows_what_comes_and_what_goes(shop: Separate, client: ShopClie
     eventually(lambda: f'id="o-{order_id}"' not in page.events[-1].text)
 
 
-def test_streams_end_when_the_storefront_is_told_to_stop(shop: Separate, client: ShopClient) -> None:
+def test_streams_end_when_the_storefront_is_told_to_stop(shop: ShopProcesses, client: ShopClient) -> None:
     order_id = client.placed("watch")
     pages = [watching(order_id) for _ in range(20)]
     eventually(lambda: all(page.connected for page in pages))
-    shop.tell_to_stop("storefront")
-    eventually(lambda: not shop.runs("storefront"), seconds=10)
+    shop.terminate("storefront")
+    eventually(lambda: not shop.is_running("storefront"), seconds=10)
     shop.start("storefront")
     eventually(lambda: all(page.connected > 1 for page in pages))

@@ -1,4 +1,4 @@
-"""The scheduler comes back without what it kept: every order goes on all the same, and each stage begins once."""
+"""The scheduler loses all its data: every order still goes on, and each stage begins once."""
 
 import shutil
 import sys
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from separate import PROCESSES, Separate
 from shop_client import ShopClient, eventually, stages
+from shop_processes import PROCESSES, ShopProcesses
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
@@ -21,15 +21,15 @@ REMINDER_SECONDS = 8
 
 
 @pytest.fixture
-def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Separate]:
+def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[ShopProcesses]:
     env = {"PIZZASHOP_PACE": str(PACE), "PIZZASHOP_VALIDATION_REMINDER": str(REMINDER_SECONDS)}
-    made = Separate(tmp_path, project, dapr, env)
+    made = ShopProcesses(tmp_path, project, dapr, env)
     made.change("workflow", *IMPATIENT)
     with made.running() as running:
         yield running
 
 
-def test_orders_go_on_though_the_scheduler_has_lost_all_that_it_kept(separate: Separate, client: ShopClient) -> None:
+def test_orders_go_on_when_the_scheduler_has_lost_its_data(separate: ShopProcesses, client: ShopClient) -> None:
     waiting, remade = client.placed("wait"), client.placed("remade")
     for order_id in (waiting, remade):
         client.until(order_id, "pending_validation")
@@ -44,12 +44,12 @@ def test_orders_go_on_though_the_scheduler_has_lost_all_that_it_kept(separate: S
 
     separate.kill(*PROCESSES)
     killed_at = time.time()
-    shutil.rmtree(separate.services.state_dir / "scheduler")
+    shutil.rmtree(separate.state_dir / "scheduler")
     separate.start(*PROCESSES)
 
     assert eventually(lambda: client.command("cancel", cancelled)[0] == 200)
     assert eventually(lambda: client.command("resume", paused)[0] == 200)
-    # From here on nobody has to say a word.
+    # From here on the orders go on without a further request.
     client.until(remade, "pending_validation", attempt=2, seconds=60)
     assert stages(client.until(delivering, "delivered", seconds=60)) == list(HAPPY_PATH)
     client.until(cooking, "pending_validation", seconds=60)

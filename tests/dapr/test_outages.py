@@ -11,9 +11,9 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from separate import Separate
 from shop_client import KITCHEN, WORKFLOW, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
+from shop_processes import ShopProcesses
 
 from pizzashop.dapr.http import Reply
 from pizzashop.domain.lifecycle import HAPPY_PATH
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.timeout(OUTAGE_SECONDS + 240)
 
 
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separate]:
-    made = Separate(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"})
+def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"})
     with made.running() as running:
         yield running
 
 
 @pytest.mark.parametrize("part", ["valkey", "scheduler", "order", "kitchen", "workflow", "sidecar-order"])
-def test_a_frozen_part_holds_up_orders_and_loses_none(separate: Separate, client: ShopClient, part: str) -> None:
+def test_a_frozen_part_holds_up_orders_and_loses_none(separate: ShopProcesses, client: ShopClient, part: str) -> None:
     orders = _on_their_way(client)
     separate.freeze(part)
     try:
@@ -47,7 +47,9 @@ def test_a_frozen_part_holds_up_orders_and_loses_none(separate: Separate, client
 
 
 @pytest.mark.parametrize("part", ["valkey", "placement", "kitchen", "sidecar-workflow"])
-def test_a_part_that_is_away_holds_up_orders_and_loses_none(separate: Separate, client: ShopClient, part: str) -> None:
+def test_a_part_that_is_away_holds_up_orders_and_loses_none(
+    separate: ShopProcesses, client: ShopClient, part: str
+) -> None:
     orders = _on_their_way(client)
     separate.kill(part)
     try:

@@ -1,4 +1,4 @@
-"""A Redis of one's own, with a password, on another port: `doctor` and `up` say what is so, and orders wait for it."""
+"""A Redis of the user, with a password and another port: `doctor` and `up` report its faults, and orders wait."""
 
 import shutil
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from own_valkey import client as store_client
 from own_valkey import own_valkey
-from running_up import OPEN, Up
 from shop_client import PIZZASHOP, WORKFLOW, ShopClient, new_order
+from up_process import OPEN, UpProcess
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
@@ -19,7 +19,7 @@ PASSWORD = "s3cret of ours"
 
 @pytest.fixture
 def copied(project: Project, tmp_path: Path) -> Path:
-    """The project, to be changed."""
+    """A copy of the project that a test may change."""
     root = tmp_path / "project"
     shutil.copytree(project.resources, root / "resources")
     shutil.copy(project.run_file, root)
@@ -27,40 +27,40 @@ def copied(project: Project, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def up(copied: Path, dapr: Dapr, tmp_path: Path) -> Iterator[Up]:
-    assert dapr, "built before a test waits for it"
-    made = Up(Project.read(copied / "dapr.yaml"), tmp_path / "state")
-    yield made
-    made.kill()
+def up(copied: Path, dapr: Dapr, tmp_path: Path) -> Iterator[UpProcess]:
+    assert dapr, "Dapr is built before a test waits for it"
+    process = UpProcess(Project.read(copied / "dapr.yaml"), tmp_path / "state")
+    yield process
+    process.kill()
 
 
 def name_server(root: Path, port: int, password: str) -> None:
-    """Have both components name it: one has the password itself, the other has it from the environment."""
+    """Let both components name the server: one contains the password, the other reads it from the environment."""
     for name, login in (("statestore", f"value: {password!r}"), ("pubsub", "envRef: OUR_REDIS_PASSWORD")):
         path = root / f"resources/{name}.yaml"
         text = path.read_text().replace("localhost:6379", f"localhost:{port}")
         path.write_text(text.replace('value: ""', login))
 
 
-def doctor(up: Up) -> str:
+def doctor(up: UpProcess) -> str:
     return subprocess.run([PIZZASHOP, "doctor"], env=up.env, cwd=up.cwd, capture_output=True, text=True).stdout
 
 
-def test_orders_wait_while_it_is_out_of_memory(up: Up, copied: Path, client: ShopClient, tmp_path: Path) -> None:
+def test_orders_wait_while_it_is_out_of_memory(up: UpProcess, copied: Path, client: ShopClient, tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own", requirepass=PASSWORD, appendonly="yes") as port:
         name_server(copied, port, "another")
         up.env["OUR_REDIS_PASSWORD"] = PASSWORD
         assert "it refuses the password of pizzastatestore" in doctor(up)
         up.start()
         assert up.end() == 1
-        assert "it refuses the password of pizzastatestore" in up.said
-        assert "set redisPassword" in up.said
+        assert "it refuses the password of pizzastatestore" in up.output
+        assert "set redisPassword" in up.output
         path = copied / "resources/statestore.yaml"
         path.write_text(path.read_text().replace("another", PASSWORD))
         assert "The shop can open" in doctor(up)
         up.start()
-        up.until(OPEN)
-        assert f"already running, port {port}, every write appended to a file" in up.said
+        up.read_until(OPEN)
+        assert f"already running, port {port}, every write appended to a file" in up.output
         assert not (up.state_dir / "valkey/appendonlydir").exists()
         waiting = client.placed()
         client.until(waiting, "pending_validation")
@@ -73,9 +73,9 @@ def test_orders_wait_while_it_is_out_of_memory(up: Up, copied: Path, client: Sho
                 reply = client.reply("POST", WORKFLOW + path, content)
                 assert (reply.status, "it is out of memory" in reply.body.decode()) == (503, True)
                 assert "retry-after" in reply.headers
-            up.until("is out of memory and takes no writes. Orders wait")
+            up.read_until("is out of memory and takes no writes. Orders wait")
             store.config_set("maxmemory", 0)
-            up.until("takes writes again: orders go on")
+            up.read_until("takes writes again: orders go on")
         client.decide(waiting, approved=True)
         client.until(waiting, "delivered")
         assert up.end(2) == 0

@@ -1,4 +1,4 @@
-"""The shop closes with orders in flight and opens again: each goes on where it stood."""
+"""The shop closes with orders in flight and opens again: each order continues where it was."""
 
 import time
 from pathlib import Path
@@ -30,14 +30,14 @@ def test_orders_in_flight_go_on_when_it_opens_again(
     with open_shop(tmp_path, pace=0.3):
         orders = _in_flight(client)
         closed_at = time.time()
-    # Dapr's processes would name workflows and data after it.
+    # Dapr's processes would use it in the names of workflows and data.
     monkeypatch.setenv("NAMESPACE", "another")
     with open_shop(tmp_path, pace=0):
         for order_id in orders:
-            # While the engine takes up its workflows, the answer may be 503: ask again.
+            # While the engine loads its workflows, the response may be 503.
             eventually(lambda each=order_id: client.decide(each, approved=True)[0], lambda status: status == 200)
         for order_id in orders:
             assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
-        # Whoever goes on may tell of the last stage again, in the name of the run that began it.
+        # A run that continues a step may publish its last stage again, under the run that began it.
         assert twice(runs(orders), closed_at) == ([], [])
     assert len(list((tmp_path / "scheduler").glob("*-dapr-scheduler-server-0"))) == 1

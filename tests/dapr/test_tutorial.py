@@ -26,8 +26,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running_up import IN_TERMINAL
 from shop_client import ShopClient, eventually
+from up_process import IN_TERMINAL
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/tutorial.md").read_text()

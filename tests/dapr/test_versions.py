@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from separate import Separate
 from shop_client import ShopClient, eventually, stages
+from shop_processes import ShopProcesses
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
@@ -16,12 +16,12 @@ NEWER = sys.executable, str(Path(__file__).with_name("newer.py"))
 
 
 @pytest.fixture
-def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[Separate]:
-    with Separate(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0"}).running() as running:
+def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[ShopProcesses]:
+    with ShopProcesses(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0"}).running() as running:
         yield running
 
 
-def test_orders_wait_for_the_code_that_knows_them(separate: Separate, client: ShopClient) -> None:
+def test_orders_wait_for_the_code_that_knows_them(separate: ShopProcesses, client: ShopClient) -> None:
     _restart(separate, *NEWER)
     approved, cancelled, paused = (client.placed(name) for name in ("approved", "cancelled", "paused"))
     for order_id in (approved, cancelled, paused):
@@ -55,7 +55,7 @@ def _older_ones_go_on(client: ShopClient) -> None:
     client.until(older, "delivered")
 
 
-def _restart(separate: Separate, *program: str) -> None:
+def _restart(separate: ShopProcesses, *program: str) -> None:
     separate.kill("workflow")
-    separate.change("workflow", *program)
+    separate.replace_program("workflow", *program)
     separate.start("workflow")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pizzashop.auth.accounts import Accounts, create_sign_in_link, session_signing_key, redeem_sign_in_link
-from pizzashop.auth.authentication import Authenticator, validate_authentication, validate_exposure, requires_sign_in
+from pizzashop.auth.accounts import Accounts, create_sign_in_link, redeem_sign_in_link, session_signing_key
+from pizzashop.auth.authentication import Authenticator, requires_sign_in, validate_authentication, validate_exposure
 from pizzashop.domain.ids import generate_order_id, is_generated_id, parse_generated_id
 from pizzashop.errors import InvalidSettings
-from pizzashop.local.messages import api_tokens
+from pizzashop.local.up import api_tokens
 from pizzashop.settings import Settings
 
 TOKEN = "a-token-of-the-staff"

@@ -5,7 +5,7 @@ import pytest
 from pizzashop.auth.authentication import validate_exposure
 from pizzashop.auth.origin import AllowedHosts
 from pizzashop.errors import InvalidSettings
-from pizzashop.local.ports import name_of
+from pizzashop.local.ports import url_host
 from pizzashop.settings import Settings
 
 
@@ -79,7 +79,7 @@ def test_an_address_to_listen_on_that_is_none_is_refused_in_one_sentence(host: s
     ],
 )
 def test_people_are_told_a_name_under_which_they_reach_it(host: str, name: str) -> None:
-    assert name_of(Settings(host=host).host) == name
+    assert url_host(Settings(host=host).host) == name
 
 
 @pytest.mark.parametrize("asked", ["192.0.2.7", "192.0.2.7:8001"])

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from pizzashop import roles
-from pizzashop.local import components
+from pizzashop.local import doctor
 from pizzashop.local.project import Project
-from pizzashop.local.services import PORTS
+from pizzashop.local.services import SERVICE_PORTS
 
 ROOT = Path(__file__).parents[2]
 APP_IDS = [role.app_id for role in roles.ROLES]
@@ -41,7 +41,7 @@ def test_the_run_file_runs_each_role_on_its_ports(project: Project) -> None:
 
 
 def test_no_port_is_used_twice(project: Project) -> None:
-    every = [*project.ports, *(port for each in PORTS.values() for port in each)]
+    every = [*project.ports, *(port for each in SERVICE_PORTS.values() for port in each)]
     assert len(every) == len(set(every))
 
 
@@ -129,7 +129,7 @@ def test_consul_and_zipkin_are_there_for_who_wants_them(project: Project) -> Non
 
 
 def test_doctor_finds_nothing_wrong_with_them(project: Project) -> None:
-    assert {each.part: each.state for each in components.findings(project)} == {
+    assert {each.part: each.state for each in doctor.check_files(project)} == {
         "Run file": "ok",
         "State store": "ok",
         "Pub/sub": "ok",

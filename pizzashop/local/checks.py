@@ -1,0 +1,215 @@
+"""Checks of this machine: `up` makes them before it opens the shop and while it is open, `doctor` reports them."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import valkey
+
+from pizzashop.errors import LocalError
+from pizzashop.local import redis, repairs, stuck_orders
+from pizzashop.local.ports import ReportPorts, is_listening, port_holder, require_free_ports
+from pizzashop.local.project import App, Project
+from pizzashop.local.redis import Connection
+from pizzashop.local.services import SERVICE_PORTS, command_path, valkey_binary
+from pizzashop.local.shutdown import Shutdown, wait_until
+
+# The first opening needs this room: the scheduler creates two logs of 64 MB.
+FIRST_OPENING_BYTES = 200 * 1024**2
+# A new log of the scheduler needs this room.
+ETCD_LOG_BYTES = 80 * 1024**2
+# With less room than this the disk counts as full, and the shop starts nothing.
+MIN_FREE_BYTES = 16 * 1024**2
+_LOW_BYTES = 1024**3
+_LOADING_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: what was found, and the remedy. With a `note` the shop can open, with `wrong` not."""
+
+    part: str
+    state: Literal["ok", "note", "wrong"]
+    found: str
+    remedy: str = ""
+
+
+def required_ports(project: Project) -> list[int]:
+    """Return the ports that must be free: those of roles and sidecars, and of services that are not running yet."""
+    service_ports = [port for ports in SERVICE_PORTS.values() if not is_listening(ports[0]) for port in ports]
+    return [*project.ports, *service_ports]
+
+
+def require_startable(project: Project, shutdown: Shutdown | None = None, report: ReportPorts | None = None) -> None:
+    """Raise LocalError if a required port is taken, or a command of the run file does not exist.
+
+    `report` receives the ports for which the check waits, because closing connections hold them.
+    """
+    require_free_ports(required_ports(project), shutdown or Shutdown(), report)
+    require_commands(project)
+
+
+def require_commands(project: Project) -> None:
+    """Raise LocalError if a command of the run file does not exist."""
+    for app in project.apps:
+        if app.command and not shutil.which(_program(app), path=command_path()):
+            remedy = ": run `pip install -e .` in the project" if app.command[0] == "pizzashop" else ""
+            raise LocalError(f"`{app.command[0]}`, which {app.app_id} runs, is not installed{remedy}.")
+
+
+def free_bytes(directory: Path) -> int:
+    """Return how many bytes are free on the disk of `directory`, which need not exist yet."""
+    existing = next(each for each in (directory, *directory.parents) if each.exists())
+    return shutil.disk_usage(existing).free
+
+
+@contextmanager
+def report_full_disk(directory: Path) -> Iterator[None]:
+    """Turn the OSError of a full disk within the block into a LocalError that names `directory`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise LocalError(f"The disk of {directory} is full: make room, and open the shop again.") from None
+
+
+def check_disk(state_dir: Path) -> Finding:
+    """Check how much room the disk of the state directory has."""
+    free = free_bytes(state_dir)
+    found = f"{free // 1024**2} MiB are free on the disk of {state_dir}"
+    needed = MIN_FREE_BYTES if (state_dir / "scheduler").exists() else FIRST_OPENING_BYTES
+    if free < needed:
+        return Finding("Disk", "wrong", found, f"make room, because opening takes {needed // 1024**2} MiB")
+    return Finding("Disk", "note", found, "make room") if free < _LOW_BYTES else Finding("Disk", "ok", found)
+
+
+def check_storage(project: Project, state_dir: Path) -> Iterator[Finding]:
+    """Check the disk, the Redis servers of the components, and the scheduler's database."""
+    yield check_disk(state_dir)
+    try:
+        for connection in redis.connections(project):
+            yield from _check_redis(connection, state_dir)
+    except LocalError as error:
+        yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
+    if not is_listening(SERVICE_PORTS["scheduler"][0]) and repairs.is_scheduler_damaged(state_dir / "scheduler"):
+        found = "its database is damaged: the shop will begin a new one, and keep the damaged one"
+        yield Finding("scheduler", "note", found)
+
+
+def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
+    """Return the connections to the Redis servers; raise LocalError if disk or servers keep the shop from opening."""
+    _require(check_disk(state_dir))
+    connections = redis.connections(project)
+    for connection in connections:
+        _wait_until_loaded(connection, shutdown)
+        for finding in _check_redis(connection, state_dir):
+            _require(finding)
+    return connections
+
+
+def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator[str]:
+    """Delete the half-written workflows of all servers with a known login, and yield a message for each server."""
+    for connection in _with_known_login(connections):
+        try:
+            deleted = stuck_orders.delete_half_written_workflows(connection)
+        except valkey.ValkeyError as error:
+            yield f"The workflows on {connection.address} could not be checked: {error}"
+            continue
+        if deleted:
+            names = ", ".join(deleted[:3]) + (", …" if len(deleted) > 3 else "")
+            yield f"{len(deleted)} workflows had been left half-written, and are begun again: {names}"
+
+
+class StorageMonitor:
+    """Watches the disk and the Redis servers while the shop is open."""
+
+    def __init__(self, connections: Iterable[Connection], state_dir: Path) -> None:
+        self._faults = dict.fromkeys(_with_known_login(connections), "")
+        self._state_dir = state_dir
+        self._is_full = False
+
+    def changes(self) -> Iterator[str]:
+        """Yield a message for each change since the last call: of the disk's room, and of a server's fault."""
+        was_full, self._is_full = self._is_full, free_bytes(self._state_dir) < MIN_FREE_BYTES
+        if self._is_full and not was_full:
+            yield f"The disk of {self._state_dir} is full: orders wait until there is room."
+        elif was_full and not self._is_full:
+            yield f"There is room on the disk of {self._state_dir} again."
+        for connection, previous in self._faults.items():
+            server = redis.inspect_server(connection)
+            if server is None:
+                continue  # the server has ended, and the shop restarts it or reports that
+            fault = server.fault
+            self._faults[connection] = fault.text if fault else ""
+            if fault and fault.text != previous:
+                yield (
+                    f"{server.title} on {connection.address}: {fault.text}. Orders wait until that is repaired."
+                    f" What to do: {fault.remedy}."
+                )
+            elif previous and not fault:
+                yield f"{server.title} on {connection.address} takes writes again: orders go on."
+                yield from delete_half_written_workflows([connection])
+
+
+def _program(app: App) -> str:
+    # The system looks for a name with a slash in the app's directory, not in the PATH.
+    name = app.command[0]
+    return str((app.directory or Path()) / name) if os.sep in name else name
+
+
+def _require(finding: Finding) -> None:
+    if finding.state == "wrong":
+        raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}: {finding.remedy}.")
+
+
+def _with_known_login(connections: Iterable[Connection]) -> list[Connection]:
+    return [each for each in connections if not each.has_secret]
+
+
+def _check_redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
+    server = redis.inspect_server(connection)
+    if server is None:
+        yield _check_missing_redis(connection, state_dir)
+    elif server.fault and connection.has_secret:
+        yield Finding("Redis", "note", f"not checked, because {connection.component} logs in with a secret")
+    elif server.fault:
+        found = f"{server.title} on {connection.address} cannot be used: {server.fault.text}"
+        yield Finding("Redis", "wrong", found, server.fault.remedy)
+    else:
+        state = "still reads its data" if server.is_loading else server.persistence
+        found = ", ".join(filter(None, [f"{server.title} runs, {connection.address}", state]))
+        yield Finding("Redis", "ok", found)
+        yield from (Finding("Redis", "note", each.text, each.remedy) for each in server.warnings)
+
+
+def _check_missing_redis(connection: Connection, state_dir: Path) -> Finding:
+    """Check whether the shop can start a server itself where no server speaks the Redis protocol."""
+    if is_listening(connection.port, connection.host):
+        found = f"{connection.address} is held by {port_holder(connection.port)}, which does not speak Redis"
+        return Finding("Redis", "wrong", found, "stop it, or have the components name another port")
+    if not connection.is_embedded:
+        found = f"nothing listens on {connection.address}, where {connection.component} has its server"
+        remedy = "start that, or name none (redisHost localhost:6379, no redisUsername, no redisPassword)"
+        return Finding("Redis", "wrong", found, remedy)
+    try:
+        found = f"none runs: the embedded Valkey starts with the shop, {valkey_binary()}"
+        damages = [f"{each.file.name} {each.text}" for each in repairs.find_valkey_damage(state_dir / "valkey")]
+    except LocalError as error:
+        return Finding("Redis", "wrong", str(error).rstrip("."), "or start a Redis or Valkey of your own")
+    if damages:
+        return Finding("Redis", "note", f"{'; '.join(damages)}: the shop copies this file, repairs it and opens")
+    return Finding("Redis", "ok", found)
+
+
+def _wait_until_loaded(connection: Connection, shutdown: Shutdown) -> None:
+    def has_loaded() -> bool:
+        server = redis.inspect_server(connection)
+        return server is None or not server.is_loading
+
+    wait_until(has_loaded, f"Redis on {connection.address}", seconds=_LOADING_SECONDS, shutdown=shutdown)

@@ -1,0 +1,75 @@
+"""The shop as thirteen processes that a test can kill and start one by one."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from shop_client import PIZZASHOP
+
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.processes import process_trees, stop_processes, wait_until_ready
+from pizzashop.local.project import Project
+from pizzashop.local.shop import Shop
+from pizzashop.local.shutdown import Shutdown
+from pizzashop.roles import ROLE_BY_NAME, ROLES
+
+SERVICES = ("valkey", "placement", "scheduler")
+PROCESSES = (*SERVICES, *(role.name for role in ROLES), *(f"sidecar-{role.name}" for role in ROLES))
+
+# A process may take so long to become ready on a machine with much other load.
+READY_SECONDS = 240
+
+
+class ShopProcesses:
+    """The processes by name: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
+
+    def __init__(self, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
+        self.state_dir = state_dir
+        self._project = project
+        self._shop = Shop(state_dir, project, dapr, env=env)
+
+    @contextmanager
+    def running(self) -> Iterator["ShopProcesses"]:
+        """Run the whole shop within the block."""
+        with self._shop as shop:
+            shop.open(READY_SECONDS)
+            yield self
+
+    def is_running(self, name: str) -> bool:
+        """Return whether the process has not ended."""
+        return self._shop[name].is_running
+
+    def replace_program(self, role: str, *program: str) -> None:
+        """Serve the role by another program from its next start on; without one by `pizzashop`."""
+        arguments = self._project.app(ROLE_BY_NAME[role].app_id).command[1:]
+        self._shop[role].command = [*(program or [PIZZASHOP]), *arguments]
+
+    def terminate(self, name: str) -> None:
+        """Send SIGTERM to the process."""
+        self._shop[name].send_signal(signal.SIGTERM)
+
+    def kill(self, *names: str) -> None:
+        """Kill each process and its descendants."""
+        stop_processes([self._shop[name] for name in names], 0, Shutdown())
+
+    def freeze(self, *names: str) -> None:
+        """Suspend each process and its descendants: connections stay open, and nobody answers."""
+        self._signal_trees(signal.SIGSTOP, *names)
+
+    def thaw(self, *names: str) -> None:
+        """Continue the frozen processes."""
+        self._signal_trees(signal.SIGCONT, *names)
+
+    def start(self, *names: str) -> None:
+        """Start the processes again, and wait until each is ready."""
+        started = [self._shop[name] for name in names]
+        for process in started:
+            process.start()
+            if process.name in SERVICES:
+                wait_until_ready([process], READY_SECONDS, Shutdown())
+        wait_until_ready(started, READY_SECONDS, Shutdown())
+
+    def _signal_trees(self, number: int, *names: str) -> None:
+        for process in process_trees(self._shop[name].pid for name in names):
+            process.send_signal(number)
