@@ -117,7 +117,7 @@ def main() -> None:
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port; for a second process of one role.")
 def serve(names: tuple[str, ...], port: int | None) -> None:
-    """Serve one role, several, or all of them, each on its own port, until told to stop.
+    """Serve one role, several, or all of them, each on its own port, until a signal ends the process.
 
     Each role needs its own Dapr sidecar, which `dapr run -f .` and `pizzashop up` start.
     """

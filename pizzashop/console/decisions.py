@@ -20,7 +20,7 @@ def approve(request: OrdersRequest) -> None:
 
 @orders_command
 def reject(request: OrdersRequest) -> None:
-    """Reject pizzas: their orders fail. To have one made again use remake.
+    """Reject pizzas: their orders fail. To have a pizza made again, use remake.
 
     \b
     pizzashop reject 7Q4K-M2XD-9ZRT --note "out of mozzarella"
@@ -40,7 +40,7 @@ def remake(request: OrdersRequest) -> None:
 
 @orders_command
 def pause(request: OrdersRequest) -> None:
-    """Pause orders: what is under way is finished, nothing new begins.
+    """Pause orders: the step under way is finished, and no other begins.
 
     \b
     pizzashop pause 7Q4K-M2XD-9ZRT --note "the customer is called back"
@@ -50,7 +50,7 @@ def pause(request: OrdersRequest) -> None:
 
 @orders_command
 def resume(request: OrdersRequest) -> None:
-    """Let paused orders go on.
+    """Resume paused orders.
 
     \b
     pizzashop resume 7Q4K-M2XD-9ZRT
@@ -61,7 +61,7 @@ def resume(request: OrdersRequest) -> None:
 @yes_option
 @orders_command
 def cancel(request: OrdersRequest, yes: bool) -> None:
-    """Cancel orders, for good. Asks first; in a script say --yes.
+    """Cancel orders, for good. Asks first; in a script use --yes.
 
     \b
     pizzashop cancel 7Q4K-M2XD-9ZRT --note "the customer called"

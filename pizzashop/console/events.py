@@ -31,7 +31,7 @@ def _parse_event_id(text: str) -> str:
 @json_option
 @click.pass_context
 def events(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> None:
-    """List the events that could not be applied and are kept aside, newest first.
+    """List the dead letters: the events that could not be applied, newest first.
 
     \b
     pizzashop events
@@ -49,7 +49,7 @@ def events(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> 
 
         click.echo(table([("EVENT", "ORDER", "FOR", "REASON"), *map(_cells, rows)]))
     else:
-        click.echo("No events are kept aside.")
+        click.echo("There are no dead letters.")
     if page.get("next"):
         click.echo(f"\nThere are more: pizzashop events --limit {limit} --after {to_single_line(page['next'])}")
 
@@ -61,17 +61,17 @@ def _cells(row: JsonObject) -> tuple[str, ...]:
 
 @events.command()
 @click.argument("event_ids", metavar="ID...", type=_parse_event_id, nargs=-1)
-@click.option("--all", "replay_all", is_flag=True, help="Replay all events that are kept aside.")
+@click.option("--all", "replay_all", is_flag=True, help="Replay all dead letters.")
 @json_option
 @pass_command_context
 def replay(context: CommandContext, event_ids: tuple[str, ...], replay_all: bool, as_json: bool) -> None:
-    """Apply kept events again. An event that can be applied now leaves the list; the others stay.
+    """Apply dead letters again. Those that can be applied now leave the list; the others stay.
 
     \b
     pizzashop events replay 20261123T213343120456-1a2b3c4d5e6f
     pizzashop events replay --all
 
-    Ends with 4 if an event stays.
+    Ends with 4 if one of them stays.
     """
     if bool(event_ids) == replay_all:
         raise click.UsageError("Name the events, or use --all.")
@@ -80,7 +80,7 @@ def replay(context: CommandContext, event_ids: tuple[str, ...], replay_all: bool
     def replay_one(event_id: str) -> tuple[str, JsonObject]:
         row = outcomes.get(event_id) or context.shop.replay_dead_letter(event_id)
         if not row.get("replayed"):
-            raise Conflict(f"It stays kept: {to_single_line(row.get('reason'))}")
+            raise Conflict(f"It still cannot be applied: {to_single_line(row.get('reason'))}")
         order = f", of order {to_single_line(row['order_id'])}" if row.get("order_id") else ""
         return f"Event {to_single_line(row.get('id'))}{order}, is applied.", row
 
@@ -93,7 +93,7 @@ def replay(context: CommandContext, event_ids: tuple[str, ...], replay_all: bool
 @json_option
 @pass_command_context
 def drop(context: CommandContext, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Delete kept events, for good. Asks first; in a script say --yes.
+    """Delete dead letters, for good. Asks first; in a script use --yes.
 
     \b
     pizzashop events drop 20261123T213343120456-1a2b3c4d5e6f

@@ -84,7 +84,7 @@ def _place(context: CommandContext, content: JsonObject) -> JsonObject:
 @json_option
 @pass_command_context
 def status(context: CommandContext, order_id: str, as_json: bool) -> None:
-    """Show all that the shop knows of an order.
+    """Show everything that the shop knows about an order.
 
     \b
     pizzashop status 7Q4K-M2XD-9ZRT

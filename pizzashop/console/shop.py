@@ -153,11 +153,11 @@ class ShopApi:
 
     def get_dead_letter(self, event_id: str) -> JsonObject:
         """Return one event that could not be applied."""
-        return self._get(f"{self.order_url}/events/{event_id}", f"kept event {event_id}")
+        return self._get(f"{self.order_url}/events/{event_id}", f"dead letter {event_id}")
 
     def replay_dead_letter(self, event_id: str) -> JsonObject:
         """Apply an event again; `replayed` in the answer says whether that succeeded."""
-        return self._post(f"{self.order_url}/events/{event_id}/replay", {}, f"kept event {event_id}")
+        return self._post(f"{self.order_url}/events/{event_id}/replay", {}, f"dead letter {event_id}")
 
     def replay_all_dead_letters(self) -> list[JsonObject]:
         """Apply all events again; return the outcome of each."""

@@ -29,7 +29,7 @@ class TestList:
 
     def test_without_events_says_so(self, run, shop) -> None:
         shop.answers["/events"] = {"events": [], "next": None}
-        assert run("events").output == "No events are kept aside.\n"
+        assert run("events").output == "There are no dead letters.\n"
 
     def test_as_json_is_the_answer_of_the_shop(self, run_json, shop) -> None:
         shop.answers["/events"] = {"events": [EVENT], "next": None}
@@ -46,18 +46,18 @@ class TestReplay:
         shop.answers[f"/events/{ID}/replay"] = NOT_APPLIED
         result = run("events", "replay", ID)
         assert result.exit_code == 4
-        assert result.stderr == f"pizzashop: {ID}: It stays kept: still no status\n"
+        assert result.stderr == f"pizzashop: {ID}: It still cannot be applied: still no status\n"
 
     def test_of_an_unknown_event(self, run, shop) -> None:
         shop.answers[f"/events/{ID}/replay"] = problem(404, "Event not found")
         result = run("events", "replay", ID)
-        assert (result.exit_code, result.stderr) == (3, f"pizzashop: There is no kept event {ID}.\n")
+        assert (result.exit_code, result.stderr) == (3, f"pizzashop: There is no dead letter {ID}.\n")
 
     def test_of_all_events(self, run, shop) -> None:
         shop.answers["/events/replay"] = {"events": [APPLIED, {**NOT_APPLIED, "id": "b-2"}], "next": None}
         result = run("events", "replay", "--all")
         assert (result.exit_code, result.stdout) == (4, f"Event {ID}, of order 1, is applied.\n")
-        assert result.stderr == "pizzashop: b-2: It stays kept: still no status\n"
+        assert result.stderr == "pizzashop: b-2: It still cannot be applied: still no status\n"
         assert shop.requests == [("/events/replay", {})]
 
     def test_of_all_events_when_there_are_none(self, run_json, shop) -> None:
