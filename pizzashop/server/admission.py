@@ -1,11 +1,10 @@
 """Admission control: limit how many requests from outside a process serves at the same time."""
 
-import json
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pizzashop.web.problems import RETRY_AFTER_SECONDS, problem_content
+from pizzashop.web.problems import problem_response
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -35,7 +34,8 @@ class AdmissionControl:
         if environ["PATH_INFO"] in _UNLIMITED_PATHS or self._is_from_role(environ):
             return self._application(environ, start_response)
         if not self._free.acquire(blocking=False):
-            return _refuse(start_response)
+            response = problem_response(503, "Too many requests at once: try again in a moment")
+            return response(environ, start_response)
         try:
             return self._application(environ, start_response)
         finally:
@@ -43,14 +43,3 @@ class AdmissionControl:
 
     def _is_from_role(self, environ: Environ) -> bool:
         return _CALLER_HEADER in environ and self._may_be_sidecar(environ.get("HTTP_DAPR_API_TOKEN", ""))
-
-
-def _refuse(start_response: StartResponse) -> Iterable[bytes]:
-    body = json.dumps(problem_content(503, "Too many requests at once: try again in a moment")).encode()
-    headers = {
-        "Content-Type": "application/problem+json",
-        "Content-Length": str(len(body)),
-        "Retry-After": str(RETRY_AFTER_SECONDS),
-    }
-    start_response("503 Service Unavailable", list(headers.items()))
-    return [body]

@@ -20,6 +20,7 @@ from pizzashop.errors import (
 )
 
 RETRY_AFTER_SECONDS = 1
+_CONTENT_TYPE = "application/problem+json"
 
 HTTP_STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """The body of an error response, as RFC 9457 defines it; `error` repeats `detail`."""
+    """The body of an error response, as RFC 9457 defines it. `error` repeats `detail`, for clients of Dapr's workshop."""
 
     type: str
     title: str
@@ -51,16 +52,19 @@ class FieldError(BaseModel):
     message: str
 
 
-def problem_content(status: int, detail: str, **extra: object) -> dict[str, object]:
-    """Return a problem as JSON content; `error` repeats `detail`, for clients written for the Dapr workshop."""
-    title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "error": detail, **extra}
-
-
 def problem_response(status: int, detail: str, **extra: object) -> Response:
     """Return a problem as a response."""
-    body = json.dumps(problem_content(status, detail, **extra))
-    return Response(body, status=status, content_type="application/problem+json")
+    body = json.dumps(_problem_content(status, detail, **extra))
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return Response(body, status, headers, content_type=_CONTENT_TYPE)
+
+
+def problem_bytes(status: int, detail: str) -> bytes:
+    """Return a problem as the bytes of an HTTP response, after which the server closes the connection."""
+    body = json.dumps(_problem_content(status, detail)).encode()
+    head = f"HTTP/1.1 {int(status)} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
+    head += f"Content-Type: {_CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -71,12 +75,16 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected_error)
 
 
+def _problem_content(status: int, detail: str, **extra: object) -> dict[str, object]:
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "error": detail, **extra}
+
+
 def _answer_shop_error(error: ShopError) -> Response:
     status = next(HTTP_STATUS_OF[base] for base in type(error).__mro__ if base in HTTP_STATUS_OF)
     response = problem_response(status, str(error), **(error.extra if isinstance(error, Refused) else {}))
     if isinstance(error, Unavailable):
         log.warning("unavailable, the client may try again: %s", error)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, CorruptData):
         log.error("%s", error)
     return response
