@@ -1,4 +1,4 @@
-"""What people write: names and numbers as they are, without what their machines add to them."""
+"""Names and phone numbers as people write them, without the invisible characters that devices add."""
 
 import pytest
 
@@ -11,7 +11,7 @@ MARKS = ("\u00ad", "\ufeff", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_of_the_world_are_taken_and_shown_as_they_are(name: str) -> None:
+def test_names_in_any_script_are_accepted_and_shown_unchanged(name: str) -> None:
     assert (is_readable(name), remove_invisible(name), to_single_line(name)) == (True, name, name)
 
 
@@ -22,12 +22,12 @@ def test_control_characters_are_refused_and_never_shown(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\u200d", "\u200c\u200d", "\u0301"])
-def test_a_text_that_nobody_can_see_is_refused(text: str) -> None:
+def test_an_invisible_text_is_refused(text: str) -> None:
     assert not is_readable(text)
 
 
 @pytest.mark.parametrize("added", MARKS)
-def test_what_machines_add_is_removed(added: str) -> None:
+def test_invisible_marks_are_removed(added: str) -> None:
     written = f"{added}Ana{added} Rossi{added}"
     assert (is_readable(written), remove_invisible(written), to_single_line(written)) == (
         True,
@@ -59,7 +59,7 @@ def test_a_phone_number_becomes_a_link_where_it_can_be_dialled(phone: str, url: 
 
 
 @pytest.mark.parametrize(("phone", "count"), [("555-0123", 7), ("1-800-PIZZA", 9), ("call me", 0), ("٠١٢", 3)])
-def test_letters_of_a_number_count_as_its_digits(phone: str, count: int) -> None:
+def test_the_letters_of_a_phone_number_count_as_digits(phone: str, count: int) -> None:
     assert count_phone_digits(phone) == count
 
 
@@ -77,10 +77,10 @@ def test_letters_of_a_number_count_as_its_digits(phone: str, count: int) -> None
         ("علیرضا", "علی\u200cرضا"),
     ],
 )
-def test_search_takes_these_for_the_same(looked_for: str, name: str) -> None:
+def test_search_ignores_case_accents_and_blanks(looked_for: str, name: str) -> None:
     assert fold(looked_for) == fold(name)
 
 
-def test_search_keeps_names_apart_that_differ() -> None:
+def test_search_distinguishes_different_names() -> None:
     assert fold("कि") != fold("का"), "vowel signs are letters of their own"
     assert fold("Ana") != fold("Anna")

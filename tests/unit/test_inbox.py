@@ -12,20 +12,20 @@ def _ago(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
 
 
-def test_nothing_heard_is_not_late() -> None:
+def test_without_events_new_orders_are_accepted() -> None:
     TopicLag().check()
 
 
-def test_events_that_come_late_keep_new_orders_out() -> None:
+def test_a_late_event_makes_the_shop_refuse_new_orders() -> None:
     lag = TopicLag()
-    lag.note(_ago(10))
+    lag.observe(_ago(10))
     with pytest.raises(Unavailable):
         lag.check()
 
 
 @pytest.mark.parametrize("seconds", [0, 3600])
-def test_an_event_in_time_ends_it_and_so_does_one_that_is_told_again(seconds: float) -> None:
+def test_a_punctual_or_repeated_event_makes_it_accept_them_again(seconds: float) -> None:
     lag = TopicLag()
-    lag.note(_ago(10))
-    lag.note(_ago(seconds))
+    lag.observe(_ago(10))
+    lag.observe(_ago(seconds))
     lag.check()
