@@ -1,4 +1,4 @@
-"""What the staff's boards are made of: every open order, the day in numbers, and search."""
+"""What role `order` answers for the boards: every open order, the numbers of the day, and search."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from pizzashop.roles import ORDER, WORKFLOW
 
 @pytest.fixture
 def busy(shop: FakeShop) -> FakeShop:
-    """One that waits, one that was approved and delivered, one that has failed, one that has just begun."""
+    """One order that needs a decision, one delivered, one failed, and one that has just begun."""
     for order_id in ("waits", "delivered", "failed"):
         shop.place_and_work(order_id)
     shop.decide(approved=True, order_id="delivered")
@@ -43,21 +43,21 @@ def test_the_board_has_every_open_order_oldest_first(order: FlaskClient) -> None
 
 
 @pytest.mark.usefixtures("busy")
-def test_the_day_in_numbers(order: FlaskClient) -> None:
-    said = board(order)
-    assert said["counts"] == {"open": 2, "deciding": 1, "late": 0, "today": 4, "failed": 1}
-    assert sum(said["hours"]) == 4
-    assert said["hours"][datetime.now().hour] > 0
-    assert said["complete"] is True
+def test_the_board_has_the_numbers_of_the_day(order: FlaskClient) -> None:
+    day = board(order)
+    assert day["counts"] == {"open": 2, "deciding": 1, "late": 0, "today": 4, "failed": 1}
+    assert sum(day["hours"]) == 4
+    assert day["hours"][datetime.now().hour] > 0
+    assert day["complete"] is True
 
 
-def test_late_ones_are_counted_by_the_clock(order: FlaskClient, shop: FakeShop) -> None:
+def test_late_orders_are_counted(order: FlaskClient, shop: FakeShop) -> None:
     shop.place("begun")
     shop.keep_house(days=0.01)
     assert board(order)["counts"]["late"] == 1
 
 
-def test_yesterdays_orders_do_not_count(order: FlaskClient, busy: FakeShop) -> None:
+def test_yesterdays_orders_are_not_in_the_numbers_of_the_day(order: FlaskClient, busy: FakeShop) -> None:
     busy.keep_house(days=1)
     counts = board(order)["counts"]
     assert (counts["today"], counts["failed"], counts["open"]) == (0, 0, 2)
@@ -78,7 +78,7 @@ def test_yesterdays_orders_do_not_count(order: FlaskClient, busy: FakeShop) -> N
         ({"standing": "late"}, []),
     ],
 )
-def test_search(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
+def test_search_filters_by_text_and_standing(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
     assert found(order, **wanted) == ids
 
 
@@ -92,7 +92,7 @@ def test_search_finds_an_id_however_it_is_written(order: FlaskClient, shop: Fake
     assert ("7Q4K-M2XD-9ZRT" if "7" in text else "1011-M2XD-9ZRT") in found(order, text=text)
 
 
-def test_search_finds_what_the_board_shows_of_an_invented_order(order: FlaskClient, shop: FakeShop) -> None:
+def test_search_finds_the_short_id_of_a_demo_order(order: FlaskClient, shop: FakeShop) -> None:
     shop.place("demo-7q4k-m2xd")
     assert found(order, text="#7Q4K") == ["demo-7q4k-m2xd"]
 
@@ -104,7 +104,7 @@ def test_search_finds_a_name_without_regard_to_case_accents_and_blanks(order: Fl
     assert found(order, text=text) == ["0"]
 
 
-def test_search_for_what_is_neither_finds_nothing(order: FlaskClient, shop: FakeShop) -> None:
+def test_search_for_neither_an_id_nor_a_name_finds_nothing(order: FlaskClient, shop: FakeShop) -> None:
     shop.place("123")
     assert [found(order, text=text) for text in ("#", "—", "علی")] == [[], [], []]
 
@@ -121,18 +121,18 @@ def test_search_goes_page_by_page(order: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"standing": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}]
 )
-def test_what_is_wrong_with_a_search_is_named(order: FlaskClient, wrong: dict[str, Any]) -> None:
+def test_an_invalid_search_is_refused(order: FlaskClient, wrong: dict[str, Any]) -> None:
     assert_problem(order.post("/search", json=wrong), 400)
 
 
 @pytest.mark.usefixtures("busy")
-def test_a_deleted_order_is_not_shown_though_it_is_remembered(order: FlaskClient) -> None:
+def test_a_deleted_order_is_not_found_although_it_is_cached(order: FlaskClient) -> None:
     assert "failed" in found(order)
     order.delete("/order/failed")
     assert found(order) == ["begun", "delivered", "waits"]
 
 
-def test_an_id_that_was_given_again_is_counted_once(order: FlaskClient, shop: FakeShop) -> None:
+def test_an_id_that_is_used_again_is_counted_once(order: FlaskClient, shop: FakeShop) -> None:
     shop.place_and_work("again")
     shop.decide(approved=False, order_id="again")
     order.delete("/order/again")
@@ -142,7 +142,7 @@ def test_an_id_that_was_given_again_is_counted_once(order: FlaskClient, shop: Fa
     assert board(order)["counts"] == {"open": 2, "deciding": 0, "late": 0, "today": 2, "failed": 0}
 
 
-def test_what_has_ended_is_read_once(order: FlaskClient, busy: FakeShop) -> None:
+def test_an_ended_order_is_read_once(order: FlaskClient, busy: FakeShop) -> None:
     board(order)
     order.get("/unsettled")
     read = busy.sidecar.count_reads()

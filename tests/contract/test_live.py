@@ -1,4 +1,4 @@
-"""`/live/…`: server-sent events and asking again and again, and what is said where there is no place, or no order."""
+"""The part of a page that changes: its server-sent events, and the answers for pages without a stream."""
 
 import re
 import socket
@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.pages import live
-from pizzashop.pages.live import StreamSocket, event
-from pizzashop.pages.watching import LiveStates
+from pizzashop.pages.live import StreamSocket, format_event
+from pizzashop.pages.live_states import LiveStates
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
 HOSTILE = "x\n\nevent: gone\rdata: <script>\r\n\r\n"
@@ -31,8 +31,13 @@ def shop() -> Iterator[FakeShop]:
     made = FakeShop(pace=1, watchers=2)
     made.place()
     yield made
-    watch: LiveStates = made.sidecar.apps[STOREFRONT].extensions["watch"]
-    watch.stop()
+    stop_live_pages(made)
+
+
+def stop_live_pages(shop: FakeShop) -> None:
+    """Do to the pages what a process does when it stops."""
+    live_states: LiveStates = shop.sidecar.apps[STOREFRONT].extensions["live_states"]
+    live_states.stop()
 
 
 def get(shop: FakeShop, path: str, **headers: str) -> TestResponse:
@@ -47,7 +52,7 @@ def cancel(shop: FakeShop) -> None:
     assert shop.client(WORKFLOW).post("/cancel-order", json={"order_id": "123"}).status_code == 200
 
 
-def hear(shop: FakeShop, status: str) -> None:
+def publish_stage(shop: FakeShop, status: str) -> None:
     shop.client(ORDER).post("/orders-sub", json={"data": stage(status)})
 
 
@@ -78,11 +83,11 @@ class Stream:
 
 
 @pytest.mark.parametrize("path", ["/live/orders/123", "/live/manager/orders/123", *BOARDS])
-def test_what_the_page_shows_comes_first_and_then_what_changes(shop: FakeShop, path: str) -> None:
+def test_a_stream_begins_with_the_present_part_and_goes_on_with_changes(shop: FakeShop, path: str) -> None:
     with closing(open_stream(shop, path)) as response:
         stream = Stream(response)
         first = stream.next()
-        hear(shop, "cooking_baking")
+        publish_stage(shop, "cooking_baking")
         second = stream.next()
     assert first["event"] == second["event"] == "shown"
     assert first["id"] != second["id"]
@@ -90,15 +95,15 @@ def test_what_the_page_shows_comes_first_and_then_what_changes(shop: FakeShop, p
 
 
 @pytest.mark.parametrize("said", ["header", "address"])
-def test_who_comes_again_is_told_only_what_was_missed(shop: FakeShop, said: str) -> None:
+def test_a_page_that_connects_again_gets_what_it_missed(shop: FakeShop, said: str) -> None:
     with closing(open_stream(shop, "/live/orders/123")) as response:
         mark = Stream(response).next()["id"]
     again: dict[str, Any] = {"Last_Event_ID": mark} if said == "header" else {}
     path = "/live/orders/123" + ("" if said == "header" else f"?since={mark}")
     with closing(open_stream(shop, path, **again)) as response:
         stream = Stream(response)
-        hear(shop, "validating")
-        hear(shop, "cooking_baking")
+        publish_stage(shop, "validating")
+        publish_stage(shop, "cooking_baking")
         event = stream.next()
         while "is in the oven" not in event["data"]:
             event = stream.next()
@@ -106,7 +111,7 @@ def test_who_comes_again_is_told_only_what_was_missed(shop: FakeShop, said: str)
     assert "Checking the order" in event["data"]  # what was missed in between is in what happened
 
 
-def test_the_mark_of_the_page_is_the_mark_of_the_stream(shop: FakeShop) -> None:
+def test_a_page_that_is_up_to_date_gets_nothing(shop: FakeShop) -> None:
     for page, path in (("/orders/123", "/live/orders/123"), ("/manager", "/live/manager")):
         html = get(shop, page).text
         marked = re.search(r'data-live="([^"]+)" data-mark="([^"]+)"', html)
@@ -124,14 +129,14 @@ def test_a_stream_ends_with_the_order(shop: FakeShop) -> None:
             stream.next()
 
 
-def test_an_order_that_is_deleted_is_gone_from_its_page(shop: FakeShop) -> None:
+def test_a_page_learns_that_its_order_does_not_exist(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/orders/none")) as response:
         assert Stream(response).next()["event"] == "gone"
     assert get(shop, "/live/orders/none", Accept="text/html").status_code == 404
     assert get(shop, "/live/orders/%00").status_code == 404
 
 
-def test_while_the_shop_is_away_the_page_says_so(shop: FakeShop) -> None:
+def test_a_page_learns_that_role_order_is_unreachable_and_is_back(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/orders/123")) as response:
         stream = Stream(response)
         stream.next()
@@ -142,7 +147,7 @@ def test_while_the_shop_is_away_the_page_says_so(shop: FakeShop) -> None:
         assert stream.next()["event"] == "back"
 
 
-def test_who_comes_too_many_asks_again_and_again(shop: FakeShop) -> None:
+def test_a_page_without_a_free_stream_asks_repeatedly(shop: FakeShop) -> None:
     first, second = (open_stream(shop, "/live/orders/123") for _ in range(2))
     refused = open_stream(shop, "/live/orders/123")
     assert refused.status_code == 503
@@ -159,57 +164,57 @@ def test_who_comes_too_many_asks_again_and_again(shop: FakeShop) -> None:
     second.close()
 
 
-def test_streams_end_when_the_process_is_told_to_stop(shop: FakeShop) -> None:
+def test_streams_end_when_the_process_stops(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/kitchen")) as response:
         stream = Stream(response)
         stream.next()
-        shop.sidecar.apps[STOREFRONT].extensions["watch"].stop()
+        stop_live_pages(shop)
         with pytest.raises(StopIteration):
             stream.next()
 
 
-def test_no_text_can_pass_for_an_event() -> None:
-    said = event("shown", HOSTILE, "7")
-    assert said.split("\n")[:2] == ["event: shown", "id: 7"]
-    assert all(line.startswith("data: ") for line in said.rstrip("\n").split("\n")[2:])
-    assert "\r" not in said
+def test_no_text_of_an_order_can_pass_for_an_event() -> None:
+    text = format_event("shown", HOSTILE, "7")
+    assert text.split("\n")[:2] == ["event: shown", "id: 7"]
+    assert all(line.startswith("data: ") for line in text.rstrip("\n").split("\n")[2:])
+    assert "\r" not in text
 
 
 def fill(sock: socket.socket) -> None:
-    """Send until nobody takes more."""
+    """Send until the buffers are full."""
     sock.setblocking(False)
     with suppress(BlockingIOError):
         while True:
             sock.send(b"x" * 65536)
 
 
-def test_a_browser_that_takes_nothing_is_let_go() -> None:
+def test_a_stream_ends_when_its_browser_accepts_no_more() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        sending = StreamSocket(ours, seconds=0.05)
-        assert sending.goes_on(60)
+        connection = StreamSocket(ours, seconds=0.05)
+        assert connection.can_continue(60)
         fill(ours)
-        assert not sending.goes_on(60)
+        assert not connection.can_continue(60)
 
 
-def test_a_stream_has_an_age() -> None:
-    sending = StreamSocket(None)
-    assert sending.goes_on(60)
-    assert not sending.goes_on(-1)
+def test_a_stream_ends_at_its_maximum_age() -> None:
+    connection = StreamSocket(None)
+    assert connection.can_continue(60)
+    assert not connection.can_continue(-1)
 
 
-def test_a_slow_page_holds_up_no_order(shop: FakeShop) -> None:
+def test_a_slow_page_delays_no_order(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/orders/123")) as response:
         Stream(response)  # and reads no further
-        heard = threading.Thread(target=hear, args=(shop, "cooking_baking"))
-        heard.start()
-        heard.join(5)
-        assert not heard.is_alive()
+        publishing = threading.Thread(target=publish_stage, args=(shop, "cooking_baking"))
+        publishing.start()
+        publishing.join(5)
+        assert not publishing.is_alive()
         assert shop.record()["status"] == "cooking_baking"
 
 
-class TestWhoMayReadOn:
-    """A stream lasts for longer than what its reader may do."""
+class TestAccessDuringAStream:
+    """A stream may last longer than the access of its reader."""
 
     @pytest.fixture
     def door(self, tmp_path: Path) -> Authenticator:
@@ -219,8 +224,7 @@ class TestWhoMayReadOn:
     def shop(self, door: Authenticator) -> Iterator[FakeShop]:
         made = FakeShop(pace=1, watchers=9, door=door)
         yield made
-        watch: LiveStates = made.sidecar.apps[STOREFRONT].extensions["watch"]
-        watch.stop()
+        stop_live_pages(made)
 
     @pytest.fixture
     def client(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
@@ -229,11 +233,11 @@ class TestWhoMayReadOn:
         sign_in(client)
         return client
 
-    def test_looking_often_enough(self) -> None:
+    def test_access_is_checked_at_least_every_15_seconds(self) -> None:
         assert live.HEARTBEAT_SECONDS <= 15
 
     @pytest.mark.parametrize(
-        "end",
+        "revoke",
         [
             lambda door, _shop, _client: door.accounts.remove("ana"),
             lambda door, _shop, _client: door.accounts.add("ana", ("manager",), "another password"),
@@ -243,19 +247,19 @@ class TestWhoMayReadOn:
         ],
         ids=["account removed", "password changed", "role taken away", "session over", "signed out"],
     )
-    def test_it_ends_when_its_reader_may_no_longer_read(
+    def test_a_stream_ends_when_its_reader_loses_access(
         self,
         shop: FakeShop,
         door: Authenticator,
         client: FlaskClient,
-        end: Callable[[Authenticator, FakeShop, FlaskClient], object],
+        revoke: Callable[[Authenticator, FakeShop, FlaskClient], object],
     ) -> None:
         stream = Stream(client.get("/live/manager", headers=SSE))
         assert stream.next()["event"] == "shown"
-        end(door, shop, client)
+        revoke(door, shop, client)
         stream.until("gone")
 
-    def test_a_program_reads_on_for_as_long_as_its_token_holds(
+    def test_the_stream_of_a_program_ends_with_its_token(
         self, shop: FakeShop, door: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
@@ -265,7 +269,7 @@ class TestWhoMayReadOn:
         door.accounts.issue_token("ana")
         stream.until("gone")
 
-    def test_a_session_that_was_signed_out_is_worth_nothing(self, client: FlaskClient) -> None:
+    def test_a_signed_out_session_is_invalid(self, client: FlaskClient) -> None:
         cookie = client.get_cookie("pizzashop")
         assert cookie
         client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")})

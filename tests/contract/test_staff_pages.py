@@ -1,4 +1,4 @@
-"""The staff's pages: what they show, what is done from them, and what they say where it cannot be done."""
+"""The staff's pages: what they show, which actions they offer, and how they report an action that failed."""
 
 import re
 from types import SimpleNamespace
@@ -45,12 +45,12 @@ def test_an_empty_board_says_what_will_appear(page: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/kitchen", "/manager", "/manager/orders", "/manager/orders/123"])
-def test_an_order_that_waits_is_shown(page: Any, waiting: FakeShop, path: str) -> None:
+def test_an_order_that_needs_a_decision_is_shown(page: Any, waiting: FakeShop, path: str) -> None:
     assert waiting.record()["status"] == "pending_validation"
     assert "Pepperoni" in page(path)
 
 
-def test_the_courier_sees_what_was_approved(page: Any, waiting: FakeShop) -> None:
+def test_the_courier_sees_an_order_after_its_approval(page: Any, waiting: FakeShop) -> None:
     assert "123 Main St" not in page("/delivery")
     waiting.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
     assert "123 Main St" in page("/delivery")
@@ -65,7 +65,7 @@ def test_the_courier_sees_what_was_approved(page: Any, waiting: FakeShop) -> Non
         ("ring twice", "ring twice", ""),
     ],
 )
-def test_what_a_program_sent_is_shown_clean_and_kept_as_it_came(
+def test_invisible_characters_are_not_shown_but_stay_in_the_record(
     page: Any, shop: FakeShop, phone: str, shown: str, link: str
 ) -> None:
     shop.sidecar.delivers_at_once = True
@@ -87,7 +87,7 @@ def test_what_a_program_sent_is_shown_clean_and_kept_as_it_came(
 @pytest.mark.parametrize(
     "spelled", ["7q4k-m2xd-9zrt", "7Q4KM2XD9ZRT", "7Q4K-M2XD-9ZRT/", "7Q4K-M2XD-9ZRT.", "7q4k m2xd 9zrt"]
 )
-def test_an_id_however_it_is_written_leads_to_its_order(
+def test_any_spelling_of_an_order_id_leads_to_the_order(
     storefront: FlaskClient, shop: FakeShop, path: str, spelled: str
 ) -> None:
     shop.place("7Q4K-M2XD-9ZRT")
@@ -95,12 +95,12 @@ def test_an_id_however_it_is_written_leads_to_its_order(
     assert (answer.status_code, answer.location) == (302, f"{path}7Q4K-M2XD-9ZRT")
 
 
-def test_an_order_that_has_the_id_as_it_is_written_is_meant(page: Any, shop: FakeShop) -> None:
+def test_an_order_with_exactly_this_id_comes_first(page: Any, shop: FakeShop) -> None:
     shop.place("order1234567")
     assert "order1234567" in page("/orders/order1234567")
 
 
-def test_an_id_of_no_order_is_not_found_however_it_is_written(page: Any, storefront: FlaskClient) -> None:
+def test_an_unknown_id_is_not_found_in_any_spelling(page: Any, storefront: FlaskClient) -> None:
     answer = storefront.get("/orders/7q4k-m2xd-9zrt", follow_redirects=True)
     assert (answer.status_code, answer.request.path) == (404, "/orders/7Q4K-M2XD-9ZRT")
     page("/orders/123", 404)
@@ -108,26 +108,26 @@ def test_an_id_of_no_order_is_not_found_however_it_is_written(page: Any, storefr
 
 
 @pytest.mark.parametrize("path", ["/kitchen", "/manager", "/delivery", "/sign-in", "/manager/orders"])
-def test_a_slash_at_the_end_of_an_address_does_no_harm(storefront: FlaskClient, path: str) -> None:
+def test_a_slash_at_the_end_of_an_address_redirects_to_the_page(storefront: FlaskClient, path: str) -> None:
     answer = storefront.get(f"{path}/?standing=open")
     assert (answer.status_code, answer.location) == (302, f"{path}?standing=open")
     assert storefront.post(f"{path}/").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "//evil.example/kitchen/", "/kitchen//evil.example/"])
-def test_a_slash_leads_nowhere_else(storefront: FlaskClient, path: str) -> None:
+def test_a_slash_redirects_to_no_other_site(storefront: FlaskClient, path: str) -> None:
     answer = storefront.get("/", environ_overrides={"PATH_INFO": path})
     assert (answer.status_code, answer.location) == (404, None)
 
 
-def test_the_kitchen_reads_why_it_is_to_make_it_again(page: Any, waiting: FakeShop) -> None:
+def test_the_kitchen_reads_the_reason_of_a_remake(page: Any, waiting: FakeShop) -> None:
     decision = {"order_id": "123", "approved": False, "remake": True, "note": "too dark"}
     waiting.client(WORKFLOW).post("/validate-pizza", json=decision)
     assert "too dark" in page("/kitchen")
     assert "pizza 2" in page("/kitchen")
 
 
-def test_every_form_of_the_desk_goes_somewhere(page: Any, storefront: FlaskClient, waiting: FakeShop) -> None:
+def test_every_form_of_the_managers_board_has_a_route(page: Any, storefront: FlaskClient, waiting: FakeShop) -> None:
     assert waiting
     targets = set(re.findall(r'method="post" action="([^"]+)"', page("/manager")))
     assert len(targets) == 7
@@ -139,7 +139,7 @@ def test_every_form_of_the_desk_goes_somewhere(page: Any, storefront: FlaskClien
     ("action", "seen"),
     [("approve", "approved"), ("remake", "remake"), ("reject", "rejected"), ("pause", "paused")],
 )
-def test_what_was_done_is_in_the_history(
+def test_an_action_is_in_the_history_with_author_and_note(
     storefront: FlaskClient, waiting: FakeShop, action: str, seen: str, page: Any
 ) -> None:
     answer = act(storefront, f"orders/123/{action}", attempt="1", note="so it is")
@@ -149,13 +149,13 @@ def test_what_was_done_is_in_the_history(
     assert 'role="status"' in page(answer.location)
 
 
-def test_from_its_own_page_one_comes_back_to_it(storefront: FlaskClient, waiting: FakeShop) -> None:
+def test_an_action_on_the_page_of_an_order_returns_to_that_page(storefront: FlaskClient, waiting: FakeShop) -> None:
     assert waiting
     answer = act(storefront, "orders/123/pause", back="order")
     assert answer.location == "/manager/orders/123?said=pause"
 
 
-def test_cancel_and_order_the_same_again(storefront: FlaskClient, waiting: FakeShop, page: Any) -> None:
+def test_a_cancelled_order_can_be_ordered_again(storefront: FlaskClient, waiting: FakeShop, page: Any) -> None:
     assert act(storefront, "orders/123/cancel", note="he called").status_code == 303
     assert waiting.record()["status"] == "cancelled"
     fresh = re.search(r'name="fresh" value="([^"]+)"', page("/manager/orders/123"))
@@ -169,7 +169,9 @@ def test_cancel_and_order_the_same_again(storefront: FlaskClient, waiting: FakeS
     assert len(waiting.client(ORDER).get("/orders").json["orders"]) == 2
 
 
-def test_an_old_page_does_not_decide_on_the_next_pizza(storefront: FlaskClient, waiting: FakeShop) -> None:
+def test_a_decision_on_an_outdated_page_does_not_count_for_the_next_pizza(
+    storefront: FlaskClient, waiting: FakeShop
+) -> None:
     waiting.decide(approved=False, remake=True)
     answer = act(storefront, "orders/123/approve", attempt="1")
     assert answer.status_code == 409
@@ -179,7 +181,9 @@ def test_an_old_page_does_not_decide_on_the_next_pizza(storefront: FlaskClient, 
 
 
 @pytest.mark.parametrize("back", ["order", "desk"])
-def test_what_contradicts_is_said_where_it_was_asked(storefront: FlaskClient, waiting: FakeShop, back: str) -> None:
+def test_a_refused_action_is_reported_on_the_page_that_it_came_from(
+    storefront: FlaskClient, waiting: FakeShop, back: str
+) -> None:
     waiting.decide(approved=True)
     answer = act(storefront, "orders/123/cancel", back=back)
     assert (answer.status_code, answer.mimetype) == (409, "text/html")
@@ -187,7 +191,7 @@ def test_what_contradicts_is_said_where_it_was_asked(storefront: FlaskClient, wa
     assert "it cannot be cancelled any more. Nothing was changed." in answer.text
 
 
-def test_what_cannot_be_reached_is_said(storefront: FlaskClient, waiting: FakeShop) -> None:
+def test_an_action_without_an_answer_is_reported(storefront: FlaskClient, waiting: FakeShop) -> None:
     waiting.sidecar.gone.add(WORKFLOW)
     answer = act(storefront, "orders/123/approve", attempt="1")
     assert answer.status_code == 503
@@ -195,11 +199,11 @@ def test_what_cannot_be_reached_is_said(storefront: FlaskClient, waiting: FakeSh
 
 
 @pytest.mark.parametrize("path", ["orders/none/pause", "orders/none/again"])
-def test_an_order_that_is_not_there(storefront: FlaskClient, path: str) -> None:
+def test_an_action_on_an_unknown_order_is_not_found(storefront: FlaskClient, path: str) -> None:
     assert act(storefront, path, fresh="fresh-1").status_code == 404
 
 
-def test_several_at_once_and_what_comes_of_each(storefront: FlaskClient, shop: FakeShop) -> None:
+def test_an_action_on_several_orders_reports_each_of_them(storefront: FlaskClient, shop: FakeShop) -> None:
     for order_id in ("a", "b", "c"):
         shop.place_and_work(order_id)
     shop.decide(approved=False, order_id="b")
@@ -209,7 +213,7 @@ def test_several_at_once_and_what_comes_of_each(storefront: FlaskClient, shop: F
     assert [shop.record(each)["history"][-1]["status"] for each in "ac"] == ["approved", "approved"]
 
 
-def test_several_end_in_time_where_each_takes_long(
+def test_an_action_on_several_orders_ends_in_time_when_each_takes_long(
     storefront: FlaskClient, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = [f"o{number}" for number in range(10)]
@@ -234,27 +238,27 @@ def test_several_end_in_time_where_each_takes_long(
 
 
 @pytest.mark.parametrize("form", [{"action": "eat", "order": ["a:1"]}, {}])
-def test_several_need_an_action(storefront: FlaskClient, form: dict[str, Any]) -> None:
+def test_several_orders_need_a_known_action(storefront: FlaskClient, form: dict[str, Any]) -> None:
     assert act(storefront, "several", **form).status_code == 400
 
 
-def test_nothing_ticked(storefront: FlaskClient) -> None:
+def test_no_ticked_order_is_reported(storefront: FlaskClient) -> None:
     assert "No order was ticked" in act(storefront, "several", action="approve").text
 
 
 @pytest.mark.parametrize("order", ["../x:1", "a", "a:b", "a:99999", "", ":"])
-def test_odd_things_ticked(storefront: FlaskClient, order: str) -> None:
+def test_an_invalid_choice_does_nothing(storefront: FlaskClient, order: str) -> None:
     assert "0 of 1 done" in act(storefront, "several", action="pause", order=[order]).text
 
 
-def test_search_by_name_keeps_it_out_of_the_address(storefront: FlaskClient, waiting: FakeShop) -> None:
+def test_search_by_name_is_a_post(storefront: FlaskClient, waiting: FakeShop) -> None:
     assert waiting
     answer = storefront.post("/manager/orders", data={"text": "john", "standing": "open"})
     assert (answer.status_code, "1 order found" in answer.text) == (200, True)
     assert "0 orders found" in storefront.post("/manager/orders", data={"text": "jane"}).text
 
 
-def test_search_goes_on_where_it_stopped(storefront: FlaskClient, shop: FakeShop) -> None:
+def test_search_continues_on_the_next_page(storefront: FlaskClient, shop: FakeShop) -> None:
     for number in range(30):
         shop.place(f"n{number}")
     first = storefront.post("/manager/orders", data={"text": "n"}).text
@@ -265,11 +269,11 @@ def test_search_goes_on_where_it_stopped(storefront: FlaskClient, shop: FakeShop
     assert "Older orders" not in second
 
 
-def test_a_standing_that_is_none(storefront: FlaskClient) -> None:
+def test_an_unknown_standing_is_refused(storefront: FlaskClient) -> None:
     assert storefront.get("/manager/orders?standing=eaten").status_code == 400
 
 
-def test_what_a_customer_writes_is_shown_as_text(page: Any, shop: FakeShop) -> None:
+def test_html_in_an_order_is_shown_as_text_to_the_staff(page: Any, shop: FakeShop) -> None:
     shop.sidecar.delivers_at_once = True
     order = {
         "order_id": "evil",
@@ -288,7 +292,7 @@ def test_what_a_customer_writes_is_shown_as_text(page: Any, shop: FakeShop) -> N
         assert "<img" not in html
 
 
-def test_no_style_and_no_script_within_a_page(page: Any, waiting: FakeShop) -> None:
+def test_no_page_of_the_staff_has_inline_styles_or_scripts(page: Any, waiting: FakeShop) -> None:
     assert waiting
     for path in ("/kitchen", "/manager", "/delivery", "/manager/orders", "/manager/orders/123"):
         html = page(path)

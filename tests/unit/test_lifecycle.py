@@ -1,0 +1,91 @@
+"""The table of statuses: every status has all of its facts, and every scene has a drawing."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, FileSystemLoader
+
+from pizzashop import pages
+from pizzashop.domain.lifecycle import (
+    COOK_STEP,
+    DECISION_BY_NAME,
+    DECISION_TABLE,
+    DELIVER_STEP,
+    FINAL,
+    HAPPY_PATH,
+    ORDER_STEP,
+    RANK,
+    STATUS_BY_NAME,
+    STATUS_TABLE,
+    STATUSES,
+    Decision,
+    Picture,
+    ProgressStep,
+    Status,
+)
+from pizzashop.pages.drawings import pieces
+from pizzashop.presentation.status_text import status_text
+
+every_status = pytest.mark.parametrize("row", STATUS_TABLE, ids=lambda row: row.name)
+every_row = pytest.mark.parametrize("row", [*STATUS_TABLE, *DECISION_TABLE], ids=lambda row: row.name)
+
+
+@pytest.fixture(scope="module")
+def templates() -> Environment:
+    assert pages.__file__
+    environment = Environment(loader=FileSystemLoader(Path(pages.__file__).parent / "templates"), autoescape=True)
+    environment.filters["pieces"] = pieces
+    return environment
+
+
+def draw(templates: Environment, picture: Picture) -> str:
+    return templates.get_template("_scene.html").render(picture=picture, headline="", pizza=None)
+
+
+def test_every_status_has_one_row() -> None:
+    assert len(STATUS_TABLE) == len(STATUSES)
+    assert set(HAPPY_PATH) | FINAL == STATUSES
+    assert not STATUS_BY_NAME.keys() & DECISION_BY_NAME.keys()
+
+
+@every_row
+def test_every_status_and_decision_has_its_words(row: Status | Decision) -> None:
+    assert row.text
+    assert row.text == status_text(row.name)
+    assert "_" not in row.text
+    assert row.headline
+    assert "{" not in row.headline.replace("{pizza}", "")
+    assert row.phase
+
+
+@every_row
+def test_every_scene_has_a_drawing(row: Status | Decision, templates: Environment) -> None:
+    assert len(draw(templates, row.picture)) > len(draw(templates, Picture("a scene without a drawing"))) + 100
+
+
+@every_status
+def test_every_status_of_the_happy_path_is_a_step_of_the_customers_line(row: Status) -> None:
+    assert (row.progress is None) == (row.name not in RANK)
+
+
+def test_the_customers_line_follows_the_happy_path() -> None:
+    steps = [STATUS_BY_NAME[status].progress for status in HAPPY_PATH]
+    assert list(dict.fromkeys(steps)) == list(ProgressStep)
+    assert sorted(steps, key=list(ProgressStep).index) == steps
+
+
+@every_status
+def test_a_stage_belongs_to_a_step_and_lasts(row: Status) -> None:
+    if row.seconds is not None:
+        assert row.step is not None
+        assert row.seconds > 0
+
+
+def test_a_step_ends_with_its_last_status() -> None:
+    assert ORDER_STEP.announced == ("validating", "processing", "confirmed")
+    assert (COOK_STEP.announced[0], COOK_STEP.announced[-1]) == ("cooking_preparing_ingredients", "cooked")
+    assert (DELIVER_STEP.announced[0], DELIVER_STEP.announced[-1]) == ("delivery_finding_driver", "delivered")
+
+
+def test_only_an_ended_order_is_in_the_phase_ended() -> None:
+    assert {row.name for row in STATUS_TABLE if row.phase == "ended"} == FINAL
