@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from pizzashop.order.routes import MAX_BYTES_IN_BULK
+from pizzashop.order.routes import MAX_BULK_BYTES
 from pizzashop.server.request_buffer import MAX_BODY_BYTES, MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, RequestBuffer
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -78,7 +78,7 @@ def test_of_events_that_are_too_large_the_beginning_comes_out() -> None:
 
 
 def test_what_the_largest_route_takes_is_collected() -> None:
-    assert MAX_BODY_BYTES > MAX_BYTES_IN_BULK
+    assert MAX_BODY_BYTES > MAX_BULK_BYTES
 
 
 def test_a_client_is_asked_for_its_body_once() -> None:
