@@ -1,10 +1,10 @@
-"""Real processes for the tests of those who start and stop them."""
+"""Real child processes for the tests of the code that starts and stops processes."""
 
 import sys
 from pathlib import Path
 
-from pizzashop.local.ports import wait_until
-from pizzashop.local.processes import Process, Shutdown
+from pizzashop.local.processes import Process
+from pizzashop.local.shutdown import wait_until
 
 CHILD = "import time; print('up', flush=True); time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
@@ -12,21 +12,21 @@ STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {CHILD}"
 
 
 class Children:
-    """Starts pieces of Python, each running when it is handed out."""
+    """Starts pieces of Python code as processes, and stops all of them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._made: list[Process] = []
+        self._started: list[Process] = []
 
     def start(self, code: str) -> Process:
-        """Run this code, and wait until it says that it is up."""
+        """Run the code, and wait until it has printed `up`."""
         process = Process("child", [sys.executable, "-c", code], self.directory / "child.log")
-        self._made.append(process)
+        self._started.append(process)
         process.start()
-        wait_until(lambda: "up" in process.log.read_text(), "child", seconds=20, closing=Shutdown())
+        wait_until(lambda: "up" in process.log_text(), "child", seconds=20)
         return process
 
     def stop(self) -> None:
-        """Stop all of them."""
-        for each in self._made:
-            each.stop(0)
+        """Kill all processes."""
+        for process in self._started:
+            process.stop(0)

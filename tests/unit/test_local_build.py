@@ -1,4 +1,4 @@
-"""Building Dapr, with a Go that only pretends: what stays on the disk, and what is said."""
+"""The build of Dapr with a fake Go: what it leaves on the disk, and what it prints."""
 
 import fcntl
 import io
@@ -14,24 +14,23 @@ from rich.console import Console
 from pizzashop.errors import LocalError
 from pizzashop.local import dapr_binaries
 from pizzashop.local import go as toolchain
-from pizzashop.local.build import build, find_dapr, provide_cli, provide_dapr, remove
+from pizzashop.local.build import find_dapr, provide_cli, provide_dapr, remove_tree
 from pizzashop.local.go import DAPR, PATCHES, patch_source
-from pizzashop.local.ports import wait_until
-from pizzashop.local.processes import Interrupted, Shutdown
+from pizzashop.local.shutdown import Interrupted, Shutdown, wait_until
 
 ROOT = Path(__file__).parents[2]
 VERSION = 'echo "go version go1.26.6 linux/amd64"'
-# It downloads the files that the shop looks into.
+# The fake Go downloads the files that the shop patches.
 FETCH = "".join(
-    f"mkdir -p $(dirname $GOMODCACHE/{DAPR.amended}/{each.file});"
-    f" echo '{each.before}' > $GOMODCACHE/{DAPR.amended}/{each.file}; "
+    f"mkdir -p $(dirname $GOMODCACHE/{DAPR.patched}/{each.file});"
+    f" echo '{each.before}' > $GOMODCACHE/{DAPR.patched}/{each.file}; "
     for each in PATCHES
 )
 LIST = (
     FETCH
     + f'echo "go: downloading github.com/dapr/dapr"; echo "fmt@"; echo "github.com/dapr/dapr@v{dapr_binaries.VERSION}"'
 )
-# Go's -o is followed by the place: a directory, or the one binary.
+# The word after -o is a directory, or the one binary.
 MAKE = f"""
 while [ "$1" != -o ]; do shift; done
 case "$2" in
@@ -68,54 +67,54 @@ def go(tmp_path: Path, *, make: str = MAKE, version: str = VERSION, env: str = "
     path.chmod(0o755)
 
 
-def left(cache: Path) -> list[str]:
+def left_in(cache: Path) -> list[str]:
     return sorted(each.name for each in cache.iterdir() if each.name != "build.lock")
 
 
-def test_only_the_binaries_stay(tmp_path: Path, cache: Path, console: Console) -> None:
+def test_a_build_leaves_only_the_binaries(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path)
     found = provide_dapr(cache, console, Shutdown())
-    assert left(cache) == [dapr_binaries.runtime_home(cache).name]
+    assert left_in(cache) == [dapr_binaries.runtime_home(cache).name]
     assert found == dapr_binaries.built_dapr(cache) == find_dapr(cache)
     assert found.daprd == cache / dapr_binaries.runtime_home(cache).name / ".dapr" / "bin" / "daprd"
-    said = console.export_text()
-    assert "about 4 minutes" in said
-    assert "Compiling: 2 packages" in said
+    output = console.export_text()
+    assert "about 4 minutes" in output
+    assert "Compiling: 2 packages" in output
 
 
-def test_a_build_that_fails_leaves_nothing_and_says_what_to_do(tmp_path: Path, cache: Path, console: Console) -> None:
+def test_a_failed_build_leaves_nothing_and_says_what_to_do(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path, make="echo 'dial tcp: no route to host'; exit 1")
     with pytest.raises(LocalError, match=r"(?s)no route to host.*Nothing is left behind.*`dapr init`"):
-        build(cache, console, Shutdown())
-    assert left(cache) == []
+        provide_dapr(cache, console, Shutdown())
+    assert left_in(cache) == []
 
 
-def test_binaries_of_another_version_are_not_taken(tmp_path: Path, cache: Path, console: Console) -> None:
+def test_binaries_of_another_version_are_refused(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path, make=MAKE.replace(dapr_binaries.VERSION, "1.17.0"))
-    with pytest.raises(LocalError, match="not those that were wanted"):
-        build(cache, console, Shutdown())
-    assert left(cache) == []
+    with pytest.raises(LocalError, match=r"not version 1\.18\.3"):
+        provide_dapr(cache, console, Shutdown())
+    assert left_in(cache) == []
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path, cache: Path, console: Console) -> None:
     begun = tmp_path / "begun"
     go(tmp_path, make=f"touch {begun}; exec sleep 600")
-    closing = Shutdown()
+    shutdown = Shutdown()
 
     def interrupt() -> None:
-        wait_until(begun.exists, "the build", seconds=20, closing=Shutdown())
+        wait_until(begun.exists, "the build", seconds=20)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    with closing.listening():
+    with shutdown.handle_signals():
         thread.start()
         with pytest.raises(Interrupted):
-            build(cache, console, closing)
+            provide_dapr(cache, console, shutdown)
     thread.join()
-    assert left(cache) == []
+    assert left_in(cache) == []
 
 
-def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, cache: Path, console: Console) -> None:
+def test_the_next_build_removes_what_a_killed_one_has_left(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path)
     read_only = cache / "building-old" / "modules"
     read_only.mkdir(parents=True)
@@ -123,8 +122,8 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, cache: Path
     read_only.chmod(0o500)
     incomplete = dapr_binaries.bin_dir(dapr_binaries.runtime_home(cache))
     incomplete.mkdir(parents=True)
-    build(cache, console, Shutdown())
-    assert left(cache) == [dapr_binaries.runtime_home(cache).name]
+    provide_dapr(cache, console, Shutdown())
+    assert left_in(cache) == [dapr_binaries.runtime_home(cache).name]
     assert dapr_binaries.built_dapr(cache)
 
 
@@ -133,25 +132,25 @@ def test_two_builds_at_once_are_one(tmp_path: Path, cache: Path, console: Consol
     cache.mkdir()
     with (cache / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=build, args=(cache, console, Shutdown()))
+        waiting = threading.Thread(target=provide_dapr, args=(cache, console, Shutdown()))
         waiting.start()
-        wait_until(lambda: "waiting for it" in console.export_text(clear=False), "it", seconds=20, closing=Shutdown())
-        assert left(cache) == []
+        wait_until(lambda: "waiting for it" in console.export_text(clear=False), "it", seconds=20)
+        assert left_in(cache) == []
     waiting.join()
     assert dapr_binaries.built_dapr(cache)
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, console: Console) -> None:
+def test_a_cache_directory_that_is_not_writable_is_an_error(tmp_path: Path, console: Console) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be written"):
-        build(tmp_path / "file" / "cache", console, Shutdown())
+        provide_dapr(tmp_path / "file" / "cache", console, Shutdown())
 
 
-def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
-    remove(tmp_path / "none")
+def test_removing_a_missing_directory_is_no_error(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "none")
 
 
-def test_the_cli_is_built_when_it_is_asked_for(tmp_path: Path, cache: Path, console: Console) -> None:
+def test_the_cli_is_built_only_on_request(tmp_path: Path, cache: Path, console: Console) -> None:
     go(tmp_path)
     provide_dapr(cache, console, Shutdown())
     assert dapr_binaries.dapr_cli(cache) is None
@@ -160,7 +159,7 @@ def test_the_cli_is_built_when_it_is_asked_for(tmp_path: Path, cache: Path, cons
         == dapr_binaries.dapr_cli(cache)
         == dapr_binaries.cli_home(cache) / "dapr"
     )
-    assert left(cache) == sorted([dapr_binaries.runtime_home(cache).name, dapr_binaries.cli_home(cache).name])
+    assert left_in(cache) == sorted([dapr_binaries.runtime_home(cache).name, dapr_binaries.cli_home(cache).name])
     assert dapr_binaries.built_dapr(cache)
 
 
@@ -172,7 +171,7 @@ def _source(tmp_path: Path, change: dict[str, str] | None = None) -> dict[Path, 
     return texts
 
 
-def test_lines_of_dapr_are_changed_in_the_copy_that_is_built(tmp_path: Path) -> None:
+def test_the_patches_change_the_source_that_is_built(tmp_path: Path) -> None:
     _source(tmp_path)
     patch_source(tmp_path)
     assert [(tmp_path / each.file).read_text() for each in PATCHES] == [
@@ -181,9 +180,9 @@ def test_lines_of_dapr_are_changed_in_the_copy_that_is_built(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["", f"{PATCHES[0].before} {PATCHES[0].before}", PATCHES[0].after])
-def test_a_source_that_is_another_is_not_changed(tmp_path: Path, text: str) -> None:
+def test_an_unexpected_source_is_an_error_and_stays_unchanged(tmp_path: Path, text: str) -> None:
     before = _source(tmp_path, {PATCHES[0].file: text})
-    with pytest.raises(LocalError, match="not as it should be"):
+    with pytest.raises(LocalError, match="not as expected"):
         patch_source(tmp_path)
     assert {file: file.read_text() for file in before} == before
 
@@ -204,38 +203,36 @@ HARMFUL = {
 NEEDED = {"GOPROXY": "https://proxy.example", "GOPRIVATE": "x.example", "PIP_INDEX_URL": "https://index.example/simple"}
 
 
-def test_the_build_hears_only_where_its_modules_come_from(
+def test_a_build_inherits_only_the_sources_of_modules(
     tmp_path: Path, cache: Path, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (HARMFUL | NEEDED).items():
         monkeypatch.setenv(name, value)
     seen = tmp_path / "seen"
     go(tmp_path, make=f"env > {seen}\n{MAKE}")
-    build(cache, console, Shutdown())
-    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
-    assert {name: told.get(name) for name in ("GOPROXY", "GOPRIVATE")} == {
+    provide_dapr(cache, console, Shutdown())
+    inherited = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
+    assert {name: inherited.get(name) for name in ("GOPROXY", "GOPRIVATE")} == {
         "GOPROXY": "https://proxy.example",
         "GOPRIVATE": "x.example",
     }
-    assert told["GO111MODULE"] == "on"
-    assert told["GOFLAGS"] == "-mod=readonly"
-    assert not {"GOROOT", "GOOS", "GOEXPERIMENT"} & told.keys()
-    assert (told["GOTOOLCHAIN"], told["GOWORK"]) == ("local", "off")
+    assert inherited["GO111MODULE"] == "on"
+    assert inherited["GOFLAGS"] == "-mod=readonly"
+    assert not {"GOROOT", "GOOS", "GOEXPERIMENT"} & inherited.keys()
+    assert (inherited["GOTOOLCHAIN"], inherited["GOWORK"]) == ("local", "off")
 
 
-def test_the_build_hears_where_its_modules_come_from_also_from_what_go_env_has_written(
-    tmp_path: Path, cache: Path, console: Console
-) -> None:
+def test_a_build_uses_the_sources_that_go_env_has_written(tmp_path: Path, cache: Path, console: Console) -> None:
     seen, written = tmp_path / "seen", '{"GOPROXY": "https://written.example", "GOSUMDB": "off"}'
     go(tmp_path, make=f"env > {seen}\n{MAKE}", env=f"echo '{written}'")
-    build(cache, console, Shutdown())
-    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
-    assert (told["GOPROXY"], told["GOSUMDB"]) == ("https://written.example", "off")
-    # Else `go env -w GOOS=windows` would build for another system.
-    assert told["GOENV"] == "off"
+    provide_dapr(cache, console, Shutdown())
+    inherited = dict(line.split("=", 1) for line in seen.read_text().splitlines() if line.startswith("GO"))
+    assert (inherited["GOPROXY"], inherited["GOSUMDB"]) == ("https://written.example", "off")
+    # Otherwise `go env -w GOOS=windows` would build for another system.
+    assert inherited["GOENV"] == "off"
 
 
-def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_inherits_only_the_sources_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (HARMFUL | NEEDED).items():
         monkeypatch.setenv(name, value)
     seen = tmp_path / "seen"
@@ -244,22 +241,22 @@ def test_pip_hears_only_where_its_packages_come_from(tmp_path: Path, monkeypatch
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(python))
     toolchain.fetch_go(tmp_path / "toolchain", Shutdown())
-    told = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
-    assert "PIP_INDEX_URL" in told
-    assert told & HARMFUL.keys() == set()
+    inherited = {line.split("=", 1)[0] for line in seen.read_text().splitlines() if line.startswith("PIP_")}
+    assert "PIP_INDEX_URL" in inherited
+    assert inherited & HARMFUL.keys() == set()
 
 
-def test_make_tells_pip_only_where_its_packages_come_from() -> None:
+def test_make_passes_only_the_sources_of_packages_to_pip() -> None:
     command = ["make", "-s", "--eval=show: ; @env", "show"]
     harmful = HARMFUL | {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DRY_RUN": "1"}
     env = {**os.environ, **harmful, **NEEDED}
-    said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
-    told = {line.split("=", 1)[0] for line in said.splitlines() if line.startswith("PIP_")}
-    assert "PIP_INDEX_URL" in told
-    assert told & harmful.keys() == set()
+    output = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+    inherited = {line.split("=", 1)[0] for line in output.splitlines() if line.startswith("PIP_")}
+    assert "PIP_INDEX_URL" in inherited
+    assert inherited & harmful.keys() == set()
 
 
-def test_without_pip_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pip_is_an_error_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "find_spec", lambda _: None)
     with pytest.raises(LocalError, match="ensurepip"):
         toolchain.fetch_go(tmp_path, Shutdown())

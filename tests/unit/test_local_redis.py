@@ -1,36 +1,40 @@
-"""What `doctor` and `up` find out about a Redis of one's own, and say to do about it: asked of a real server."""
+"""How the components name a Redis, and what `doctor` and `up` find out about a real server."""
 
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from own_valkey import client, own_valkey
 
 from pizzashop.local import redis
-from pizzashop.local.redis import Connection, Redis
+from pizzashop.local.project import Project
+from pizzashop.local.redis import EMBEDDED, Connection, Redis, connections
+
+ROOT = Path(__file__).parents[2]
 
 
-def about(port: int, **login: str) -> Redis:
+def inspect(port: int, **login: str) -> Redis:
     found = redis.inspect_server(Connection(port=port, **login))  # type: ignore[arg-type]
     assert found
     return found
 
 
-def fault(found: Redis) -> str:
-    assert found.fault
-    return f"{found.fault.text} → {found.fault.mend}"
+def fault(server: Redis) -> str:
+    assert server.fault
+    return f"{server.fault.text} → {server.fault.remedy}"
 
 
-def notes(found: Redis) -> list[str]:
-    assert found.fault is None
-    return [f"{each.text} → {each.mend}" for each in found.notes]
+def warnings(server: Redis) -> list[str]:
+    assert server.fault is None
+    return [f"{each.text} → {each.remedy}" for each in server.warnings]
 
 
 @pytest.mark.parametrize(
-    ("settings", "keeps", "lost"),
+    ("settings", "persistence", "loss"),
     [
         ({"appendonly": "yes", "appendfsync": "always"}, "before it is answered", None),
         ({"appendonly": "yes", "appendfsync": "everysec"}, "within a second", None),
@@ -44,80 +48,80 @@ def notes(found: Redis) -> list[str]:
         ({}, "nothing on disk", "all orders are gone when it stops"),
     ],
 )
-def test_how_a_server_keeps_orders_is_said_as_it_is(
-    tmp_path: Path, settings: dict[str, str], keeps: str, lost: str | None
+def test_the_persistence_of_a_server_is_named(
+    tmp_path: Path, settings: dict[str, str], persistence: str, loss: str | None
 ) -> None:
     with own_valkey(tmp_path, **settings) as port:
-        found = about(port)
+        found = inspect(port)
         assert found.title.startswith("Valkey ")
-        assert keeps in found.keeps
-        assert [lost in each for each in notes(found)] == ([True] if lost else [])
-        assert redis.ready(Connection(port=port))
+        assert persistence in found.persistence
+        assert [loss in each for each in warnings(found)] == ([True] if loss else [])
+        assert redis.is_ready(Connection(port=port))
 
 
-def test_a_password_is_asked_for_and_used(tmp_path: Path) -> None:
+def test_a_password_is_required_and_used(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes", requirepass="s3cret") as port:
-        assert "it wants a password → set redisPassword" in fault(about(port))
-        assert "it refuses the password of the components" in fault(about(port, password="other"))
-        assert notes(about(port, password="s3cret")) == []
-        assert "s3cret" not in str(about(port, password="s3cret"))
+        assert "it requires a password → set redisPassword" in fault(inspect(port))
+        assert "it refuses the password of the components" in fault(inspect(port, password="other"))
+        assert warnings(inspect(port, password="s3cret")) == []
+        assert "s3cret" not in str(inspect(port, password="s3cret"))
 
 
-def test_a_user_who_may_not_write_is_told_so(tmp_path: Path) -> None:
+def test_a_user_without_the_right_to_write_is_a_fault(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes") as port:
         with client(port) as admin:
             admin.execute_command("ACL", "SETUSER", "reader", "on", ">s3cret", "~*", "+@read", "+info")
             admin.execute_command("ACL", "SETUSER", "shop", "on", ">s3cret", "~*", "&*", "+@all", "-config")
-        refused = about(port, username="reader", password="s3cret")
+        refused = inspect(port, username="reader", password="s3cret")
         assert "its user may not do what the shop does" in fault(refused)
         assert "acl setuser reader" in fault(refused)
-        hides = about(port, username="shop", password="s3cret")
-        assert (hides.keeps, notes(hides)) == ("every write appended to a file", [])
+        hides = inspect(port, username="shop", password="s3cret")
+        assert (hides.persistence, warnings(hides)) == ("every write appended to a file", [])
 
 
-def test_a_server_with_as_many_clients_as_it_takes_says_so(tmp_path: Path) -> None:
+def test_a_server_with_too_many_clients_is_a_fault(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes", maxclients="3") as port, ExitStack() as stack:
-        assert "it takes 3 clients (maxclients) and has 1" in notes(about(port))[0]
+        assert "it takes 3 clients (maxclients) and has 1" in warnings(inspect(port))[0]
         for _ in range(3):
             stack.enter_context(client(port)).ping()
-        assert "as many clients as it takes (maxclients)" in fault(about(port))
+        assert "as many clients as it takes (maxclients)" in fault(inspect(port))
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random"])
-def test_a_server_that_throws_orders_away_is_told_of(tmp_path: Path, policy: str) -> None:
+def test_a_server_that_evicts_orders_is_a_warning(tmp_path: Path, policy: str) -> None:
     with own_valkey(tmp_path, appendonly="yes", maxmemory="100mb", maxmemory_policy=policy) as port:
-        (note,) = notes(about(port))
-        assert f"{policy}: beyond 100 MiB it throws keys away, accepted orders among them" in note
-        assert "config set maxmemory-policy noeviction" in note
+        (warning,) = warnings(inspect(port))
+        assert f"{policy}: beyond 100 MiB it evicts keys, accepted orders among them" in warning
+        assert "config set maxmemory-policy noeviction" in warning
 
 
-def test_without_a_limit_nothing_is_thrown_away(tmp_path: Path) -> None:
+def test_without_a_memory_limit_no_eviction_policy_is_a_warning(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes", maxmemory="0", maxmemory_policy="allkeys-lru") as port:
-        assert notes(about(port)) == []
+        assert warnings(inspect(port)) == []
 
 
 @pytest.mark.parametrize("policy", ["noeviction", "volatile-lru"])
-def test_a_server_out_of_memory_cannot_be_used_and_one_nearly_so_is_told_of(tmp_path: Path, policy: str) -> None:
+def test_a_server_out_of_memory_is_a_fault_and_one_nearly_so_is_a_warning(tmp_path: Path, policy: str) -> None:
     with own_valkey(tmp_path, appendonly="yes", maxmemory="1", maxmemory_policy=policy) as port:
-        assert "out of memory and takes no writes" in fault(about(port))
-        assert "config set maxmemory" in fault(about(port))
-        assert not redis.ready(Connection(port=port))
+        assert "out of memory and takes no writes" in fault(inspect(port))
+        assert "config set maxmemory" in fault(inspect(port))
+        assert not redis.is_ready(Connection(port=port))
         with client(port) as admin:
             admin.config_set("maxmemory", int(admin.info("memory")["used_memory"] * 1.1))
-        assert "beyond that orders are refused, and wait" in notes(about(port))[0]
+        assert "beyond that orders are refused, and wait" in warnings(inspect(port))[0]
 
 
-def test_a_server_that_takes_no_writes_gives_the_reason(tmp_path: Path) -> None:
+def test_a_server_that_takes_no_writes_is_a_fault_with_the_reason(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes", min_replicas_to_write="1") as port:
-        assert "it refuses a write: NOREPLICAS" in fault(about(port))
+        assert "it refuses a write: NOREPLICAS" in fault(inspect(port))
         with client(port) as admin:
             admin.replicaof("127.0.0.1", "1")
-        assert "it is a replica" in fault(about(port))
+        assert "it is a replica" in fault(inspect(port))
 
 
-def test_looking_at_a_server_writes_nothing(tmp_path: Path) -> None:
+def test_inspecting_a_server_writes_nothing(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes") as port:
-        about(port)
+        inspect(port)
         with client(port) as admin:
             assert admin.dbsize() == 0
 
@@ -127,7 +131,7 @@ LOADING = b"-LOADING Valkey is loading the dataset in memory\r\n"
 
 @contextmanager
 def _server(info: bytes) -> Iterator[int]:
-    """A server that tells this about itself, and still loads; its port."""
+    """Run a server that reports this about itself, and still loads; yield its port."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -151,9 +155,62 @@ def _server(info: bytes) -> Iterator[int]:
 
 def test_a_server_that_still_loads_its_data_is_not_ready() -> None:
     with _server(b"# Server\r\nvalkey_version:9.1.2\r\nloading:1\r\n") as port:
-        assert about(port).loading
-        assert not redis.ready(Connection(port=port))
+        assert inspect(port).is_loading
+        assert not redis.is_ready(Connection(port=port))
 
 
-def test_where_nothing_listens_there_is_none() -> None:
+def test_where_nothing_listens_there_is_no_server() -> None:
     assert redis.inspect_server(Connection(port=1)) is None
+
+
+def component(*metadata: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": "pizzastatestore"}, "spec": {"type": "state.redis", "metadata": list(metadata)}}
+
+
+def connection(**values: Any) -> Connection:
+    return Connection.from_component(component(*({"name": name, "value": value} for name, value in values.items())))
+
+
+def test_the_components_as_shipped_name_the_embedded_server() -> None:
+    assert connections(Project.read(ROOT / "dapr.yaml")) == [EMBEDDED]
+    assert EMBEDDED.is_embedded
+    assert connection(redisHost="localhost:6379", redisDB="3").is_embedded
+    assert not connection(redisHost="localhost:6380").is_embedded
+
+
+@pytest.mark.parametrize(
+    ("values", "host", "port"),
+    [
+        ({"redisHost": "localhost:6379"}, "127.0.0.1", 6379),
+        ({"redisHost": "10.1.2.3:6380"}, "10.1.2.3", 6380),
+        ({"redisHost": "[::1]:6380"}, "127.0.0.1", 6380),
+        ({"redisHost": "redis.example", "redisPort": 6390}, "redis.example", 6390),
+        ({"redisHost": "redis.example"}, "redis.example", 6379),
+        ({}, "127.0.0.1", 6379),
+    ],
+)
+def test_the_address_is_read_as_dapr_does(values: dict[str, Any], host: str, port: int) -> None:
+    found = connection(**values)
+    assert (found.host, found.port) == (host, port)
+
+
+def test_a_component_with_a_login_does_not_name_the_embedded_server() -> None:
+    found = connection(
+        redisHost="localhost:6379", redisPassword="s3cret", redisUsername="shop", redisDB="3", enableTLS="true"
+    )
+    assert (found.password, found.username, found.database, found.tls) == ("s3cret", "shop", 3, True)
+    assert not found.is_embedded
+    assert "s3cret" not in repr(found)
+
+
+def test_a_password_may_come_from_the_environment_or_a_secret_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUR_REDIS_PASSWORD", "s3cret")
+    assert (
+        Connection.from_component(component({"name": "redisPassword", "envRef": "OUR_REDIS_PASSWORD"})).password
+        == "s3cret"
+    )
+    secret = Connection.from_component(
+        component({"name": "redisPassword", "secretKeyRef": {"name": "redis", "key": "password"}})
+    )
+    assert secret.has_secret
+    assert not secret.is_embedded
