@@ -8,8 +8,9 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
 
-from pizzashop.order.boards import BoardRows, ReadingIncomplete
-from pizzashop.roles import ORDER, WORKFLOW
+from pizzashop.order.boards import OrderRows, ReadingIncomplete
+from pizzashop.order.repository import Repository
+from pizzashop.roles import WORKFLOW
 
 
 @pytest.fixture
@@ -155,10 +156,10 @@ def test_many_orders_are_read_over_several_requests(shop: FakeShop, order: Flask
     client = shop.client(WORKFLOW)
     for number in range(205):
         client.post("/start-order", json={**ORDER_123, "order_id": f"n{number}"})
-    rows = BoardRows(shop.sidecar.apps[ORDER].extensions["records"], pace=1.0)
+    rows = OrderRows(Repository(shop.sidecar), pace=1.0)
     with pytest.raises(ReadingIncomplete):
-        next(rows.newest(-1, []))
-    all_of_them = [row.order_id for page in rows.newest(60, []) for row in page]
+        next(rows.pages_newest_first(-1, []))
+    all_of_them = [row.order_id for page in rows.pages_newest_first(60, []) for row in page]
     assert all_of_them == [f"n{number}" for number in reversed(range(205))]
-    assert [row.order_id for page in rows.newest(-1, []) for row in page] == all_of_them
+    assert [row.order_id for page in rows.pages_newest_first(-1, []) for row in page] == all_of_them
     assert found(order, text="n20", limit=200) == ["n204", "n203", "n202", "n201", "n200", "n20"]
