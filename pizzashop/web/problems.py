@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """The body of an error response, as RFC 9457 defines it. `error` repeats `detail`, for clients of Dapr's workshop."""
+    """The body of an error response (RFC 9457). `error` repeats `detail`, for clients of Dapr's workshop."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""What many threads want done is done together, each gets what came of his own, and nobody is forgotten."""
+"""Calls that arrive while one is in flight are batched; each caller gets its own result, and none waits for ever."""
 
 import threading
 from collections.abc import Sequence
@@ -8,107 +8,109 @@ import pytest
 from pizzashop.dapr.batching import Batcher
 from pizzashop.errors import Unavailable
 
-SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
-class Slow:
-    """Doubles numbers, all that are there at once; the first time it waits until it is let go."""
+class BlockingDoubler:
+    """Double the numbers of a batch, and raise for negative ones. The first batch blocks until `release` is set."""
 
     def __init__(self) -> None:
-        self.asked: list[list[int]] = []
-        self.began, self.go = threading.Event(), threading.Event()
+        self.batches: list[list[int]] = []
+        self.started, self.release = threading.Event(), threading.Event()
 
     def __call__(self, numbers: list[int]) -> Sequence[int | Exception]:
-        self.asked.append(numbers)
-        self.began.set()
-        assert self.go.wait(SECONDS)
+        self.batches.append(numbers)
+        self.started.set()
+        assert self.release.wait(TIMEOUT_SECONDS)
         return [ValueError(number) if number < 0 else 2 * number for number in numbers]
 
 
-class Asking(threading.Thread):
-    """Asks for one number."""
+class Caller(threading.Thread):
+    """Call the batcher with one number, and keep the result or the error."""
 
-    def __init__(self, together: Batcher[int, int], number: int) -> None:
+    def __init__(self, batcher: Batcher[int, int], number: int) -> None:
         super().__init__()
-        self._together, self._number = together, number
-        self.said: int | str = ""
+        self._batcher, self._number = batcher, number
+        self.result: int | str = ""
 
     def run(self) -> None:
         try:
-            self.said = self._together(self._number)
+            self.result = self._batcher(self._number)
         except (ValueError, Unavailable) as error:
-            self.said = f"wrong: {error}"
+            self.result = f"error: {error}"
 
 
-def asked(slow: Slow, numbers: Sequence[int], most: int = 100) -> list[int | str]:
-    """What each of the numbers comes to, the first asked for alone, the others while it is being done."""
-    together = Batcher(slow, most)
-    threads = [Asking(together, number) for number in numbers]
-    threads[0].start()
-    assert slow.began.wait(SECONDS)
-    for number, thread in enumerate(threads[1:], 1):
-        thread.start()
-        while len(together._waiting) < number:
-            assert thread.is_alive()
-    slow.go.set()
-    for thread in threads:
-        thread.join(SECONDS)
-    return [thread.said for thread in threads]
+def call_with_first_in_flight(
+    doubler: BlockingDoubler, numbers: Sequence[int], max_items: int = 100
+) -> list[int | str]:
+    """Call with the first number, with the others while it is in flight, and return the results."""
+    batcher = Batcher(doubler, max_items)
+    callers = [Caller(batcher, number) for number in numbers]
+    callers[0].start()
+    assert doubler.started.wait(TIMEOUT_SECONDS)
+    for count, caller in enumerate(callers[1:], 1):
+        caller.start()
+        while len(batcher._pending) < count:
+            assert caller.is_alive()
+    doubler.release.set()
+    for caller in callers:
+        caller.join(TIMEOUT_SECONDS)
+    return [caller.result for caller in callers]
 
 
-def test_one_alone_is_done_at_once() -> None:
-    slow = Slow()
-    slow.go.set()
-    together = Batcher(slow)
-    assert [together(1), together(2)] == [2, 4]
-    assert slow.asked == [[1], [2]]
+def test_a_single_call_runs_at_once() -> None:
+    doubler = BlockingDoubler()
+    doubler.release.set()
+    batcher = Batcher(doubler)
+    assert [batcher(1), batcher(2)] == [2, 4]
+    assert doubler.batches == [[1], [2]]
 
 
-def test_those_that_come_meanwhile_are_done_together() -> None:
-    slow = Slow()
-    assert asked(slow, [1, 2, 3, 4]) == [2, 4, 6, 8]
-    assert slow.asked == [[1], [2, 3, 4]]
+def test_calls_that_arrive_while_one_is_in_flight_form_one_batch() -> None:
+    doubler = BlockingDoubler()
+    assert call_with_first_in_flight(doubler, [1, 2, 3, 4]) == [2, 4, 6, 8]
+    assert doubler.batches == [[1], [2, 3, 4]]
 
 
-def test_not_too_many_at_a_time() -> None:
-    slow = Slow()
-    assert asked(slow, [1, 2, 3, 4, 5, 6], most=2) == [2, 4, 6, 8, 10, 12]
-    assert slow.asked == [[1], [2, 3], [4, 5], [6]]
+def test_a_batch_has_a_maximum_size() -> None:
+    doubler = BlockingDoubler()
+    assert call_with_first_in_flight(doubler, [1, 2, 3, 4, 5, 6], max_items=2) == [2, 4, 6, 8, 10, 12]
+    assert doubler.batches == [[1], [2, 3], [4, 5], [6]]
 
 
-def test_what_goes_wrong_with_one_goes_wrong_with_no_other() -> None:
-    assert asked(Slow(), [1, -2, 3]) == [2, "wrong: -2", 6]
+def test_an_error_of_one_item_is_raised_only_by_its_caller() -> None:
+    assert call_with_first_in_flight(BlockingDoubler(), [1, -2, 3]) == [2, "error: -2", 6]
 
 
-def test_what_goes_wrong_with_all_each_of_them_hears() -> None:
+def test_an_error_of_the_batch_is_raised_by_every_caller_and_the_next_call_runs() -> None:
     def fail(numbers: list[int]) -> list[int]:
         raise KeyError(*numbers)
 
-    together = Batcher(fail)
+    batcher = Batcher(fail)
     for number in (1, 2):
         with pytest.raises(KeyError, match=str(number)):
-            together(number)
+            batcher(number)
 
 
-def test_it_goes_on_when_nobody_waits_any_more() -> None:
-    slow = Slow()
-    together = Batcher(slow)
-    threads = [Asking(together, number) for number in range(50)]
-    slow.go.set()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(SECONDS)
-    assert [thread.said for thread in threads] == [2 * number for number in range(50)]
-    assert together(50) == 100
-
-
-def test_what_is_away_for_one_is_away_for_those_that_wait() -> None:
-    class Away(Slow):
+def test_when_a_service_is_unavailable_pending_callers_do_not_wait_for_another_time_out() -> None:
+    class UnavailableService(BlockingDoubler):
         def __call__(self, numbers: list[int]) -> Sequence[int | Exception]:
             super().__call__(numbers)
-            raise Unavailable("away")
+            raise Unavailable("no answer")
 
-    away = Away()
-    assert asked(away, [1, 2, 3]) == ["wrong: away"] * 3
-    assert away.asked == [[1]]
+    service = UnavailableService()
+    assert call_with_first_in_flight(service, [1, 2, 3]) == ["error: no answer"] * 3
+    assert service.batches == [[1]]
+
+
+def test_many_threads_that_call_at_once_all_get_their_results() -> None:
+    doubler = BlockingDoubler()
+    doubler.release.set()
+    batcher = Batcher(doubler)
+    callers = [Caller(batcher, number) for number in range(50)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(TIMEOUT_SECONDS)
+    assert [caller.result for caller in callers] == [2 * number for number in range(50)]
+    assert batcher(50) == 100

@@ -1,4 +1,4 @@
-"""The one door to Dapr: what is asked of a sidecar, and what its answers mean."""
+"""The sidecar client: the requests that it sends to Dapr, and what the replies mean."""
 
 import asyncio
 import json
@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
+from fakes.sidecar import FakeSidecar
+from flask import Flask
 
 from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
-from pizzashop.dapr.sidecar import EtagMismatch, StoredValue, Write
+from pizzashop.dapr.sidecar import EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.roles import KITCHEN
+from pizzashop.web.problems import problem_response
 
 T = TypeVar("T")
 
@@ -37,22 +40,22 @@ def sidecar(daprd: FakeDaprd, http: HttpClient) -> SidecarClient:
 
 
 def in_loop(sidecar: SidecarClient, call: Coroutine[Any, Any, T]) -> T:
-    """Have a coroutine's answer, in an event loop of its own."""
+    """Return the result of a coroutine, run in an event loop of its own."""
 
-    async def called() -> T:
+    async def call_and_close() -> T:
         try:
             return await call
         finally:
             await sidecar.aclose()
 
-    return asyncio.run(called())
+    return asyncio.run(call_and_close())
 
 
 def problem(status: int, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": "x", "status": status, "detail": "because", "error": "because", **more}
 
 
-def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+def test_an_event_is_published_on_the_topic(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(204)
     assert sidecar.publish([{"order_id": "123"}]) == 1
     daprd.will_answer(204)
@@ -63,7 +66,7 @@ def test_an_event_goes_to_the_topic(daprd: FakeDaprd, sidecar: SidecarClient) ->
 
 
 class TestEventsOfOneOrder:
-    def test_go_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_are_published_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for _ in range(3):
             daprd.will_answer(204)
         events = [{"status": status} for status in ("cooking_baking", "cooking_quality_check", "cooked")]
@@ -72,19 +75,19 @@ class TestEventsOfOneOrder:
         assert [asked.content for asked in daprd.asked] == events
         assert daprd.connections == 1
 
-    def test_those_up_to_the_first_that_failed_are_out(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_count_as_published_up_to_the_first_failure(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for status in (204, 204, 500, 204):
             daprd.will_answer(status)
         assert sidecar.publish([{}, {}, {}, {}]) == 2
 
-    def test_those_up_to_the_end_of_the_connection_are_out(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_count_as_published_up_to_the_end_of_the_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         daprd.will_answer(204, Connection="close")
         assert sidecar.publish([{}, {}, {}]) == 2
         daprd.will_answer(204)
         assert sidecar.publish([{}]) == 1
 
-    def test_where_the_first_failed_it_is_said_why(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_raise_the_error_of_the_first_if_it_failed(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"errorCode": "ERR_PUBSUB_PUBLISH"})
         daprd.will_answer(204)
         with pytest.raises(Unavailable, match="ERR_PUBSUB_PUBLISH"):
@@ -92,9 +95,9 @@ class TestEventsOfOneOrder:
 
 
 class TestEventsOfSeveralOrders:
-    def test_go_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_are_published_in_one_bulk(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
-        assert sidecar._publish_all([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
+        assert sidecar._publish_batch([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
         (asked,) = daprd.asked
         assert asked[:2] == ("POST", "/v1.0-alpha1/publish/bulk/pizzapubsub/orders")
         assert asked.content == [
@@ -102,36 +105,42 @@ class TestEventsOfSeveralOrders:
             {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
         ]
 
-    def test_no_two_of_one_order_are_in_the_same(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_never_share_a_bulk_with_another_event_of_their_order(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
         for _ in range(3):
             daprd.will_answer(204)
-        assert sidecar._publish_all([["1", "2", "3"], ["10"], ["100", "200"]]) == [3, 1, 2]
+        assert sidecar._publish_batch([["1", "2", "3"], ["10"], ["100", "200"]]) == [3, 1, 2]
         bulks = [asked.content for asked in daprd.asked]
         assert [[each["event"] for each in bulk] for bulk in bulks[:2]] == [[1, 10, 100], [2, 200]]
         assert bulks[2] == 3
 
-    def test_one_that_was_not_published_fails_alone(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_fail_separately(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
-        first, second, third = sidecar._publish_all([["{}"], ["{}"], ["{}"]])
+        first, second, third = sidecar._publish_batch([["{}"], ["{}"], ["{}"]])
         assert (first, third) == (1, 1)
         assert isinstance(second, Unavailable)
 
-    def test_and_what_follows_it_does_not_count(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_do_not_count_as_published_after_a_failure_in_their_order(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
         daprd.will_answer(204)
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
         daprd.will_answer(204)
-        assert sidecar._publish_all([["{}"] * 3, ["{}"] * 3]) == [3, 1]
+        assert sidecar._publish_batch([["{}"] * 3, ["{}"] * 3]) == [3, 1]
 
-    @pytest.mark.parametrize("said", [{"errorCode": "X"}, [], "no"])
-    def test_where_nobody_says_which_none_was(self, daprd: FakeDaprd, sidecar: SidecarClient, said: Any) -> None:
-        daprd.will_answer(500, said)
-        assert all(isinstance(each, Unavailable) for each in sidecar._publish_all([["{}"], ["{}"]]))
+    @pytest.mark.parametrize("content", [{"errorCode": "X"}, [], "no"])
+    def test_all_fail_if_the_reply_does_not_name_the_failed_ones(
+        self, daprd: FakeDaprd, sidecar: SidecarClient, content: Any
+    ) -> None:
+        daprd.will_answer(500, content)
+        assert all(isinstance(each, Unavailable) for each in sidecar._publish_batch([["{}"], ["{}"]]))
 
-    def test_no_request_is_too_large(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_are_split_into_requests_of_limited_size(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         large = json.dumps({"note": 700_000 * "x"})
         daprd.will_answer(204)
         daprd.will_answer(204)
-        assert sidecar._publish_all([[large], ["{}"], [large]]) == [1, 1, 1]
+        assert sidecar._publish_batch([[large], ["{}"], [large]]) == [1, 1, 1]
         assert [len(asked.content) for asked in daprd.asked] == [2, 1]
 
 
@@ -145,16 +154,17 @@ def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: SidecarClien
         assert (asked.headers["dapr-app-id"], asked.content) == ("pizza-kitchen", {"order_id": "123"})
 
 
-def test_the_api_token_goes_along(daprd: FakeDaprd, http: HttpClient) -> None:
+def test_requests_carry_the_api_token(daprd: FakeDaprd, http: HttpClient) -> None:
     daprd.will_answer(204)
     SidecarClient(http, daprd.port, "secret").publish([{}])
     assert daprd.asked[0].headers["dapr-api-token"] == "secret"
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, InvalidRequest), (404, NotFound), (409, Conflict), (413, InvalidRequest), (415, InvalidRequest)]
+    ("status", "kind"),
+    [(400, InvalidRequest), (404, NotFound), (409, Conflict), (413, InvalidRequest), (415, InvalidRequest)],
 )
-def test_a_roles_refusal_is_raised_here(
+def test_a_refusal_of_another_role_is_raised_again(
     daprd: FakeDaprd, sidecar: SidecarClient, status: int, kind: type[ShopError]
 ) -> None:
     daprd.will_answer(status, problem(status), Content_Type=PROBLEM)
@@ -162,7 +172,7 @@ def test_a_roles_refusal_is_raised_here(
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
 
 
-def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+def test_a_refusal_keeps_its_further_fields(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(409, problem(409, decision="approved"), Content_Type=PROBLEM)
     with pytest.raises(Conflict) as refused:
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
@@ -178,7 +188,7 @@ def test_with_all_that_it_says(daprd: FakeDaprd, sidecar: SidecarClient) -> None
     ("status", "content_type"),
     [(500, PROBLEM), (503, PROBLEM), (429, PROBLEM), (500, "text/plain"), (403, "x/y")],
 )
-def test_anything_else_is_a_fault_that_may_pass(
+def test_any_other_error_of_a_role_is_unavailable(
     daprd: FakeDaprd, sidecar: SidecarClient, status: int, content_type: str
 ) -> None:
     daprd.will_answer(status, problem(status), Content_Type=content_type)
@@ -186,7 +196,26 @@ def test_anything_else_is_a_fault_that_may_pass(
         sidecar.invoke(KITCHEN, "POST", "/cook", {})
 
 
-def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> None:
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 413, 415, 429, 500, 503])
+def test_the_fake_sidecar_of_the_tests_reads_answers_as_the_client_does(
+    daprd: FakeDaprd, sidecar: SidecarClient, status: int
+) -> None:
+    kitchen, fake = Flask("kitchen"), FakeSidecar()
+    kitchen.post("/cook")(lambda: problem_response(status, "because", decision="approved"))
+    fake.apps[KITCHEN] = kitchen
+    daprd.will_answer(status, problem(status, decision="approved"), Content_Type=PROBLEM)
+    assert outcome_of_cook(fake) == outcome_of_cook(sidecar)
+
+
+def outcome_of_cook(sidecar: Sidecar) -> tuple[object, ...]:
+    """Return the status of the answer, or the error with its text and its further fields."""
+    try:
+        return (sidecar.invoke(KITCHEN, "POST", "/cook", {})["status"],)
+    except ShopError as error:
+        return type(error), str(error), getattr(error, "extra", None)
+
+
+def test_every_call_is_unavailable_if_the_sidecar_does_not_listen(http: HttpClient) -> None:
     with open_daprd() as daprd:
         sidecar = SidecarClient(http, daprd.port)
     for call in (
@@ -204,8 +233,8 @@ def test_where_nothing_listens_everything_is_unavailable(http: HttpClient) -> No
 
 
 class TestState:
-    def test_what_is_written_is_a_string_inside_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        """The sidecar reads numbers as floats: written as they are, large ones would come back changed."""
+    def test_a_value_is_written_as_a_string_inside_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+        """The sidecar parses numbers as floats: otherwise large ones would come back changed."""
         daprd.will_answer(204)
         value = json.dumps({"big": 2**80, "text": 'né "quoted" 🍕'})
         sidecar.save("order_1", value, "7")
@@ -215,27 +244,27 @@ class TestState:
             {"key": "order_1", "value": value, "etag": "7", "options": {"concurrency": "first-write"}}
         ]
 
-    def test_it_is_read_back_with_its_etag(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_value_is_read_with_its_etag(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(200, '{"big": 1}', ETag="7")
         assert sidecar.load("order_1") == StoredValue(b'{"big": 1}', "7")
         assert daprd.asked[0][:2] == ("GET", "/v1.0/state/pizzastatestore/order_1")
 
-    def test_none(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_an_absent_key_has_no_value_and_no_etag(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         assert sidecar.load("order_1") == StoredValue(None, "")
 
-    def test_a_first_write_is_only_where_there_is_none(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_first_write_succeeds_only_if_the_key_is_absent(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         sidecar.save("order_1", "{}", "")
         assert (daprd.asked[0].content[0]["etag"], daprd.asked[0].content[0]["key"]) == ("0", "order_1")
 
-    def test_a_write_that_came_second_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_write_after_another_one_raises_an_etag_mismatch(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
         with pytest.raises(EtagMismatch):
             sidecar.save("order_1", "{}", "7")
 
     @pytest.mark.parametrize(
-        ("told", "reason"),
+        ("error", "reason"),
         [
             ("OOM command not allowed when used memory > 'maxmemory'. script: on @user_script:8.", "out of memory"),
             ("MISCONF Errors writing to the AOF file: No space left on device", "its disk is full"),
@@ -245,43 +274,41 @@ class TestState:
             ("dial tcp 127.0.0.1:6379: connect: connection refused", "connection refused"),
         ],
     )
-    def test_what_keeps_the_store_from_writing_is_said_and_is_no_conflict(
-        self, daprd: FakeDaprd, sidecar: SidecarClient, told: str, reason: str
+    def test_a_failure_of_the_store_is_explained_and_is_no_etag_mismatch(
+        self, daprd: FakeDaprd, sidecar: SidecarClient, error: str, reason: str
     ) -> None:
-        failed = "possible etag mismatch. error from state store: "
-        one = {"message": f"failed saving state in state store pizzastatestore: {failed}{told}"}
-        second = f"{failed}ERR user_script:14: failed to set key b script: on @user_script:14."
-        two = {"message": f"failed saving state in state store pizzastatestore: {failed}{second}\n{failed}{told}"}
-        for said, call in (
+        prefix = "possible etag mismatch. error from state store: "
+        one = {"message": f"failed saving state in state store pizzastatestore: {prefix}{error}"}
+        mismatch = f"{prefix}ERR user_script:14: failed to set key b script: on @user_script:14."
+        two = {"message": f"failed saving state in state store pizzastatestore: {prefix}{mismatch}\n{prefix}{error}"}
+        for content, call in (
             (one, lambda: sidecar.save("a", "1", "7")),
             (one, lambda: sidecar.delete("a", "7")),
             (two, lambda: sidecar.save_many([Write("a", "1", "7"), Write("b", "2", "7")])),
         ):
-            daprd.will_answer(409, said)
-            with pytest.raises(Unavailable, match=f"The store cannot do it just now: .*{reason}"):
+            daprd.will_answer(409, content)
+            with pytest.raises(Unavailable, match=f"The state store failed: .*{reason}"):
                 call()
 
-    def test_an_etag_that_does_not_hold_is_stale(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_the_error_of_the_redis_script_is_an_etag_mismatch(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         error = "ERR user_script:14: failed to set key pizza-order||a script: on @user_script:14."
         daprd.will_answer(409, {"message": f"possible etag mismatch. error from state store: {error}"})
         with pytest.raises(EtagMismatch):
             sidecar.save("a", "1", "7")
 
-    def test_several_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_several_values_are_written_in_one_request(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, True]
         (asked,) = daprd.asked
         assert [(each["key"], each["etag"]) for each in asked.content] == [("a", "0"), ("b", "7")]
         assert sidecar.save_many([]) == []
 
-    def test_which_of_several_came_second_is_looked_up(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_the_client_reads_which_of_several_writes_succeeded(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
         daprd.will_answer(200, [{"key": "a", "data": "1", "etag": "1"}, {"key": "b", "data": "9", "etag": "8"}])
         assert sidecar.save_many([Write("a", "1", ""), Write("b", "2", "7")]) == [True, False]
 
-    def test_a_value_is_deleted_if_it_is_still_the_one_that_was_read(
-        self, daprd: FakeDaprd, sidecar: SidecarClient
-    ) -> None:
+    def test_a_value_is_deleted_if_its_etag_still_matches(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         sidecar.delete("order_1", "7")
         assert daprd.asked[0][:2] == ("DELETE", "/v1.0/state/pizzastatestore/order_1")
@@ -290,31 +317,40 @@ class TestState:
         with pytest.raises(EtagMismatch):
             sidecar.delete("order_1", "7")
 
-    def test_a_value_is_deleted_whatever_it_is(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_value_is_deleted_unconditionally(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         sidecar.delete("order_1")
         assert "if-match" not in daprd.asked[0].headers
-        daprd.will_answer(409)  # what the store's own faults become
+        # The sidecar answers this for failures of the store too.
+        daprd.will_answer(409)
         with pytest.raises(Unavailable):
             sidecar.delete("order_1")
 
-    def test_a_failed_read_is_not_an_empty_one(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_failed_read_is_unavailable(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"errorCode": "ERR_STATE_GET"})
         with pytest.raises(Unavailable):
             sidecar.load("order_1")
 
-    def test_several_in_the_order_asked_for(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_several_values_are_returned_in_the_order_of_the_keys(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
         daprd.will_answer(200, [{"key": "b", "data": "2"}, {"key": "c"}, {"key": "a", "data": "1"}])
-        assert sidecar.load_many(["a", "b", "c"]) == [StoredValue(b"1", ""), StoredValue(b"2", ""), StoredValue(None, "")]
+        assert sidecar.load_many(["a", "b", "c"]) == [
+            StoredValue(b"1", ""),
+            StoredValue(b"2", ""),
+            StoredValue(None, ""),
+        ]
         assert daprd.asked[0].content["keys"] == ["a", "b", "c"]
         assert sidecar.load_many([]) == []
 
-    def test_one_that_cannot_be_read_is_not_passed_over(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_a_failed_read_of_one_of_several_values_is_unavailable(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
         daprd.will_answer(200, [{"key": "a", "data": "1"}, {"key": "b", "error": "timeout"}])
         with pytest.raises(Unavailable):
             sidecar.load_many(["a", "b"])
 
-    def test_a_note_for_others_is_plain_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    def test_an_unconditional_write_is_plain_json(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         in_loop(sidecar, sidecar.aput("validation_1", '{"order_id": "1"}'))
         assert daprd.asked[0].content == [{"key": "validation_1", "value": {"order_id": "1"}}]

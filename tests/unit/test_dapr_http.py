@@ -1,9 +1,12 @@
-"""HTTP for threads and for coroutines: the same requests, the same answers, the same one error."""
+"""The HTTP clients for threads and for coroutines send the same requests and raise the same error."""
 
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
@@ -12,20 +15,30 @@ from pizzashop.dapr.async_http import AsyncHttpClient
 from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.errors import Unavailable
 
-Ask = Callable[..., Reply]
+Send = Callable[..., Reply]
+
+TIMEOUT_SECONDS = 5.0
+SLOW_TIMEOUT_SECONDS = 0.25
 
 
 @pytest.fixture(params=["threads", "coroutines"])
-def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
-    """`request` of either client."""
+def send(request: pytest.FixtureRequest) -> Iterator[Send]:
+    """A function that sends a request with one of the clients."""
+
+    def send_from_thread(method: str, url: str, seconds: float = TIMEOUT_SECONDS, **options: Any) -> Reply:
+        return client.request(method, url, seconds, **options)
+
+    def send_from_coroutine(method: str, url: str, seconds: float = TIMEOUT_SECONDS, **options: Any) -> Reply:
+        return runner.run(async_client.request(method, url, seconds, **options))
+
     if request.param == "threads":
-        with HttpClient() as http:
-            yield http.request
+        with HttpClient() as client:
+            yield send_from_thread
     else:
         with asyncio.Runner() as runner:
-            http_of_loop = AsyncHttpClient()
-            yield lambda *words, **more: runner.run(http_of_loop.request(*words, **more))
-            runner.run(http_of_loop.close())
+            async_client = AsyncHttpClient()
+            yield send_from_coroutine
+            runner.run(async_client.close())
 
 
 @pytest.fixture
@@ -34,44 +47,44 @@ def daprd() -> Iterator[FakeDaprd]:
         yield daprd
 
 
-def test_a_reply_is_status_body_and_headers(ask: Ask, daprd: FakeDaprd) -> None:
+def test_a_reply_has_status_body_and_headers(send: Send, daprd: FakeDaprd) -> None:
     daprd.will_answer(201, {"a": 1}, X_Name="x")
-    reply = ask("POST", f"http://127.0.0.1:{daprd.port}/path?x=1", data='{"ä": 1}', headers={"X-Y": "z"})
+    reply = send("POST", f"http://127.0.0.1:{daprd.port}/path?x=1", data='{"ä": 1}', headers={"X-Y": "z"})
     assert (reply.status, reply.body, reply.headers["x-name"]) == (201, b'{"a": 1}', "x")
     (asked,) = daprd.asked
     assert (asked.method, asked.path, asked.content, asked.headers["x-y"]) == ("POST", "/path?x=1", {"ä": 1}, "z")
 
 
-def test_an_error_is_a_reply_too(ask: Ask, daprd: FakeDaprd) -> None:
+def test_an_error_status_is_returned_as_a_reply(send: Send, daprd: FakeDaprd) -> None:
     daprd.will_answer(500)
-    assert ask("GET", f"http://127.0.0.1:{daprd.port}/").status == 500
+    assert send("GET", f"http://127.0.0.1:{daprd.port}/").status == 500
 
 
-def test_a_connection_is_used_again(ask: Ask, daprd: FakeDaprd) -> None:
+def test_a_connection_is_reused(send: Send, daprd: FakeDaprd) -> None:
     for _ in range(3):
         daprd.will_answer(200)
-        ask("GET", f"http://127.0.0.1:{daprd.port}/")
+        send("GET", f"http://127.0.0.1:{daprd.port}/")
     assert daprd.connections == 1
 
 
 class Server:
-    """Takes connections one after the other; each does what `script` says with it, then closes it."""
+    """Accept one connection after another; on each, read a request, send the next answer, and close it."""
 
-    def __init__(self, script: list[bytes | None]) -> None:
+    def __init__(self, answers: list[bytes]) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(5)
+        self._listener.settimeout(TIMEOUT_SECONDS)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        self.asked = 0
+        self.request_count = 0
         self.closed = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, args=(script,))
+        self._thread = threading.Thread(target=self._run, args=(answers,))
         self._thread.start()
 
-    def _run(self, script: list[bytes | None]) -> None:
-        for answer in script:
+    def _run(self, answers: list[bytes]) -> None:
+        for answer in answers:
             connection, _ = self._listener.accept()
             with connection:
-                if answer is not None and connection.recv(65536):
-                    self.asked += 1
+                if connection.recv(65536):
+                    self.request_count += 1
                     connection.sendall(answer)
             self.closed.release()
 
@@ -84,8 +97,8 @@ class Server:
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*script: bytes | None) -> Server:
-        servers.append(Server(list(script)))
+    def start(*answers: bytes) -> Server:
+        servers.append(Server(list(answers)))
         return servers[-1]
 
     yield start
@@ -96,63 +109,95 @@ def serve() -> Iterator[Callable[..., Server]]:
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def test_a_connection_that_was_closed_meanwhile_is_not_used(ask: Ask, serve: Callable[..., Server]) -> None:
+def test_a_connection_that_the_server_has_closed_is_replaced(send: Send, serve: Callable[..., Server]) -> None:
     server = serve(OK, OK)
-    assert ask("POST", server.url).body == b"ok"
-    assert server.closed.acquire(timeout=5)
-    assert ask("POST", server.url).body == b"ok"
+    assert send("POST", server.url).body == b"ok"
+    assert server.closed.acquire(timeout=TIMEOUT_SECONDS)
+    assert send("POST", server.url).body == b"ok"
 
 
-@pytest.mark.parametrize("answer", [b"", OK[:20], OK[:-1], b"nonsense\r\n\r\n"], ids=["none", "head", "part", "other"])
-def test_an_answer_that_breaks_off_is_unavailable_and_not_asked_for_again(
-    ask: Ask, serve: Callable[..., Server], answer: bytes
+@pytest.mark.parametrize(
+    "answer", [b"", OK[:20], OK[:-1], b"nonsense\r\n\r\n"], ids=["no answer", "half a head", "half a body", "not HTTP"]
+)
+def test_an_incomplete_answer_is_unavailable_and_the_request_is_not_repeated(
+    send: Send, serve: Callable[..., Server], answer: bytes
 ) -> None:
     server = serve(answer)
     with pytest.raises(Unavailable):
-        ask("POST", server.url)
-    assert server.asked == 1
+        send("POST", server.url)
+    assert server.request_count == 1
 
 
-def test_an_answer_may_come_in_pieces(ask: Ask, serve: Callable[..., Server]) -> None:
+def test_an_answer_may_be_chunked(send: Send, serve: Callable[..., Server]) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n1\r\n!\r\n0\r\n\r\n"
-    assert ask("GET", serve(chunked).url).body == b"ok!"
+    assert send("GET", serve(chunked).url).body == b"ok!"
 
 
-def test_where_the_server_says_so_the_connection_ends(ask: Ask, serve: Callable[..., Server]) -> None:
+def test_the_client_closes_a_connection_when_the_server_says_so(send: Send, serve: Callable[..., Server]) -> None:
     closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     server = serve(closing, OK)
-    assert [ask("GET", server.url).status for _ in range(2)] == [200, 200]
+    assert [send("GET", server.url).status for _ in range(2)] == [200, 200]
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of something that takes connections and never answers."""
+    """The URL of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
 
 
-def test_no_answer_in_time_is_unavailable(ask: Ask, silent: str) -> None:
+def test_a_server_that_does_not_answer_in_time_is_unavailable(send: Send, silent: str) -> None:
     with pytest.raises(Unavailable):
-        ask("GET", silent, 0.05)
+        send("GET", silent, 0.05)
 
 
-def test_nobody_there_is_unavailable(ask: Ask) -> None:
+@pytest.fixture
+def slow() -> Iterator[str]:
+    """The URL of a server that answers one request byte by byte, which takes longer than SLOW_TIMEOUT_SECONDS."""
+
+    def answer_slowly() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            for byte in OK:
+                connection.sendall(bytes([byte]))
+                time.sleep(2 * SLOW_TIMEOUT_SECONDS / len(OK))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_slowly)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join()
+
+
+def test_the_time_out_of_threads_is_for_each_read(slow: str) -> None:
+    with HttpClient() as client:
+        assert client.request("GET", slow, SLOW_TIMEOUT_SECONDS).body == b"ok"
+
+
+def test_the_time_out_of_coroutines_is_for_the_whole_answer(slow: str) -> None:
+    with pytest.raises(Unavailable):
+        asyncio.run(AsyncHttpClient().request("GET", slow, SLOW_TIMEOUT_SECONDS))
+
+
+def test_a_port_on_which_nothing_listens_is_unavailable(send: Send) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(Unavailable):
-        ask("GET", f"http://127.0.0.1:{port}/")
+        send("GET", f"http://127.0.0.1:{port}/")
 
 
-def test_many_threads_share_it() -> None:
-    with open_daprd() as daprd, HttpClient() as http:
+def test_threads_share_a_client_and_its_connections() -> None:
+    with open_daprd() as daprd, HttpClient() as client:
         for _ in range(40):
             daprd.will_answer(200, {"n": 1})
         statuses: list[int] = []
-        url = f"http://127.0.0.1:{daprd.port}/"
-        threads = [
-            threading.Thread(target=lambda: statuses.extend(http.request("GET", url).status for _ in range(5)))
-            for _ in range(8)
-        ]
+
+        def send_five_requests() -> None:
+            for _ in range(5):
+                statuses.append(client.request("GET", f"http://127.0.0.1:{daprd.port}/", TIMEOUT_SECONDS).status)
+
+        threads = [threading.Thread(target=send_five_requests) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
