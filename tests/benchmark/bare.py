@@ -1,4 +1,4 @@
-"""The bare engine: a workflow of four empty activities and one event, as an order has, behind a sidecar of its own."""
+"""The bare engine: a workflow with four empty activities and one event, like an order's, with its own sidecar."""
 
 import logging
 import time
@@ -35,44 +35,44 @@ spec:
     - {name: redisHost, value: "localhost:6379"}
     - {name: actorStateStore, value: "true"}
 """
-WARM = 16
-FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.05, 1.5, 0.5
-"""When a workflow is asked for first, and how the pauses grow: as for an order."""
+WARM_UP_WORKFLOWS = 16
+# The pauses between two looks at a workflow grow as the load's do for an order.
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 
 
-def nothing(_: WorkflowActivityContext, value: Any) -> Any:
-    """Do nothing, for as many seconds as it is told to."""
+def do_nothing(_: WorkflowActivityContext, value: Any) -> Any:
+    """Do nothing for `seconds` of the input, and return the input."""
     if value["seconds"]:
         time.sleep(value["seconds"])
     return value
 
 
 def bare_workflow(ctx: DaprWorkflowContext, value: Any) -> Any:
-    """Three steps, an event, and one step more."""
+    """Run three activities, wait for an event, and run one more activity."""
     for _ in range(3):
-        value = yield ctx.call_activity(nothing, input=value)
+        value = yield ctx.call_activity(do_nothing, input=value)
     yield ctx.wait_for_external_event("go")
-    return (yield ctx.call_activity(nothing, input=value))
+    return (yield ctx.call_activity(do_nothing, input=value))
 
 
-class Bare:
-    """Runs bare workflows; answers the seconds that each took."""
+class BareEngine:
+    """Runs bare workflows and measures them; this process is their worker."""
 
     def __init__(self, sidecar: Process) -> None:
         self._sidecar = sidecar
         port = str(PORTS["daprGRPCPort"])
         self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
-        # The SDK marks what it registers, once in a process, and a run of several rows makes several of these.
+        # The SDK marks a function that it registers and refuses it again, and each row creates a new engine.
         self._runtime.register_workflow(lambda ctx, value: bare_workflow(ctx, value), name=bare_workflow.__name__)
-        self._runtime.register_activity(lambda ctx, value: nothing(ctx, value), name=nothing.__name__)
+        self._runtime.register_activity(lambda ctx, value: do_nothing(ctx, value), name=do_nothing.__name__)
         self._client = DaprWorkflowClient(host="127.0.0.1", port=port)
 
     def start(self) -> None:
-        """Connect, and run a few that are not counted."""
-        # It tells of each read that fails and is asked again.
+        """Connect, and run some workflows that are not measured."""
+        # The client logs each failed read, although it is tried again.
         logging.getLogger("DaprWorkflowClient").setLevel("CRITICAL")
         self._runtime.start()
-        self.run(WARM, WARM)
+        self.run(WARM_UP_WORKFLOWS, WARM_UP_WORKFLOWS)
 
     def close(self) -> None:
         """Disconnect."""
@@ -80,26 +80,27 @@ class Bare:
         self._runtime.shutdown()
 
     def cpu_seconds(self) -> float:
-        """CPU seconds that its sidecar has used so far, and this process: the worker, and who asks."""
+        """Return the CPU seconds that the sidecar and this process have used so far."""
         return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in (self._sidecar.pid, None))
 
     def run(
-        self, count: int, at_once: int, first_pause: float = FIRST_SECONDS, step_seconds: float = 0
+        self, count: int, at_once: int, first_pause: float = FIRST_PAUSE_SECONDS, step_seconds: float = 0
     ) -> tuple[float, list[float]]:
-        """Run so many, so many at a time, each step for so long: the seconds of all together, and of each."""
+        """Run `count` workflows, `at_once` at the same time; return the seconds of all together, and of each."""
         began = time.perf_counter()
         with ThreadPoolExecutor(at_once) as pool:
-            each = list(pool.map(lambda _: self._one(first_pause, step_seconds), range(count)))
-        return time.perf_counter() - began, each
+            seconds = list(pool.map(lambda _: self._run_one(first_pause, step_seconds), range(count)))
+        return time.perf_counter() - began, seconds
 
-    def _one(self, pause: float, step_seconds: float) -> float:
-        began, instance, growth = time.perf_counter(), f"bare-{uuid4().hex}", GROWTH if pause >= FIRST_SECONDS else 1.2
-        order = {"order_id": instance, "seconds": step_seconds}
-        self._client.schedule_new_workflow(bare_workflow, input=order, instance_id=instance)
+    def _run_one(self, pause: float, step_seconds: float) -> float:
+        began, instance = time.perf_counter(), f"bare-{uuid4().hex}"
+        growth = 1.5 if pause >= FIRST_PAUSE_SECONDS else 1.2
+        value = {"order_id": instance, "seconds": step_seconds}
+        self._client.schedule_new_workflow(bare_workflow, input=value, instance_id=instance)
         self._client.raise_workflow_event(instance, "go", data={"approved": True})
         while True:
             time.sleep(pause)
-            pause = min(pause * growth, LONGEST_SECONDS)
+            pause = min(pause * growth, MAX_PAUSE_SECONDS)
             if self._is_done(instance):
                 return time.perf_counter() - began
 
@@ -107,15 +108,16 @@ class Bare:
         try:
             state = self._client.get_workflow_state(instance, fetch_payloads=False)
         except grpc.RpcError:
-            return False  # under load the engine's reads fail now and then
+            # Under load some reads of the engine fail.
+            return False
         if state is not None and state.runtime_status.name == "FAILED":
             raise RuntimeError(f"the bare workflow {instance} failed")
         return state is not None and state.runtime_status.name == "COMPLETED"
 
 
 @contextmanager
-def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
-    """The bare engine, on the services that run: a daprd of its own, and its worker in this process."""
+def open_bare_engine(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[BareEngine]:
+    """Start the bare engine on the services of an open shop, with its own sidecar."""
     resources = state_dir / "bare"
     resources.mkdir(parents=True, exist_ok=True)
     (resources / "store.yaml").write_text(STORE)
@@ -125,7 +127,7 @@ def beside(state_dir: Path, project: Project, dapr: Dapr) -> Iterator[Bare]:
     process.start()
     try:
         wait_until(lambda: http_ok(PORTS["daprHTTPPort"], "/v1.0/healthz"), "the bare sidecar")
-        with closing(Bare(process)) as bare:
+        with closing(BareEngine(process)) as bare:
             bare.start()
             yield bare
     finally:

@@ -1,8 +1,8 @@
-"""How fast, how large, how steady: measures the shop side by side with the bare engine, and writes down what came out.
+"""`make bench`: measure speed, memory and CPU of the shop beside the bare engine, and write the results to docs/.
 
 make bench                                                  (about 20 minutes on two quiet cores)
 make bench BENCH="--only throughput --runs 2 --compare docs/measurements.json"
-make bench BENCH="--only burst --merge"                     (one row anew, the others as they were)
+make bench BENCH="--only burst --merge"                     (measures one row again)
 """
 
 import sys
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-import machine
 import report
 from burst import burst
 from figures import Figure
+from machine import describe_machine, load_warning
 from memory import memory
 from overload import overload
 from parts import parts
@@ -21,8 +21,8 @@ from reserved import reserved
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from speed import alone, throughput
-from stand import Stand
 from stored import stored
+from testbed import TestBed
 from watching import watching
 
 from pizzashop.local import checks
@@ -33,7 +33,7 @@ from pizzashop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "measurements.md"
-ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
+ROWS: dict[str, Callable[[TestBed], Iterator[Figure]]] = {
     "throughput": throughput,
     "parts": parts,
     "alone": alone,
@@ -46,35 +46,36 @@ ROWS: dict[str, Callable[[Stand], Iterator[Figure]]] = {
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="This row; may be given several times.")
-@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="How often each is measured.")
-@click.option("--compare", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Measurements (JSON).")
-@click.option("--merge", is_flag=True, help="Put what was measured into the page, beside its other rows.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The page to write.")
+@click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="Measure only this row; repeatable.")
+@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="How often to measure.")
+@click.option("--compare", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Compare with this JSON.")
+@click.option("--merge", is_flag=True, help="Update the measured rows of the page.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write this page.")
 def main(only: tuple[str, ...], runs: int, compare: Path | None, merge: bool, out: Path | None) -> None:
     """Open the shop, measure, and print a table; a full run also writes docs/measurements.md."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    before = report.read(compare) if compare else []
+    before = report.read_figures(compare) if compare else []
     project = Project.read(ROOT / "dapr.yaml")
     checks.require_startable(project)
     dapr = provide_dapr(Settings.from_env().cache_dir, Console(stderr=True), Shutdown())
-    about = machine.describe(dapr) | ({"note": warning} if (warning := machine.busy()) else {})
+    machine = describe_machine(dapr) | ({"note": warning} if (warning := load_warning()) else {})
     figures: list[Figure] = []
-    # A part of the rows must not take the place of the whole page.
+    # A run of some rows must not replace the page of all rows.
     page = out or (PAGE if merge or not only else None)
     with _progress(console) as progress, reserved(checks.required_ports(project)):
         task = progress.add_task("", total=len(only or ROWS))
-        stand = Stand(project, dapr, runs, lambda text: progress.update(task, description=text))
+        testbed = TestBed(project, dapr, runs, lambda text: progress.update(task, description=text))
         for name in only or ROWS:
-            figures += ROWS[name](stand)
+            figures += ROWS[name](testbed)
             progress.advance(task)
-            if page:  # at once: should a later row fail, this one was not in vain
-                report.write(page, about, report.merged(page, figures, ROWS) if merge else figures)
-    report.show(console, figures)
+            if page:
+                # Written after each row, the results survive an error of a later row.
+                report.write_page(page, machine, report.merge_figures(page, figures, ROWS) if merge else figures)
+    report.print_figures(console, figures)
     if compare:
-        report.compare(console, before, figures)
+        report.print_comparison(console, before, figures)
     if page:
-        console.print(f"\nWritten to {page}, and for programs to {page.with_suffix('.json')}")
+        console.print(f"\nWritten to {page}, and as JSON to {page.with_suffix('.json')}")
 
 
 def _progress(console: Console) -> Progress:

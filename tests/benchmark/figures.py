@@ -1,4 +1,4 @@
-"""A figure: what was measured, its samples, and the goal that it is held against."""
+"""One measured figure: its samples, and the goal that their median should reach."""
 
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -7,7 +7,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Figure:
-    """Samples of one quantity; with a goal, the median is to be at most (or at least) that."""
+    """Samples of one quantity. With a goal, the median should be at most the goal, or at least it if `at_least`.
+
+    The fields are the keys of the JSON file. `workshop` is the value of the workshop's code on two cores, if known.
+    """
 
     row: str
     name: str
@@ -16,48 +19,48 @@ class Figure:
     goal: float | None = None
     at_least: bool = False
     workshop: str = ""
-    """What the code of the workshop needs on two cores, where that is known."""
 
     @classmethod
-    def read(cls, content: dict[str, Any]) -> Self:
-        """One that was written before."""
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Return the figure that `to_json` wrote."""
         return cls(**content)
 
-    def written(self) -> dict[str, Any]:
-        """For `read`."""
-        return {**asdict(self), "samples": [round(each, 5) for each in self.samples]}
+    def to_json(self) -> dict[str, Any]:
+        """Return the figure as JSON content."""
+        return {**asdict(self), "samples": [round(sample, 5) for sample in self.samples]}
 
     @property
     def median(self) -> float:
-        """What it comes to."""
+        """The median of the samples."""
         return median(self.samples)
 
     @property
-    def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
+    def is_met(self) -> bool | None:
+        """Whether the goal is met; None without a goal."""
         if self.goal is None:
             return None
         return self.median >= self.goal if self.at_least else self.median <= self.goal
 
     @property
-    def value(self) -> str:
-        """The median as it is printed."""
-        return said(self.median, self.unit)
+    def median_text(self) -> str:
+        """The median with its unit."""
+        return format_number(self.median, self.unit)
 
     @property
-    def spread(self) -> str:
-        """The least and the most, and of how many."""
+    def spread_text(self) -> str:
+        """The smallest and the largest sample, and the number of samples."""
         if len(self.samples) < 2:
             return "1 run"
-        return f"{said(min(self.samples))} to {said(max(self.samples))}, {len(self.samples)} runs"
+        lowest, highest = format_number(min(self.samples)), format_number(max(self.samples))
+        return f"{lowest} to {highest}, {len(self.samples)} runs"
 
     @property
-    def aim(self) -> str:
-        """The goal as it is printed."""
-        return "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {said(self.goal, self.unit)}"
+    def goal_text(self) -> str:
+        """The goal with its unit; empty without a goal."""
+        return "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {format_number(self.goal, self.unit)}"
 
 
-def said(value: float, unit: str = "") -> str:
-    """A number with as many digits as say something."""
+def format_number(value: float, unit: str = "") -> str:
+    """Return a number with about three digits, and its unit."""
     digits = 0 if abs(value) >= 100 or not value else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:,.{digits}f} {unit}".strip()

@@ -1,4 +1,4 @@
-"""Does anything grow without bound? Drives many orders with a short retention, and says what has grown how far.
+"""`make growth`: drive many orders with a short retention, and show that nothing grows without bound.
 
 make growth                     (10,000 orders: about a quarter of an hour on two cores)
 make growth GROWTH="--orders 1500 --every 500"
@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import click
-from gauges import measure
 from load import Load
 from reserved import reserved
 from rich.console import Console
+from usage import measure_usage
 
 from pizzashop.local.build import provide_dapr
 from pizzashop.local.checks import require_startable, required_ports
@@ -22,34 +22,32 @@ from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import Settings
 
 
-def drive(shop: Shop, state_dir: Path, orders: int, at_once: int, every: int, rest: float) -> None:
-    """Drive the orders and measure now and then; then rest until all has gone that goes by itself."""
-    began, done, load = time.monotonic(), 0, Load(at_once)
-    tell(measure(shop, state_dir), "before")
+def drive(shop: Shop, state_dir: Path, orders: int, at_once: int, every: int, rest_seconds: float) -> None:
+    """Drive the orders, and print the usage after every so many; then wait until the retention has removed them."""
+    started, done, load = time.monotonic(), 0, Load(at_once)
+    print_usage(measure_usage(shop, state_dir), "before")
     while done < orders:
-        done = len(load.drive(min(every, orders - done)).each)
-        rate = done / (time.monotonic() - began)
-        tell(measure(shop, state_dir), f"{done} orders delivered, {rate:.1f} a second")
-    time.sleep(rest)
-    tell(measure(shop, state_dir), f"{rest:.0f} s after the last")
+        done = len(load.drive(min(every, orders - done)).order_seconds)
+        rate = done / (time.monotonic() - started)
+        print_usage(measure_usage(shop, state_dir), f"{done} orders delivered, {rate:.1f} a second")
+    time.sleep(rest_seconds)
+    print_usage(measure_usage(shop, state_dir), f"{rest_seconds:.0f} s after the last")
 
 
-def tell(row: dict[str, str], title: str) -> None:
-    """Print one measurement."""
+def print_usage(usage: dict[str, str], title: str) -> None:
+    """Print one measurement, six values a line."""
     click.echo(f"\n{title}")
-    for start in range(0, len(row), 6):
-        click.echo("  " + "   ".join(f"{name}: {value}" for name, value in list(row.items())[start : start + 6]))
+    for start in range(0, len(usage), 6):
+        click.echo("  " + "   ".join(f"{name}: {value}" for name, value in list(usage.items())[start : start + 6]))
 
 
 @click.command()
 @click.option("--orders", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--at-once", default=32, show_default=True, type=click.IntRange(1, 500))
-@click.option(
-    "--every", default=1_000, show_default=True, type=click.IntRange(1), help="Orders between two measurements."
-)
+@click.option("--every", default=1_000, show_default=True, type=click.IntRange(1), help="Measure after so many orders.")
 @click.option("--retention", default=10.0, show_default=True, type=click.FloatRange(1), help="Seconds.")
 def main(orders: int, at_once: int, every: int, retention: float) -> None:
-    """Open the shop at pace 0 in a directory of its own, drive ORDERS through it, and print what grows."""
+    """Open the shop at pace 0 in a temporary directory, drive orders through it, and print what grows."""
     project = Project.read(Path(__file__).parents[2] / "dapr.yaml")
     require_startable(project)
     dapr = provide_dapr(Settings.from_env().cache_dir, Console(stderr=True), Shutdown())

@@ -1,4 +1,4 @@
-"""What the measurements were taken on: the machine and the versions, without its name."""
+"""Describe the machine and the versions that were measured, without the machine's name."""
 
 import os
 import platform
@@ -11,9 +11,12 @@ from pizzashop import __version__
 from pizzashop.local.dapr_binaries import Dapr, version_of
 from pizzashop.local.services import valkey_binary
 
+# A figure may be wrong if other processes have kept more than half a core busy.
+MAX_LOAD = 0.5
 
-def describe(dapr: Dapr) -> dict[str, str]:
-    """What it is, in words."""
+
+def describe_machine(dapr: Dapr) -> dict[str, str]:
+    """Return the facts about the machine and the software by their names."""
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "processor": f"{os.cpu_count()} of {_processor()}",
@@ -26,10 +29,10 @@ def describe(dapr: Dapr) -> dict[str, str]:
     }
 
 
-def busy() -> str:
-    """How much else the machine was doing just before, where that may spoil a figure; else nothing."""
+def load_warning() -> str:
+    """Return a warning if the machine was busy just before the measurement; else an empty text."""
     load = psutil.getloadavg()[0]
-    return f"The machine was busy before the measurement began (load {load:.1f})." if load > 0.5 else ""
+    return f"The machine was busy before the measurement began (load {load:.1f})." if load > MAX_LOAD else ""
 
 
 def _processor() -> str:

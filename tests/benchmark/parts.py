@@ -1,4 +1,4 @@
-"""What an order is made of, each part by itself: so what the engine takes of it, the way to the roles, and the shop."""
+"""Row `parts`: the CPU time of each part of an order: the engine, the calls between processes, and the shop's code."""
 
 import asyncio
 from collections import defaultdict
@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
-from bare import Bare
+from bare import BareEngine
 from figures import Figure
-from gauges import cpu_seconds
-from load import ORDERS, Load, approval, new_order, session, until_taken_in
-from speed import AT_ONCE, WARM
-from stand import Stand
+from load import ORDERS, Load, approval, new_order, open_session, wait_for_events
+from speed import AT_ONCE, WARM_UP_ORDERS
+from testbed import TestBed
+from usage import cpu_seconds
 
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.lifecycle import HAPPY_PATH, ORDER_STEP
@@ -19,121 +19,128 @@ from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN, ORDER, PUBSUB, TOPIC, WORKFLOW, Role
 
 COUNT = 300
+# The time that an order at pace 0 spends in each of its four steps, with 32 orders at a time.
 STEP_SECONDS = 0.25
-"""How long an order at pace 0 is at each of its four steps, with 32 of them at a time."""
-INVOCATIONS, REQUESTS, EVENTS = 9, 8, len(HAPPY_PATH) - 1
-"""Of an order: from role to role (to accept, claim three times, decide and end it, and its three steps); from outside
-(to start and decide on it, and about six looks at it); and on the topic."""
+# One order needs these invocations between roles: accept, three claims, decide, end, and its three steps.
+INVOCATIONS = 9
+# One order needs these requests from outside: start, decide, and about six reads.
+REQUESTS = 8
+EVENTS = len(HAPPY_PATH) - 1
 
 Call = Callable[[aiohttp.ClientSession, dict[str, Any]], Awaitable[object]]
-Measured = tuple[str, Callable[[], object]]
+Part = tuple[str, Callable[[], object]]
 
 
-def parts(stand: Stand) -> Iterator[Figure]:
-    """The CPU time of each part, in all processes, whoever asks for it included."""
+def parts(testbed: TestBed) -> Iterator[Figure]:
+    """Measure the CPU time of each part in all processes, this one included."""
     samples: dict[str, list[float]] = defaultdict(list)
-    with stand.shop(pace=0) as shop, stand.bare(shop) as bare:
-        Load(AT_ONCE).drive(WARM)
-        for run in range(stand.runs):
-            for name, what in (*_of_the_engine(bare), *_of_the_way(), *_of_the_shop()):
-                stand.step(f"parts: {name}, run {run + 1}")
-                samples[name].append(_cost(shop, bare, what))
-    for name, each in samples.items():
-        yield Figure("parts", f"CPU of {name}", "ms", each)
-    engine, invocation, event, request = (samples[name] for name in (WAITING, INVOCATION, UNHEARD, REQUEST))
-    nothing = [
+    with testbed.shop(pace=0) as shop, testbed.bare_engine(shop) as bare:
+        Load(AT_ONCE).drive(WARM_UP_ORDERS)
+        for run in range(testbed.runs):
+            for name, run_part in (*_engine_parts(bare), *_call_parts(), *_shop_parts()):
+                testbed.report(f"parts: {name}, run {run + 1}")
+                samples[name].append(_cost(shop, bare, run_part))
+    for name, costs in samples.items():
+        yield Figure("parts", f"CPU of {name}", "ms", costs)
+    engine, invocation, event, request = (samples[name] for name in (WAITING, INVOCATION, UNREAD_EVENT, REQUEST))
+    sums = [
         e + INVOCATIONS * i + EVENTS * p + REQUESTS * r
         for e, i, p, r in zip(engine, invocation, event, request, strict=True)
     ]
-    yield Figure("parts", "CPU of an order if the shop's own code did nothing: summed up", "ms", nothing)
-    ceiling = [best / each for best, each in zip(samples[BARE], nothing, strict=True)]
-    yield Figure("parts", "and the share of bare that would be", "", ceiling)
+    yield Figure("parts", "CPU of an order if the shop's own code did nothing: summed up", "ms", sums)
+    shares = [bare_cost / total for bare_cost, total in zip(samples[BARE], sums, strict=True)]
+    yield Figure("parts", "and the share of bare that would be", "", shares)
 
 
 BARE = "a bare workflow, 32 at a time"
 WAITING = f"a bare workflow whose steps take {STEP_SECONDS} s, as an order's do, 32 at a time"
 REQUEST = "a request to a role that does nothing"
 INVOCATION = "an invocation through two sidecars that does nothing"
-UNHEARD = "an event that nobody hears"
+UNREAD_EVENT = "an event that nobody hears"
 
 
-def _of_the_engine(bare: Bare) -> Iterator[Measured]:
+def _engine_parts(bare: BareEngine) -> Iterator[Part]:
     yield BARE, lambda: bare.run(COUNT, AT_ONCE)
     yield WAITING, lambda: bare.run(COUNT, AT_ONCE, step_seconds=STEP_SECONDS)
 
 
-def _of_the_way() -> Iterator[Measured]:
-    yield REQUEST, lambda: _each(_made(), lambda client, _: _get(client, f"{ORDERS}/healthz"))
-    yield INVOCATION, lambda: _each(_made(), lambda client, _: _get(client, f"{_at(WORKFLOW)}/healthz", ORDER))
-    yield UNHEARD, lambda: _each(_made(), lambda client, order: _tell(client, order, "nobody"))
+def _call_parts() -> Iterator[Part]:
+    yield REQUEST, lambda: _run_for_each(_new_orders(), lambda client, _: _get(client, f"{ORDERS}/healthz"))
+    yield (
+        INVOCATION,
+        lambda: _run_for_each(
+            _new_orders(), lambda client, _: _get(client, f"{_sidecar_url(WORKFLOW)}/healthz", ORDER)
+        ),
+    )
+    yield UNREAD_EVENT, lambda: _run_for_each(_new_orders(), lambda client, order: _publish(client, order, "nobody"))
 
 
-def _of_the_shop() -> Iterator[Measured]:
-    orders = _made()
-    yield "accepting an order", lambda: _each(orders, _accept)
-    yield "looking at an order", lambda: _each(orders, _look)
-    yield "claiming a step", lambda: _each(orders, _claim)
-    yield "an event, published and taken in", lambda: _each(orders, _tell, heard=True)
-    yield "deciding on an order", lambda: _each(orders, _decide)
+def _shop_parts() -> Iterator[Part]:
+    orders = _new_orders()
+    yield "accepting an order", lambda: _run_for_each(orders, _accept)
+    yield "looking at an order", lambda: _run_for_each(orders, _read)
+    yield "claiming a step", lambda: _run_for_each(orders, _claim)
+    yield "an event, published and taken in", lambda: _run_for_each(orders, _publish, wait=True)
+    yield "deciding on an order", lambda: _run_for_each(orders, _decide)
 
 
-def _cost(shop: Shop, bare: Bare, what: Callable[[], object]) -> float:
+def _cost(shop: Shop, bare: BareEngine, run_part: Callable[[], object]) -> float:
     before = sum(cpu_seconds(shop).values()) + bare.cpu_seconds()
-    what()
+    run_part()
     return 1000 * (sum(cpu_seconds(shop).values()) + bare.cpu_seconds() - before) / COUNT
 
 
-def _made() -> list[dict[str, Any]]:
+def _new_orders() -> list[dict[str, Any]]:
     return [new_order() for _ in range(COUNT)]
 
 
-def _each(orders: list[dict[str, Any]], call: Call, heard: bool = False) -> None:
-    async def all_of_them() -> None:
-        gate = asyncio.Semaphore(AT_ONCE)
-        async with session() as client:
+def _run_for_each(orders: list[dict[str, Any]], call: Call, wait: bool = False) -> None:
+    async def run_all() -> None:
+        semaphore = asyncio.Semaphore(AT_ONCE)
+        async with open_session() as client:
 
-            async def one(order: dict[str, Any]) -> None:
-                async with gate:
+            async def run_one(order: dict[str, Any]) -> None:
+                async with semaphore:
                     await call(client, order)
 
-            await asyncio.gather(*map(one, orders))
-            if heard:
-                await until_taken_in()
+            await asyncio.gather(*map(run_one, orders))
+            if wait:
+                await wait_for_events()
 
-    asyncio.run(all_of_them())
+    asyncio.run(run_all())
 
 
 async def _accept(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
     sent = {name: value for name, value in order.items() if name != "uid"}
-    order["uid"] = (await _ask(client, WORKFLOW, order, "accept", sent))["uid"]
+    order["uid"] = (await _invoke(client, WORKFLOW, order, "accept", sent))["uid"]
 
 
 async def _claim(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
     begins = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.announced]
     claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "begins": begins}
-    await _ask(client, KITCHEN, order, "claim", claim)
+    await _invoke(client, KITCHEN, order, "claim", claim)
 
 
-async def _look(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
+async def _read(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
     await _get(client, f"{ORDERS}/order/{order['order_id']}")
 
 
 async def _decide(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
-    await _ask(client, WORKFLOW, order, "decide", approval(order))
+    await _invoke(client, WORKFLOW, order, "decide", approval(order))
 
 
-async def _tell(client: aiohttp.ClientSession, order: dict[str, Any], topic: str = TOPIC) -> None:
+async def _publish(client: aiohttp.ClientSession, order: dict[str, Any], topic: str = TOPIC) -> None:
     event = {**order, "status": HAPPY_PATH[1], "attempt": 1, "at": utc_timestamp(), "run": "bench"}
-    await _post(client, f"{_at(KITCHEN)}/v1.0/publish/{PUBSUB}/{topic}", event)
+    await _post(client, f"{_sidecar_url(KITCHEN)}/v1.0/publish/{PUBSUB}/{topic}", event)
 
 
-async def _ask(
-    client: aiohttp.ClientSession, asker: Role, order: dict[str, Any], what: str, content: dict[str, Any]
+async def _invoke(
+    client: aiohttp.ClientSession, caller: Role, order: dict[str, Any], method: str, content: dict[str, Any]
 ) -> Any:
-    return await _post(client, f"{_at(asker)}/order/{order['order_id']}/{what}", content, ORDER)
+    return await _post(client, f"{_sidecar_url(caller)}/order/{order['order_id']}/{method}", content, ORDER)
 
 
-def _at(role: Role) -> str:
+def _sidecar_url(role: Role) -> str:
     return f"http://127.0.0.1:{role.dapr_http_port}"
 
 

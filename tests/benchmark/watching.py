@@ -1,4 +1,4 @@
-"""How soon a page shows an event: many pages watch an order each, while orders come in at a steady rate."""
+"""Row `watching`: how soon a live page shows an event, with many pages and a steady rate of orders."""
 
 import asyncio
 import re
@@ -9,23 +9,23 @@ from datetime import datetime
 from statistics import median
 
 from figures import Figure
-from load import approval, new_order, post, session
-from stand import Stand
+from load import approval, new_order, open_session, post
+from testbed import TestBed
 
 STOREFRONT = "http://127.0.0.1:8002"
 WATCHERS, RATE, SECONDS = 50, 10, 20.0
-MOMENT = re.compile(r'<li><time datetime="([^"]+)"')
+SHOWN_TIME = re.compile(r'<li><time datetime="([^"]+)"')
 
 
-class Watching:
-    """Orders at `RATE` a second; the first `WATCHERS` of them are watched until they are delivered."""
+class WatchedLoad:
+    """Places `RATE` orders a second, and watches the first `WATCHERS` of them until they are delivered."""
 
     def __init__(self) -> None:
         self.delays: list[float] = []
 
     async def run(self) -> None:
-        """Place the orders, watch, and note after how many seconds each stage was shown."""
-        async with session() as self._client:
+        """Place the orders; add the seconds after which each stage was shown to `delays`."""
+        async with open_session() as self._client:
             pages = []
             for number in range(int(RATE * SECONDS)):
                 order = new_order()
@@ -47,22 +47,22 @@ class Watching:
                 shown, event = "".join(event), []
                 if shown.startswith("event: over"):
                     return
-                moments = MOMENT.findall(shown)
-                if moments and seen:
-                    # Every entry that is new on the page, as it was announced.
-                    news = [at for at in moments if at > seen]
-                    self.delays += [time.time() - datetime.fromisoformat(at).timestamp() for at in news]
-                seen = max([seen, *moments])
+                times = SHOWN_TIME.findall(shown)
+                if times and seen:
+                    # The history entries that are new on the page, with the times at which they were published.
+                    new = [at for at in times if at > seen]
+                    self.delays += [time.time() - datetime.fromisoformat(at).timestamp() for at in new]
+                seen = max([seen, *times])
 
 
-def watching(stand: Stand) -> Iterator[Figure]:
-    """From an event until a watching page shows it."""
+def watching(testbed: TestBed) -> Iterator[Figure]:
+    """Measure the seconds from an event until a live page shows it; a sample is the median of one run."""
     delays = []
-    for number in range(stand.runs):
-        with stand.shop(pace=1):
-            stand.step(f"watching, {number + 1} of {stand.runs}")
-            measured = Watching()
-            asyncio.run(measured.run())
-            delays.append(median(measured.delays))
+    for number in range(testbed.runs):
+        with testbed.shop(pace=1):
+            testbed.report(f"watching, {number + 1} of {testbed.runs}")
+            load = WatchedLoad()
+            asyncio.run(load.run())
+            delays.append(median(load.delays))
     name = f"from an event until a watching page shows it, {WATCHERS} watchers, {RATE} orders a second"
     yield Figure("watching", name, "s", delays, 0.3)

@@ -1,0 +1,54 @@
+"""What a row is measured on: a shop with an empty store, and the bare engine beside it."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from bare import BareEngine, open_bare_engine
+
+from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.project import Project
+from pizzashop.local.shop import Shop
+
+
+class TestBed:
+    """Opens a shop for each row; `runs` is how often a row measures, `report` shows what happens now."""
+
+    def __init__(self, project: Project, dapr: Dapr, runs: int, report: Callable[[str], None]) -> None:
+        self._project, self._dapr = project, dapr
+        self.runs, self.report = runs, report
+
+    @contextmanager
+    def shop(self, pace: float, *, one_process: bool = False, **settings: object) -> Iterator[Shop]:
+        """Open a shop in a temporary directory; with `one_process`, one process serves all roles."""
+        self.report("opening")
+        env = {"PIZZASHOP_PACE": str(pace)} | {f"PIZZASHOP_{name.upper()}": str(v) for name, v in settings.items()}
+        with tempfile.TemporaryDirectory(prefix="pizzashop-bench-") as name:
+            directory = Path(name)
+            project = _one_process_project(self._project, directory) if one_process else self._project
+            with Shop(directory, project, self._dapr, env=env) as shop:
+                shop.open()
+                yield shop
+
+    @contextmanager
+    def bare_engine(self, shop: Shop) -> Iterator[BareEngine]:
+        """Start the bare engine on the services of an open shop."""
+        with open_bare_engine(shop.state_dir, self._project, self._dapr) as bare:
+            yield bare
+
+
+def _one_process_project(project: Project, directory: Path) -> Project:
+    """Return the project with one process for all roles; the other apps of the run file keep only their sidecars."""
+    content = yaml.safe_load(project.run_file.read_text())
+    content["common"] |= {"resourcesPath": str(project.resources), "configFilePath": str(project.config)}
+    first, *others = content["apps"]
+    first["command"] = ["pizzashop", "serve", "--role", "all"]
+    for app in content["apps"]:
+        app["appDirPath"] = str(project.run_file.parent)
+    for app in others:
+        del app["command"]
+    run_file = directory / "dapr.yaml"
+    run_file.write_text(yaml.safe_dump(content))
+    return Project.read(run_file)
