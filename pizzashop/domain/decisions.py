@@ -1,141 +1,119 @@
-"""Seals: how the workflow knows, without asking, that a decision was recorded before it was raised.
-
-The record keeps a secret. The plan of its workflow holds the print of one seal for each attempt, and an event that the
-shop raises shows the seal itself: whoever reads the plan in the engine cannot make it from that.
-"""
+"""Decisions on a cooked pizza: the one that counts, the reminders while it is missing, and the deadline."""
 
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
 
 from pydantic import Field
 
-from pizzashop.domain.history import MAX_HISTORY, Entry
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import OVERDUE, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
 
-REMINDERS = (1, 2, 4, 8)
-"""After so many times the shop's reminder the missing decision is told of."""
-BY_CLOCK = "the clock"
-SOON_SECONDS = 0.01
-AFTER_PAUSE_SECONDS = 1.0
-"""While it is paused nothing is due: it is asked again so much later, when it goes on."""
+# A missing decision is noted after so many times the reminder of the settings.
+_REMINDERS = (1, 2, 4, 8)
+# Who notes it.
+_BY_CLOCK = "the clock"
+_MIN_WAIT_SECONDS = 0.01
+# Nothing is due while the order is paused, so the workflow asks again so long after it was resumed.
+_WAIT_AFTER_PAUSE_SECONDS = 1.0
 
 
 class DecisionQuery(Request):
-    """The workflow asks what has become of a decision; `reminder` and `deadline` in seconds, None: there is none."""
+    """The workflow's question about a decision; `reminder` and `deadline` in seconds, None when not set."""
 
     attempt: int = Field(ge=1)
     uid: str | None = None
     reminder: float | None = Field(None, gt=0)
     deadline: float | None = Field(None, gt=0)
-    history: list[Entry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
-    @property
-    def moments(self) -> list[float]:
-        """After how many seconds of waiting something is due."""
-        reminders = [times * self.reminder for times in REMINDERS] if self.reminder else []
+    def due_seconds(self) -> list[float]:
+        """Return after how many seconds of waiting a reminder or the deadline is due."""
+        reminders = [times * self.reminder for times in _REMINDERS] if self.reminder else []
         return [*reminders, *([self.deadline] if self.deadline else [])]
 
 
 class Verdict(Request):
-    """A decision as the workflow takes it."""
+    """A decision as the workflow reads it."""
 
     approved: bool
     remake: bool
 
 
 class DecisionState(Request):
-    """The decision that stands, or why the order has failed, or for how many seconds to wait (None: without end)."""
+    """The decision that counts, or why the order has failed, or for how many seconds to wait (None: without end)."""
 
     decision: Verdict | None = None
     failed: str | None = None
     seconds: float | None = None
 
 
-def check_decision(record: Record, asked: DecisionQuery, at: str) -> DecisionState:
-    """What holds of the decision at the moment `at`; marks the order as overdue, or fails it, where that is due."""
-    record.hear(asked.history)
-    if record.final:
+def check_decision(record: Record, query: DecisionQuery, at: str) -> DecisionState:
+    """Return the state of the decision at the time `at`; mark the order as overdue, or fail it, when that is due."""
+    if record.is_final:
         return DecisionState(failed=record.error or f"the order is {record.status}")
-    decision = record.decision_of(asked.attempt)
+    decision = record.decision_of(query.attempt)
     if decision is not None:
-        verdict = decision.status
-        return DecisionState(decision=Verdict(approved=verdict == "approved", remake=verdict == "remake"))
-    waited, told = seconds_waited(record, asked.attempt, at), _told_after(record, asked.attempt)
+        verdict = Verdict(approved=decision.status == "approved", remake=decision.status == "remake")
+        return DecisionState(decision=verdict)
+    waited, noted = seconds_waited(record, query.attempt, at), _seconds_noted(record, query.attempt)
     if record.paused:
-        return _wait(asked, told, waited, AFTER_PAUSE_SECONDS)
-    if asked.deadline is not None and waited >= asked.deadline:
-        reason = f"Pizza validation failed - no decision within {asked.deadline:g} s"
+        return _wait(query, waited, noted, _WAIT_AFTER_PAUSE_SECONDS)
+    if query.deadline is not None and waited >= query.deadline:
+        reason = f"Pizza validation failed - no decision within {query.deadline:g} s"
         record.end("failed", at, reason)
         return DecisionState(failed=reason)
-    if any(told < moment <= waited for moment in asked.moments):
+    if _is_due(query, waited, noted):
         note = f"no decision for {waited:.0f} s" if waited >= 1 else "no decision yet"
-        overdue = Entry(kind="action", status=OVERDUE, attempt=asked.attempt, at=at, by=BY_CLOCK, note=note)
+        overdue = HistoryEntry(kind="action", status=OVERDUE, attempt=query.attempt, at=at, by=_BY_CLOCK, note=note)
         record.history.append(overdue)
-    return _wait(asked, waited, waited, SOON_SECONDS)
+    return _wait(query, waited, waited, _MIN_WAIT_SECONDS)
 
 
-def is_due(record: Record, at: str) -> bool:
-    """Whether a reminder or the deadline of the present attempt has passed by the moment `at`, and was not noted."""
-    if record.terms is None:
-        return False  # it was accepted before its record said so
-    asked = DecisionQuery(attempt=record.attempt, reminder=record.terms.reminder, deadline=record.terms.deadline)
-    waited, told = seconds_waited(record, record.attempt, at), _told_after(record, record.attempt)
-    return any(told < moment <= waited for moment in asked.moments)
+def has_reminder_due(record: Record, at: str) -> bool:
+    """Return whether a reminder or the deadline of the present attempt is due at the time `at`, and not noted yet."""
+    settings = record.workflow_settings
+    if settings is None:
+        return False
+    query = DecisionQuery(attempt=record.attempt, reminder=settings.reminder, deadline=settings.deadline)
+    return _is_due(query, seconds_waited(record, record.attempt, at), _seconds_noted(record, record.attempt))
 
 
 def seconds_waited(record: Record, attempt: int, at: str) -> float:
-    """For how many seconds, up to `at`, this attempt has waited for its decision while it was not paused."""
-    began = record.stages_of(attempt, (PENDING_VALIDATION,))
-    if not began:
+    """Return for how many seconds, up to `at`, this attempt has waited for its decision while it was not paused."""
+    pending = record.begun_stages(attempt, (PENDING_VALIDATION,))
+    if not pending:
         return 0.0
-    start, end = _moment(began[0].at), _moment(at)
+    start, end = _epoch_seconds(pending[0].at), _epoch_seconds(at)
     waited, paused_at = end - start, None
     for entry in record.history:
         if entry.kind == "action" and entry.status == "paused":
-            paused_at = _moment(entry.at)
+            paused_at = _epoch_seconds(entry.at)
         elif entry.kind == "action" and entry.status == "resumed" and paused_at is not None:
-            waited -= _shared(start, end, paused_at, _moment(entry.at))
+            waited -= _overlap(start, end, paused_at, _epoch_seconds(entry.at))
             paused_at = None
     if paused_at is not None:
-        waited -= _shared(start, end, paused_at, end)
+        waited -= _overlap(start, end, paused_at, end)
     return max(0.0, waited)
 
 
-def _told_after(record: Record, attempt: int) -> float:
+def _seconds_noted(record: Record, attempt: int) -> float:
+    """Return how long the attempt had waited when its last reminder was noted, 0 when none was."""
     reminders = [entry.at for entry in record.history if entry.status == OVERDUE and entry.attempt == attempt]
     return seconds_waited(record, attempt, reminders[-1]) if reminders else 0.0
 
 
-def _wait(asked: DecisionQuery, done: float, waited: float, at_least: float) -> DecisionState:
-    ahead = [moment - waited for moment in asked.moments if moment > done]
-    return DecisionState(seconds=max(at_least, min(ahead))) if ahead else DecisionState()
+def _is_due(query: DecisionQuery, waited: float, noted: float) -> bool:
+    return any(noted < seconds <= waited for seconds in query.due_seconds())
 
 
-def _shared(start: float, end: float, other_start: float, other_end: float) -> float:
+def _wait(query: DecisionQuery, waited: float, noted: float, min_seconds: float) -> DecisionState:
+    ahead = [seconds - waited for seconds in query.due_seconds() if seconds > noted]
+    return DecisionState(seconds=max(min_seconds, min(ahead))) if ahead else DecisionState()
+
+
+def _overlap(start: float, end: float, other_start: float, other_end: float) -> float:
     return max(0.0, min(end, other_end) - max(start, other_start))
 
 
-def _moment(at: str) -> float:
+def _epoch_seconds(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
-
-
-def seal(secret: str, attempt: int) -> str:
-    """What the shop shows with its decision on this attempt."""
-    return _hash(f"{secret} {attempt}")
-
-
-def prints(secret: str, attempts: int) -> list[str]:
-    """What the workflow is given of the seals of so many attempts."""
-    return [_hash(seal(secret, attempt)) for attempt in range(1, attempts + 1)]
-
-
-def fits(known: list[str], attempt: int, shown: Any) -> bool:
-    """Whether what an event shows is the seal of this attempt."""
-    return isinstance(shown, str) and known[attempt - 1 : attempt] == [_hash(shown)]
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode(errors="replace")).hexdigest()

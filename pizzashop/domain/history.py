@@ -8,9 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pizzashop.domain.lifecycle import CANCELLED, FAILED, RANK
 
-# The most entries of one order that may travel in a request: more than 20 remakes make (21 attempts of 7, and 10).
-MAX_HISTORY = 200
-
 # The form that `format_timestamp` writes. Reading a record checks dozens of timestamps: those need no conversion.
 _FORMATTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 

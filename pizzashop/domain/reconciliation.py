@@ -1,38 +1,39 @@
-"""What a crash can leave half-done: written to the record and unknown to the engine, or lost by the engine itself."""
+"""What the reconciler has to do: finish what a crash left between record and engine, and find stuck orders."""
 
 from typing import Literal
 
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.decisions import is_due
+from pizzashop.domain.decisions import has_reminder_due
 from pizzashop.domain.history import is_past
 from pizzashop.domain.lifecycle import CANCELLED, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 
+# How long the process that wrote a command to the record has to tell the engine itself.
 SETTLE_SECONDS = 4.0
-"""How long the process that wrote it has to tell the engine itself."""
 
+# An order is stuck after so many seconds without progress that its workflow should have made.
 STUCK_SECONDS = 60.0
-"""How long nothing may be heard of an order that the workflow has to move on."""
 
-Need = Literal["start", "decide", "cancel", "steer"]
-
-
-def is_over(record: Record) -> bool:
-    """Whether the order has ended, and there is nothing that the engine has still to hear."""
-    return record.final and (record.status == CANCELLED or record.steering is None)
+# A command that the engine has to be told again.
+Need = Literal["start", "decide", "cancel", "suspension"]
 
 
-def need(record: Record, now: float) -> Need | None:
-    """What the engine has to be told of this order, if it should know by now; `now` in seconds since the epoch."""
-    if record.deleted or not record.wanted or is_over(record):
+def is_settled(record: Record) -> bool:
+    """Return whether the order has ended and the engine needs to be told nothing more."""
+    return record.is_final and (record.status == CANCELLED or record.suspension_lease is None)
+
+
+def find_need(record: Record, now: float) -> Need | None:
+    """Return what the engine should have been told by now and may not know; `now` in epoch seconds."""
+    if record.deleted or not record.workflow_requested or is_settled(record):
         return None
-    if record.cancelling is not None:
-        return "cancel" if is_past(record.cancelling.at, SETTLE_SECONDS) else None
-    if not (record.begun or record.final):
+    if record.cancellation is not None:
+        return "cancel" if is_past(record.cancellation.at, SETTLE_SECONDS) else None
+    if not (record.workflow_started or record.is_final):
         return "start" if is_past(record.history[0].at, SETTLE_SECONDS) else None
-    if record.steering is not None:
-        return None if record.steering.left(now, SUSPENSION_LEASE_SECONDS) else "steer"
+    if record.suspension_lease is not None:
+        return None if record.suspension_lease.seconds_left(now, SUSPENSION_LEASE_SECONDS) else "suspension"
     decision = record.decision_of(record.attempt)
     if decision is None or record.paused or record.status != PENDING_VALIDATION:
         return None
@@ -40,28 +41,30 @@ def need(record: Record, now: float) -> Need | None:
 
 
 def awaits_engine(record: Record, at: str) -> bool:
-    """Whether the workflow has to do something at the moment `at`, so that its record must change before long.
+    """Return whether the workflow has something to do at the time `at`, so the record has to change before long.
 
-    It need not while the order is paused, nor while the manager has it and no reminder or deadline is due.
+    It has nothing to do while the order is paused, or waits for the manager and no reminder or deadline is due.
     """
-    if record.closed or record.paused or not record.wanted:
+    if record.is_closed or record.paused or not record.workflow_requested:
         return False
     if record.status == PENDING_VALIDATION and record.decision_of(record.attempt) is None:
-        return is_due(record, at)
+        return has_reminder_due(record, at)
     return True
 
 
 def is_stuck(record: Record, now: float, at: str) -> bool:
-    """Whether the workflow should have done something by the moment `at` (`now` in seconds since the epoch), and
-    nothing has been heard of it for a minute."""
+    """Return whether the order awaits the engine and has made no progress for STUCK_SECONDS.
+
+    `at` and `now` are the same time, as a timestamp and in epoch seconds.
+    """
     if not awaits_engine(record, at):
         return False
-    if record.lease is not None and record.lease.left(now, LEASE_SECONDS):
+    if record.lease is not None and record.lease.seconds_left(now, LEASE_SECONDS):
         return False
     return is_past(max(record.history[-1].at, record.heartbeat_at or ""), STUCK_SECONDS)
 
 
-def progress(record: Record) -> str:
-    """How far the order has come, and who is at it: another text whenever anything of that changes."""
+def format_progress(record: Record) -> str:
+    """Return a text that changes whenever the order makes progress, or another run processes it."""
     lease = (record.lease.run, record.lease.until) if record.lease is not None else None
     return f"{record.status} {record.attempt} {len(record.history)} {lease} {record.heartbeat_at}"

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from pizzashop.domain.history import MAX_HISTORY, HistoryEntry
 from pizzashop.domain.text import is_readable
 from pizzashop.errors import InvalidRequest
 
@@ -76,7 +75,6 @@ class StepOrder(OrderContent):
 
     attempt: int = Field(1, ge=1, le=1000)
     uid: str | None = Field(None, max_length=64)
-    history: list[HistoryEntry] = Field(default_factory=list, max_length=MAX_HISTORY)
 
 
 class NewOrder(OrderContent):

@@ -1,62 +1,64 @@
-"""Steering: to suspend and to resume a workflow are one caller's business at a time, whichever process he is in.
+"""The lease on suspending and resuming a workflow: one caller at a time, whichever process it runs in.
 
-The engine answers before it has acted. Suspended twice, a workflow never goes on; resumed while it runs, it fails: the
-SDK's worker (1.18.3) takes neither. So whoever steers holds this lease, looks first, and waits until it is done.
+The engine answers before it has acted. A workflow that is suspended twice never goes on, and one that is resumed while
+it runs fails: the SDK's worker 1.18.3 has these defects. So a caller takes this lease first, looks at the workflow's
+status, and waits until the engine has acted.
 """
 
-from pydantic import Field
-
-from pizzashop.domain.claims import Run
+from pizzashop.domain.claims import RunId
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderRef, Request
 from pizzashop.errors import Conflict
 
+# Longer than the calls to the engine take; the lease of a crashed caller ends then.
 SUSPENSION_LEASE_SECONDS = 12.0
-"""Longer than the engine's calls take; a dead caller's lease ends then, and that of one who was held up."""
 
 
 class SuspensionClaim(Request):
-    """A caller asks to steer, or gives it back: not `done` where it is not known what the engine has heard."""
+    """The request of a caller for the lease, or for its release.
 
-    run: Run
+    A release is not `settled` when the caller does not know whether the engine has done what the record says.
+    """
+
+    run: RunId
     release: bool = False
-    done: bool = True
+    settled: bool = True
 
 
 class SuspensionCommand(OrderRef):
-    """What the engine was told is to be written to the record, by the `run` that steers."""
+    """The request to mark the order, after the engine has acted; `run` is the caller that holds the lease."""
 
-    run: Run | None = None
+    run: RunId | None = None
 
 
 class SuspensionAnswer(Request):
-    """Whether the caller may steer now; if not, for how many seconds at most another does."""
+    """Whether the caller has the lease now."""
 
     granted: bool
-    seconds: float = Field(0.0, ge=0)
 
 
-def claim_suspension(record: Record, asked: SuspensionClaim, now: float) -> SuspensionAnswer:
-    """Grant the steering where nobody has it; `now` in seconds since the epoch. Raises Conflict for a closed order."""
-    held = record.steering
-    if held is not None and held.run != asked.run and (left := held.left(now, SUSPENSION_LEASE_SECONDS)):
-        return SuspensionAnswer(granted=False, seconds=left)
-    if not record.final or held is None:
+def claim_suspension(record: Record, claim: SuspensionClaim, now: float) -> SuspensionAnswer:
+    """Grant the lease when nobody has it; `now` in epoch seconds. Raise Conflict when the order is closed."""
+    lease = record.suspension_lease
+    if lease is not None and lease.run != claim.run and lease.seconds_left(now, SUSPENSION_LEASE_SECONDS):
+        return SuspensionAnswer(granted=False)
+    if not record.is_final or lease is None:
         record.require_open("paused or resumed")
-    record.steering = record.steered_by(asked.run, now + SUSPENSION_LEASE_SECONDS)
+    record.lease_suspension(claim.run, now + SUSPENSION_LEASE_SECONDS)
     return SuspensionAnswer(granted=True)
 
 
-def release_suspension(record: Record, asked: SuspensionClaim, now: float) -> SuspensionAnswer:
-    """Give it back, if nobody else has it; one that is not done leaves a lease that is over, for the sweep to see."""
-    held = record.steering
-    if held is not None and held.run != asked.run:
-        return SuspensionAnswer(granted=False, seconds=held.left(now, SUSPENSION_LEASE_SECONDS))
-    record.steering = None if asked.done or record.deleted else record.steered_by(asked.run, now)
+def release_suspension(record: Record, claim: SuspensionClaim, now: float) -> SuspensionAnswer:
+    """Release the lease if the caller has it. When it is not settled, leave an ended lease for the reconciler."""
+    lease = record.suspension_lease
+    if lease is None or lease.run == claim.run:
+        record.suspension_lease = None
+        if not (claim.settled or record.deleted):
+            record.lease_suspension(claim.run, now)
     return SuspensionAnswer(granted=False)
 
 
-def require_held(record: Record, run: str | None) -> None:
-    """Raise Conflict where the caller was held up for so long that another steers, or has done so, meanwhile."""
-    if (record.steering.run if record.steering is not None else None) != run:
+def require_suspension_lease(record: Record, run: str | None) -> None:
+    """Raise Conflict unless `run` has the lease: another caller may have taken it over after it ended."""
+    if (record.suspension_lease.run if record.suspension_lease is not None else None) != run:
         raise Conflict("Another command came first: look what has become of the order, and ask again")

@@ -156,7 +156,7 @@ def event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
     def _replay(letter: DeadLetter) -> dict[str, Any]:
         (status,) = inbox.take([letter.event])
         if status == RETRY:
-            raise Unavailable("The event could not be applied now: it stays kept")
+            raise Unavailable("The event could not be applied now: it stays a dead letter")
         if status != SUCCESS:
             return {**dead_letters.get(letter.id).summary(), "replayed": False}
         dead_letters.drop(letter.id)

@@ -124,7 +124,7 @@ class RunningRoles:
         from pizzashop.workflow.background import Background
 
         self._background = background = Background(sidecar, grpc_port, self._settings)
-        return {"engine": background.engine, "in_hand": background.in_hand, "contents": background.contents}
+        return {"commands": background.commands, "capacity": background.capacity}
 
 
 class _RoleWorker(RequestWorker):

@@ -1,4 +1,12 @@
-"""What storefront, kitchen and delivery share: do one step of one order, stage by stage, each stage once."""
+"""Run one step of one order: its stages one after another, each exactly once, whatever crashes.
+
+`run_step` is one run of a step. Before each stage it claims the lease on the step (`domain/claims.py`). By that claim
+role `order` writes to the order's record that the stage begins. Only then does the run publish the stage on the topic.
+
+A run that crashes in between leaves a stage that has begun and is not published. The next run learns of it from the
+answer to its claim. It publishes the stage in the name of the crashed run: an event that may come twice, but is the
+same fact. Then it goes on where the crashed run stopped.
+"""
 
 import logging
 import time
@@ -9,9 +17,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel
-from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
-from tenacity.nap import sleep_using_event
 
+from pizzashop.dapr.retries import retry
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import Claim, ClaimAnswer
 from pizzashop.domain.events import build_stage_event
@@ -22,9 +29,21 @@ from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.web.dependencies import ConcurrencyLimit
 
+OrderJson = dict[str, Any]
+T = TypeVar("T")
 
-class StepDone(BaseModel):
-    """The order as it was sent, with the status that the step ended with, and `error` where it failed."""
+# How often a run renews its lease during a long stage; the lease lasts for LEASE_SECONDS (`domain/claims.py`).
+_RENEW_SECONDS = 3.0
+# The pause before a run claims a step again that another run has.
+_CLAIM_AGAIN_SECONDS = 0.25
+# The longest pause between two tries while a service is unavailable.
+_MAX_PAUSE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class StepResult(BaseModel):
+    """The order as it was sent, with the status that the step ended with, and `error` when it failed."""
 
     order_id: str
     status: str
@@ -33,222 +52,209 @@ class StepDone(BaseModel):
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a run needs: the sidecar, the gate, the pace, and which stage of which orders is to fail."""
+    """What each run of a step needs, the same for all orders.
+
+    `pace` multiplies the duration of every stage. `failure` makes a stage fail, for demonstrations: it is empty, or a
+    stage and the beginning of order ids, as in `cooking_baking:bad-`.
+    """
 
     sidecar: Sidecar
-    gate: ConcurrencyLimit
+    limit: ConcurrencyLimit
     pace: float = 1.0
-    fail: str = ""
+    failure: str = ""
+
+
+def run_step(step: Step, order: OrderJson, context: StepContext) -> OrderJson:
+    """Run `step` for an order, and return the order with the status that the step ended with.
+
+    Raise InvalidRequest when the order is invalid, Conflict when the record does not allow the step, and Unavailable
+    when the process has too many orders, is stopping, or cannot reach a service.
+    """
+    checked = StepOrder.parse(order)
+    with context.limit:
+        return _StepRun(step, order, checked, context).run()
 
 
 class StepLease:
-    """Nothing begins but by `ask`, which has the record write it; whoever asks then tells the topic what is `untold`.
-
-    A run that dies in between leaves that to the next one, which tells it in the dead run's name: the same fact again.
-    """
+    """The lease of one run on one step, and what the run knows of the step by the answers to its claims."""
 
     def __init__(self, step: Step, order: StepOrder, sidecar: Sidecar) -> None:
         self._step, self._order, self._sidecar = step, order, sidecar
         self._run = uuid4().hex
-        self._asked: set[str] = set()
-        self._heir_of: str | None = None
-        self._said_for: str | None = None
-        self.asked_at = 0.0
-        self.charted = True
-        self.done = False
-        self.began: dict[str, HistoryEntry] = {}
-        self.untold: dict[str, str] = {}  # statuses, each with the run in whose name it is told
+        self._claim_times: set[str] = set()
+        self._crashed_run: str | None = None
+        # The crashed run whose last stage this run has published, until a claim tells the record so.
+        self.republished_for: str | None = None
+        # When the last claim was sent, by the monotonic clock: the lease lasts at least LEASE_SECONDS from then.
+        self.claimed_at = 0.0
+        # False when the order was never accepted: then the step runs without a record.
+        self.has_record = True
+        self.is_finished = False
+        # The stages that have begun, by status.
+        self.begun: dict[str, HistoryEntry] = {}
+        # The begun stages that this run has to publish, each status with the run in whose name.
+        self.unpublished: dict[str, str] = {}
 
-    def ask(self, begins: Sequence[str] = ()) -> ClaimAnswer:
-        """Claim the step, or renew the claim; where that is granted, `begins` has begun with it."""
-        # The lease lasts from here on at the least, however long the answer takes.
-        self.asked_at, at = time.monotonic(), utc_timestamp()
-        self._asked.add(at)
-        entries = [HistoryEntry(status=status, attempt=self._order.attempt, at=at) for status in begins]
-        answer = self._claim(begins=entries, said_for=self._said_for)
-        self.charted = answer.claim != "unknown"
-        if answer.claim == "granted":
-            self._learn(answer)
-        elif answer.claim == "unknown":
-            self._learn(ClaimAnswer(claim="granted", began=entries))
+    def claim(self, statuses: Sequence[str] = ()) -> ClaimAnswer:
+        """Claim the lease, or renew it. When it is granted, the stages of `statuses` begin now."""
+        self.claimed_at, now = time.monotonic(), utc_timestamp()
+        self._claim_times.add(now)
+        stages = [HistoryEntry(status=status, attempt=self._order.attempt, at=now) for status in statuses]
+        answer = self._send(stages=stages, republished_for=self.republished_for)
+        self.has_record = answer.result != "unknown"
+        if answer.result == "granted":
+            self._update(answer)
+        elif answer.result == "unknown":
+            self._update(ClaimAnswer(result="granted", begun_stages=stages))
         return answer
 
-    def told(self, status: str) -> None:
-        """The topic has been told of it."""
-        del self.untold[status]
-        if not self.untold:
-            self._said_for = self._heir_of
+    def note_published(self, status: str) -> None:
+        """Note that the stage was published."""
+        del self.unpublished[status]
+        if not self.unpublished:
+            self.republished_for = self._crashed_run
 
-    @property
-    def inherited(self) -> bool:
-        """Whether it was held for a dead run alone, and nothing was begun."""
-        return self._said_for is not None
+    def release(self) -> None:
+        """Release the lease, so that the next run need not wait for its end. Raise Unavailable."""
+        # With an unpublished stage the lease has to end by itself: by that the next run knows that one is missing.
+        if self.has_record and not self.unpublished:
+            self._send(release=True)
 
-    def give_back(self) -> None:
-        """Leave the step to whoever asks next; raises Unavailable where the record cannot be reached.
-
-        With something untold the lease is left to end by itself: so the next run knows that it must look after that.
-        """
-        if self.charted and not self.untold:
-            self._claim(release=True)
-
-    def _learn(self, answer: ClaimAnswer) -> None:
-        fresh = {entry.status: entry for entry in answer.began if entry.status not in self.began}
-        self.began |= fresh
-        self.done, self._heir_of = answer.done, answer.heir_of
-        # It may have begun at an earlier call, of which the answer was lost.
-        self.untold |= {status: self._run for status, entry in fresh.items() if entry.at in self._asked}
-        if answer.heir_of is None:
-            self._said_for = None
+    def _update(self, answer: ClaimAnswer) -> None:
+        new = {entry.status: entry for entry in answer.begun_stages if entry.status not in self.begun}
+        self.begun |= new
+        self.is_finished, self._crashed_run = answer.is_finished, answer.crashed_run
+        # A stage may have begun by an earlier claim of this run, whose answer was lost. Its time tells.
+        self.unpublished |= {status: self._run for status, entry in new.items() if entry.at in self._claim_times}
+        if answer.crashed_run is None:
+            self.republished_for = None
         else:
-            # A run begins nothing before it has told what it began last.
-            last = answer.began[-1].at
-            self.untold |= {entry.status: answer.heir_of for entry in answer.began if entry.at == last}
+            # A run publishes the stages of one claim before it sends the next: all earlier stages are published.
+            last = answer.begun_stages[-1].at
+            self.unpublished |= {e.status: answer.crashed_run for e in answer.begun_stages if e.at == last}
 
-    def _claim(
-        self, *, begins: Sequence[HistoryEntry] = (), said_for: str | None = None, release: bool = False
+    def _send(
+        self,
+        *,
+        stages: Sequence[HistoryEntry] = (),
+        republished_for: str | None = None,
+        release: bool = False,
     ) -> ClaimAnswer:
         claim = Claim(
             step=self._step.name,
             attempt=self._order.attempt,
             run=self._run,
             uid=self._order.uid,
-            history=self._order.history,
-            begins=list(begins),
-            said_for=said_for,
+            stages=list(stages),
+            republished_for=republished_for,
             release=release,
         )
         path, content = f"/order/{self._order.order_id}/claim", claim.model_dump(exclude_none=True)
         return ClaimAnswer.parse(self._sidecar.invoke(ORDER, "POST", path, content))
 
 
-RENEW_SECONDS = 3.0  # how often a long stage renews its lease
-JOIN_SECONDS = 0.25  # how long to wait before asking again for a step that another run has
-PATIENCE_SECONDS = 2.0  # the longest pause between two tries, while something is away
+class _StepRun:
+    """One run of a step for one order."""
 
-log = logging.getLogger(__name__)
+    def __init__(self, step: Step, order: OrderJson, checked: StepOrder, context: StepContext) -> None:
+        self._step, self._order, self._checked, self._context = step, order, checked, context
+        self._stopping = context.limit.stopping
+        self._lease = StepLease(step, checked, context.sidecar)
+        status, _, prefix = context.failure.partition(":")
+        self._failing_status = status if checked.order_id.startswith(prefix) else ""
 
-OrderJson = dict[str, Any]
-T = TypeVar("T")
-
-
-def run_step(step: Step, order: OrderJson, means: StepContext) -> OrderJson:
-    """Do `step` for the order sent along; answers the order with the status that the step ended with.
-
-    Raises InvalidRequest for an order that makes no sense, Conflict where the record says that the step is not to be done,
-    and Unavailable where something needed is away.
-    """
-    checked = StepOrder.parse(order)
-    with means.gate:
-        return _Run(step, order, checked, means).go()
-
-
-class _Run:
-    """One execution of a step for one order."""
-
-    def __init__(self, step: Step, order: OrderJson, checked: StepOrder, means: StepContext) -> None:
-        self._step, self._order, self._checked, self._means = step, order, checked, means
-        self._hold = StepLease(step, checked, means.sidecar)
-        self._fails_in, _, prefix = means.fail.partition(":")
-        self._may_fail = bool(self._fails_in) and checked.order_id.startswith(prefix)
-
-    def go(self) -> OrderJson:
-        self._join()
+    def run(self) -> OrderJson:
+        self._wait_for_lease()
         try:
-            self._tell()
+            self._publish()
             for stage in self._step.stages:
-                self._do(stage)
-                if self._may_fail and stage.status == self._fails_in:
-                    return self._failed(stage)
-            self._enter(self._step.done_status)
+                self._run_stage(stage)
+                if stage.status == self._failing_status:
+                    return self._fail(stage)
+            self._begin(self._step.done_status)
         except Unavailable:
-            self._give_back()
+            self._release()
             raise
-        if self._hold.inherited:
-            self._give_back()
-        return self._answer(self._step.done_status)
+        if self._lease.republished_for is not None:
+            # The crashed run had begun the last stage, so no event of this run will end the lease.
+            self._release()
+        return {**self._order, "status": self._step.done_status}
 
-    def _join(self) -> None:
-        first = self._together(self._step.announced[0])
-        while (answer := self._hold.ask(first)).claim == "taken":
-            # Another run is at it: this one waits for its end, and then finds the step done.
-            self._sleep(min(JOIN_SECONDS, answer.seconds))
-        self._must_be_open(answer)
+    def _wait_for_lease(self) -> None:
+        """Claim the lease, and with it the first stage. While another run has the lease, wait for it."""
+        first = self._statuses_from(self._step.announced[0])
+        while (answer := self._lease.claim(first)).result == "taken":
+            self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
+        self._require_open(answer)
 
-    def _do(self, stage: Stage) -> None:
-        self._enter(stage.status)
-        entry = self._hold.began.get(stage.status)
-        if entry is not None and self._means.pace and not self._is_followed(stage.status):
-            self._wait(stage.seconds * self._means.pace - seconds_since(entry.at))
+    def _run_stage(self, stage: Stage) -> None:
+        """Begin the stage unless it has begun, and wait until its time is over."""
+        self._begin(stage.status)
+        entry = self._lease.begun.get(stage.status)
+        if entry is not None and self._context.pace and not self._is_followed(stage.status):
+            self._wait(stage.seconds * self._context.pace - seconds_since(entry.at))
 
-    def _enter(self, status: str) -> None:
-        """Have it begin, unless it has: first in the record, then on the topic."""
-        while not (status in self._hold.began or self._hold.done or self._is_followed(status)):
-            answer = self._patiently(partial(self._hold.ask, self._together(status)))
-            self._must_be_open(answer)
-            if answer.claim == "taken":
-                raise Unavailable("Another run has taken over")
-            self._tell()
+    def _begin(self, status: str) -> None:
+        """Begin a stage unless it has begun: first in the record, then on the topic."""
+        while not (status in self._lease.begun or self._lease.is_finished or self._is_followed(status)):
+            answer = self._retry(partial(self._lease.claim, self._statuses_from(status)))
+            self._require_open(answer)
+            if answer.result == "taken":
+                raise Unavailable("Another run has taken over this step")
+            # After a crash of an earlier run nothing has begun yet: the loop claims again once that is published.
+            self._publish()
 
-    def _together(self, status: str) -> tuple[str, ...]:
-        """What begins at once: the status, and what follows it with no time in between."""
+    def _statuses_from(self, status: str) -> tuple[str, ...]:
+        """Return the statuses that begin in one claim: at pace 0 all of them, as no time passes in between."""
         announced = self._step.announced
         first = announced.index(status)
-        return announced[first:] if self._means.pace == 0 and not self._may_fail else announced[first : first + 1]
+        return announced[first:] if self._context.pace == 0 and not self._failing_status else (status,)
 
     def _is_followed(self, status: str) -> bool:
-        return any(RANK[each] > RANK[status] for each in self._hold.began)
+        return any(RANK[begun] > RANK[status] for begun in self._lease.begun)
 
-    def _tell(self) -> None:
-        while untold := list(self._hold.untold.items()):
-            events = [build_stage_event(self._order, self._hold.began[status], run) for status, run in untold]
-            # Said again in the name of the same run it is the same fact: this may be tried as often as it takes.
-            count = self._patiently(partial(self._means.sidecar.publish, events))
-            for status, _ in untold[:count]:
-                self._hold.told(status)
+    def _publish(self) -> None:
+        """Publish every stage that this run has to publish, in order, and try until the sidecar takes them."""
+        while unpublished := list(self._lease.unpublished.items()):
+            events = [build_stage_event(self._order, self._lease.begun[status], run) for status, run in unpublished]
+            count = self._retry(partial(self._context.sidecar.publish, events))
+            for status, _ in unpublished[:count]:
+                self._lease.note_published(status)
                 log.info(status, extra={"order": self._checked.order_id, "attempt": self._checked.attempt})
 
     def _wait(self, seconds: float) -> None:
+        """Sleep, and renew the lease meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self._sleep(min(left, RENEW_SECONDS))
-            late = time.monotonic() - self._hold.asked_at > RENEW_SECONDS and time.monotonic() < end
-            if self._hold.charted and late:
-                self._patiently(self._hold.ask)
-                self._tell()
+            self._sleep(min(left, _RENEW_SECONDS))
+            now = time.monotonic()
+            if self._lease.has_record and now < end and now - self._lease.claimed_at > _RENEW_SECONDS:
+                self._retry(self._lease.claim)
+                self._publish()
 
     def _sleep(self, seconds: float) -> None:
-        if self._means.gate.stopping.wait(max(0.0, seconds)):
+        if self._stopping.wait(max(0.0, seconds)):
             raise Unavailable("This process is stopping")
 
-    def _must_be_open(self, answer: ClaimAnswer) -> None:
-        if answer.claim == "closed":
-            raise Conflict("Order ", order_status=answer.status)
+    def _require_open(self, answer: ClaimAnswer) -> None:
+        if answer.result == "closed":
+            message = f"Order {self._checked.order_id} is closed: {answer.error}"
+            raise Conflict(message, order_status=answer.status)
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         try:
-            self._hold.give_back()
+            self._lease.release()
         except Unavailable as error:
-            log.warning("lease not given back, it will end: %s", error, extra={"order": self._checked.order_id})
+            log.warning(
+                "could not release the lease, so the next run waits for its end: %s",
+                error,
+                extra={"order": self._checked.order_id},
+            )
 
-    def _patiently(self, call: Callable[[], T]) -> T:
-        stopping = self._means.gate.stopping
-        return Retrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=0.1, max=PATIENCE_SECONDS),
-            stop=stop_when_event_set(stopping),
-            sleep=sleep_using_event(stopping),
-            reraise=True,
-        )(call)
+    def _retry(self, call: Callable[[], T]) -> T:
+        return retry(call, max_pause=_MAX_PAUSE_SECONDS, stopping=self._stopping)
 
-    def _failed(self, stage: Stage) -> OrderJson:
-        self._give_back()
-        return {**self._answer(self._step.failed_status), "error": f"{stage.status} failed (PIZZASHOP_FAIL)"}
-
-    def _answer(self, status: str) -> OrderJson:
-        answer = {**self._order, "status": status}
-        if self._checked.uid is None:
-            return answer
-        entries = [*self._checked.history, *self._hold.began.values()]
-        history = [entry.model_dump(exclude_defaults=True) for entry in entries]
-        return {**answer, "attempt": self._checked.attempt, "history": history}
+    def _fail(self, stage: Stage) -> OrderJson:
+        self._release()
+        error = f"{stage.status} failed (PIZZASHOP_FAIL)"
+        return {**self._order, "status": self._step.failed_status, "error": error}

@@ -1,4 +1,8 @@
-"""What the workflow has done for it: one activity for each thing that the story asks for."""
+"""The activities of the workflow: everything that it has done by other roles, by the record and by the topic.
+
+The engine may run an activity more than once, so each is idempotent. It also keeps their inputs and results. So they
+are told which order, and read its content from the record; in version v1 the whole order travels (`_is_whole`).
+"""
 
 import asyncio
 import json
@@ -6,198 +10,153 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
 
 from dapr.ext.workflow import WorkflowActivityContext
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
+from pizzashop.dapr.retries import retry_forever
 from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.domain.claims import Claim, ClaimAnswer
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
-from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, Step
+from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, VALIDATE_STEP, Step
 from pizzashop.domain.requests import truncate_text
-from pizzashop.errors import NotFound, Refused, Unavailable
+from pizzashop.errors import Conflict, NotFound, Refused, Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
 
-MOST_CHARACTERS = 8 * 1024 * 1024
-"""The size of the cache; beyond it the oldest contents are dropped and read from the record when needed."""
+# The size of the cache of order contents, about as many bytes.
+MAX_CACHED_CHARACTERS = 8 * 1024 * 1024
+# Longer than any step takes at pace 1 (13 s), so that an order without delay sends no heartbeat.
+HEARTBEAT_SECONDS = 15.0
+# How much longer than its stages a step may take before it is requested again.
+_STEP_MARGIN_SECONDS = 30.0
+# How long an answer of role `order` may take.
+_RECORD_SECONDS = 10.0
+# The longest pause between two tries while a service is unavailable.
+_MAX_PAUSE_SECONDS = 5.0
+# The fields that the shop itself adds to an order.
+_SHOP_FIELDS = frozenset({"status", "error", "attempt", "uid", "history", "run"})
 
-Key = tuple[str, str]
-
-
-class ContentCache:
-    """The contents by order id and uid, the latest `most` characters of them; for any number of threads."""
-
-    def __init__(self, sidecar: Sidecar, most: int = MOST_CHARACTERS) -> None:
-        self._sidecar, self._most = sidecar, most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Key, str] = OrderedDict()
-        self._size = 0
-
-    def keep(self, order_id: str, uid: str, content: dict[str, Any]) -> None:
-        """Remember the content of an order that was accepted."""
-        text = json.dumps(content)
-        with self._lock:
-            self._size += len(text) - len(self._kept.pop((order_id, uid), ""))
-            self._kept[order_id, uid] = text
-            while self._size > self._most:
-                self._size -= len(self._kept.popitem(last=False)[1])
-
-    async def of(self, order_id: str, uid: str | None) -> dict[str, Any]:
-        """Answer the content; raises NotFound where the order was deleted, and Unavailable."""
-        text = self._kept.get((order_id, uid or ""))
-        if text is not None:
-            kept: dict[str, Any] = json.loads(text)
-            return kept
-        path = f"/order/{order_id}/content"
-        content: dict[str, Any] = await self._sidecar.ainvoke(ORDER, path, {"uid": uid}, 10.0)
-        if uid is not None:
-            self.keep(order_id, uid, content)
-        return content
-
-
-EVERY_SECONDS = 15.0
-"""Longer than any step takes at pace 1 (13 s), so that an order without delay sends no heartbeat."""
+Order = dict[str, Any]
+Activity = Callable[[WorkflowActivityContext, dict[str, Any]], Awaitable[dict[str, Any]]]
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def heartbeat(sidecar: Sidecar, order_id: str, uid: str | None) -> AsyncIterator[None]:
-    """Note in the order's record, every EVERY_SECONDS, that an activity of the order is still running."""
-    beating = asyncio.create_task(_beat(sidecar, order_id, uid))
-    try:
-        yield
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating
+class ContentCache:
+    """The contents of orders by id and uid, the latest `max_characters` of them. Thread-safe."""
 
+    def __init__(self, sidecar: Sidecar, max_characters: int = MAX_CACHED_CHARACTERS) -> None:
+        self._sidecar, self._max_characters = sidecar, max_characters
+        self._lock = threading.Lock()
+        self._contents: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._characters = 0
 
-async def _beat(sidecar: Sidecar, order_id: str, uid: str | None) -> None:
-    while True:
-        await asyncio.sleep(EVERY_SECONDS)
-        try:
-            await sidecar.ainvoke(ORDER, f"/order/{order_id}/heartbeat", {"uid": uid}, EVERY_SECONDS)
-        except (Refused, Unavailable) as error:
-            # A missed heartbeat is harmless: while role `order` is down the sweep finds no stuck orders either.
-            log.debug("no heartbeat: %s", error, extra={"order": order_id})
+    def put(self, order_id: str, uid: str, content: Order) -> None:
+        """Keep the content of an accepted order, and drop the oldest ones beyond the size."""
+        text = json.dumps(content)
+        with self._lock:
+            self._characters += len(text) - len(self._contents.pop((order_id, uid), ""))
+            self._contents[order_id, uid] = text
+            while self._characters > self._max_characters:
+                self._characters -= len(self._contents.popitem(last=False)[1])
 
-
-MARGIN_SECONDS = 30.0
-"""How much longer than its stages a step may take before it is asked again."""
-PATIENCE_SECONDS = 5.0
-"""The longest pause between two tries, while something is away."""
-OWN = frozenset({"status", "error", "attempt", "uid", "history", "run"})
-"""What the shop itself says of an order, beside what the order says."""
-
-Order = dict[str, Any]
-Activity = Callable[[WorkflowActivityContext, dict[str, Any]], Awaitable[dict[str, Any]]]
+    async def get(self, order_id: str, uid: str) -> Order:
+        """Return the content, from the record if need be. Raise NotFound for a deleted order, and Unavailable."""
+        text = self._contents.get((order_id, uid))
+        if text is not None:
+            cached: Order = json.loads(text)
+            return cached
+        content: Order = await self._sidecar.ainvoke(ORDER, f"/order/{order_id}/content", {"uid": uid}, _RECORD_SECONDS)
+        self.put(order_id, uid, content)
+        return content
 
 
 class Activities:
-    """The activities, with what they need handed in. Each may run more than once, and does no harm then.
+    """The activities, each under the name by which the workflow calls it."""
 
-    Each is told which order it is about, and answers what has become of it: what the order says is read from
-    `contents`. In a workflow that began as version v1 the whole order travels, and the answer is as whole.
-    """
-
-    def __init__(self, sidecar: Sidecar, pace: float, contents: ContentCache | None = None) -> None:
-        self._sidecar, self._pace = sidecar, pace
-        self._contents = contents or ContentCache(sidecar)
+    def __init__(
+        self, sidecar: Sidecar, pace: float, contents: ContentCache, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    ) -> None:
+        self._sidecar, self._pace, self._contents = sidecar, pace, contents
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def order_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the storefront take the order in."""
-        return _result(order, *await self._do(ORDER_STEP, STOREFRONT, "/order", order))
+        return _step_result(order, *await self._run_step(ORDER_STEP, STOREFRONT, "/order", order))
 
     async def cook_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
         """Have the kitchen cook this attempt."""
-        return _result(order, *await self._do(COOK_STEP, KITCHEN, "/cook", order))
+        return _step_result(order, *await self._run_step(COOK_STEP, KITCHEN, "/cook", order))
 
     async def validate_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
-        """Put the pizza before the manager: from now on the order reads `pending_validation`."""
-        entry = HistoryEntry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
-        key, value = (
-            f"validation_{order['order_id']}",
-            {"order_id": order["order_id"], "status": PENDING_VALIDATION},
-        )
+        """Put the pizza before the manager: write `pending_validation` to the record, then publish it."""
+        # The run has the same id when it is repeated after a crash, and so publishes the same event.
+        run = f"validate-{order['attempt']}"
+        question = {"order_id": order["order_id"], "status": PENDING_VALIDATION}
+        result = {"status": PENDING_VALIDATION}
         try:
-            whole = await self._whole(order)
-        except NotFound:
-            whole = order  # deleted meanwhile: nobody needs the rest of it
-        await _patiently(self._sidecar.aput, key, json.dumps(value))
-        await _patiently(self._sidecar.apublish, build_stage_event(whole, entry, f"validate-{order['attempt']}"))
-        history = [*order.get("history", []), entry.model_dump(exclude_defaults=True)]
-        became = {"status": PENDING_VALIDATION, "history": history}
-        return {**order, **became} if _has_content(order) else became
+            stages = await self._begin_validation(order, run)
+            content = await self._load(order)
+            await _retry(self._sidecar.aput, f"validation_{order['order_id']}", json.dumps(question))
+            for stage in stages:
+                await _retry(self._sidecar.apublish, build_stage_event(content, stage, run))
+        except Refused as error:
+            result = {"status": "refused", "error": str(error)}
+        return {**order, **result} if _is_whole(order) else result
 
-    async def record_decision(self, _: WorkflowActivityContext, said: dict[str, Any]) -> dict[str, Any]:
-        """Record a decision that was raised in the engine; answers the one that stands."""
-        order, event = said["order"], said["event"]
+    async def record_decision(self, _: WorkflowActivityContext, raised: dict[str, Any]) -> dict[str, Any]:
+        """Record a decision that was raised directly in the engine. Return the decision that counts."""
+        order, event = raised["order"], raised["event"]
         approved = event["approved"]
         decision = {
             "order_id": order["order_id"],
             "approved": approved,
             "remake": event.get("remake") is True and not approved,
             "attempt": order["attempt"],
-            "history": order.get("history", []),
             **{name: text for name in ("by", "note") if (text := truncate_text(event.get(name)))},
         }
         try:
-            await self._ask_order(order, "decide", decision)
+            await self._post(order, "decide", decision)
         except Refused as error:
-            standing = error.extra.get("decision", "rejected")
-            return {"approved": standing == "approved", "remake": standing == "remake"}
+            first = error.extra.get("decision", "rejected")
+            return {"approved": first == "approved", "remake": first == "remake"}
         return {"approved": decision["approved"], "remake": decision["remake"]}
 
-    async def remind_manager(self, _: WorkflowActivityContext, waiting: dict[str, Any]) -> dict[str, Any]:
-        """Say that the decision is late; answers what stands: it, the order's failure, or how long to wait."""
-        order = waiting["order"]
-        patience = {
-            "attempt": order["attempt"],
-            "uid": order.get("uid"),
-            "reminder": waiting["reminder"],
-            "deadline": waiting["deadline"],
-            "history": order.get("history", []),
-        }
+    async def remind_manager(self, _: WorkflowActivityContext, query: dict[str, Any]) -> dict[str, Any]:
+        """Return the decision that counts, why the order has failed, or for how long to wait; mark it as overdue."""
+        order = query["order"]
+        limits = {"reminder": query["reminder"], "deadline": query["deadline"]}
         try:
-            return await self._ask_order(order, "waiting", patience)
+            return await self._post(
+                order, "decision-state", {"attempt": order["attempt"], "uid": order.get("uid"), **limits}
+            )
         except NotFound:
             return {"failed": "the order was deleted"}
 
     async def deliver_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
-        """Have the pizza delivered, and write so to the record before the workflow ends."""
-        sent, delivered = await self._do(DELIVER_STEP, DELIVERY, "/deliver", order)
+        """Have the pizza delivered, and write the end to the record before the workflow ends."""
+        sent, delivered = await self._run_step(DELIVER_STEP, DELIVERY, "/deliver", order)
         if delivered["status"] != "delivered":
-            return _result(order, sent, delivered)
-        end = {"status": "delivered", "uid": order.get("uid"), "history": delivered.get("history", [])}
-        record = await self._end(order, end)
+            return _step_result(order, sent, delivered)
+        record = await self._end(order, "delivered")
         if record["status"] != "delivered":
             return {"status": record["status"], "error": f"the order is {record['status']}"}
         return {name: value for name, value in delivered.items() if name not in ("history", "uid")}
 
     async def end_order(self, _: WorkflowActivityContext, failure: dict[str, Any]) -> dict[str, Any]:
-        """Write to the record that the order failed; answers the workflow's result, by the end that stands."""
-        order, error = failure["order"], failure["error"]
-        end = {
-            "status": "failed",
-            "uid": order.get("uid"),
-            "error": error,
-            "history": order.get("history", []),
-        }
-        record = await self._end(order, end)
-        order_id = order["order_id"]
+        """Write the failure to the record. Return the workflow's result, by the end that counts."""
+        order_id = failure["order"]["order_id"]
+        record = await self._end(failure["order"], "failed", failure["error"])
         if record["status"] == "delivered":
             return {"order_id": order_id, "status": "completed", "final_status": "delivered"}
         return {"order_id": order_id, "status": "failed", "error": record.get("error") or record["status"]}
 
-    def heartbeat(self, order: Order) -> AbstractAsyncContextManager[None]:
-        """While it is open the record of the order hears that an activity is under way."""
-        return heartbeat(self._sidecar, order["order_id"], order.get("uid"))
-
     def all(self) -> list[Activity]:
-        """Every activity, under the name that the workflow calls it by."""
+        """Return every activity."""
         return [
             self.order_pizza,
             self.cook_pizza,
@@ -208,54 +167,91 @@ class Activities:
             self.end_order,
         ]
 
-    async def _do(self, step: Step, role: Role, path: str, order: Order) -> tuple[Order, Order]:
-        """Have `role` do a step; answers the order as it was sent, and as it came back."""
-        seconds = sum(stage.seconds for stage in step.stages) * self._pace + MARGIN_SECONDS
+    @asynccontextmanager
+    async def heartbeat(self, order: Order) -> AsyncIterator[None]:
+        """Report to the record, every now and then, that an activity of the order is still running."""
+        task = asyncio.create_task(self._send_heartbeats(order))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _send_heartbeats(self, order: Order) -> None:
+        path, version = f"/order/{order['order_id']}/heartbeat", {"uid": order.get("uid")}
+        while True:
+            await asyncio.sleep(self._heartbeat_seconds)
+            try:
+                await self._sidecar.ainvoke(ORDER, path, version, _RECORD_SECONDS)
+            except (Refused, Unavailable) as error:
+                # Harmless: while role `order` is away, the reconciler finds no stuck orders either.
+                log.debug("could not send a heartbeat: %s", error, extra={"order": order["order_id"]})
+
+    async def _run_step(self, step: Step, role: Role, path: str, order: Order) -> tuple[Order, Order]:
+        """Have `role` run a step. Return the order as it was sent, and the role's answer."""
+        seconds = sum(stage.seconds for stage in step.stages) * self._pace + _STEP_MARGIN_SECONDS
         sent = order
         try:
-            sent = await self._whole(order)
-            answer: Order = await _patiently(self._sidecar.ainvoke, role, path, sent, seconds)
+            sent = await self._load(order)
+            return sent, await _retry(self._sidecar.ainvoke, role, path, sent, seconds)
         except Refused as error:
             return sent, {"status": "refused", "error": str(error)}
-        return sent, answer
 
-    async def _whole(self, order: Order) -> Order:
-        """The order with all that it says; raises NotFound where it was deleted."""
-        if _has_content(order):
+    async def _begin_validation(self, order: Order, run: str) -> list[HistoryEntry]:
+        """Begin `pending_validation` in the record. Return it as it was recorded the first time."""
+        stage = HistoryEntry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
+        claim = Claim(
+            step=VALIDATE_STEP.name, attempt=order["attempt"], run=run, uid=order.get("uid"), stages=[stage]
+        ).model_dump(exclude_none=True)
+
+        async def send() -> ClaimAnswer:
+            path = f"/order/{order['order_id']}/claim"
+            answer = ClaimAnswer.parse(await self._sidecar.ainvoke(ORDER, path, claim, _RECORD_SECONDS))
+            if answer.result == "taken":
+                raise Unavailable("Another run has a step of this order")
+            return answer
+
+        answer = await _retry(send)
+        if answer.result == "closed":
+            raise Conflict(f"Order {order['order_id']} is closed: {answer.error}")
+        return answer.begun_stages
+
+    async def _load(self, order: Order) -> Order:
+        """Return the order with its whole content. Raise NotFound when it was deleted."""
+        if _is_whole(order):
             return order
-        content = await _patiently(self._contents.of, order["order_id"], order["uid"])
+        content = await _retry(self._contents.get, order["order_id"], order["uid"])
         known = {name: value for name, value in order.items() if name != "more"}
         return {**content, **order.get("more", {}), **known}
 
-    async def _end(self, order: Order, end: dict[str, Any]) -> dict[str, Any]:
+    async def _end(self, order: Order, status: str, error: str | None = None) -> dict[str, Any]:
         try:
-            return await self._ask_order(order, "end", end)
+            return await self._post(order, "end", {"status": status, "uid": order.get("uid"), "error": error})
         except NotFound:
-            return {"status": end["status"], "error": end.get("error")}
+            return {"status": status, "error": error}
 
-    async def _ask_order(self, order: Order, what: str, content: dict[str, Any]) -> dict[str, Any]:
-        path = f"/order/{order['order_id']}/{what}"
-        answer: dict[str, Any] = await _patiently(self._sidecar.ainvoke, ORDER, path, content, 10.0)
+    async def _post(self, order: Order, command: str, content: dict[str, Any]) -> dict[str, Any]:
+        path = f"/order/{order['order_id']}/{command}"
+        answer: dict[str, Any] = await _retry(self._sidecar.ainvoke, ORDER, path, content, _RECORD_SECONDS)
         return answer
 
 
-def _has_content(order: Order) -> bool:
-    """Whether it travels with all that it says, as in version v1: no order is without a type of pizza."""
+def _is_whole(order: Order) -> bool:
+    """Return whether the whole order travels, as in version v1: no order is without a type of pizza."""
     return "pizza_type" in order
 
 
-def _result(order: Order, sent: Order, answer: Order) -> Order:
-    """What became of a step: its status, its error, and the fields that the role has added to the order or changed."""
-    if _has_content(order):
+def _step_result(order: Order, sent: Order, answer: Order) -> Order:
+    """Return the status and the error of a step, and in `more` the fields that the role added or changed."""
+    if _is_whole(order):
         return answer
-    brief: Order = {name: answer[name] for name in ("status", "error") if name in answer}
-    added = {name: value for name, value in answer.items() if name not in OWN and (name, value) not in sent.items()}
-    more = {**order.get("more", {}), **added}
-    return {**brief, "more": more} if more else brief
+    result = {name: answer[name] for name in ("status", "error") if name in answer}
+    changed = {n: value for n, value in answer.items() if n not in _SHOP_FIELDS and (n, value) not in sent.items()}
+    more = {**order.get("more", {}), **changed}
+    return {**result, "more": more} if more else result
 
 
-async def _patiently(call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-    """Try again for as long as something is away: in here a wait costs nothing, and the history does not grow."""
-    waiting = wait_random_exponential(multiplier=0.1, max=PATIENCE_SECONDS)
-    retrying = AsyncRetrying(retry=retry_if_exception_type(Unavailable), wait=waiting, reraise=True)
-    return await retrying(call, *arguments)
+async def _retry(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Call until the service is available: a wait costs nothing here, and the workflow's history does not grow."""
+    return await retry_forever(partial(call, *arguments), max_pause=_MAX_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""How many orders a process has in hand: beyond that no new one is started, so that those in flight go on well."""
+"""How many orders one process handles at the same time. Beyond that it starts no further ones."""
 
 import threading
 import time
@@ -8,69 +8,76 @@ from contextlib import contextmanager
 
 from pizzashop.errors import Unavailable
 
-TOO_MANY = "Too many orders at once: ask again in a moment"
-STARTS_AT_ONCE = 16
-TURN_SECONDS = 3.0
-"""How long a start waits for its turn: a rush of orders is taken in one after another, and nobody waits for long."""
-BEGIN_SECONDS = 10.0
-"""How long a started order is expected to begin here: with several processes another may have it."""
+_MAX_STARTS = 16
+# How long a start waits while others are under way: a burst of orders is accepted, and no client waits for long.
+_START_WAIT_SECONDS = 3.0
+# How long a started order counts before its first activity runs here: another process may run it.
+_BEGIN_SECONDS = 10.0
 
 
 class Capacity:
-    """Counts the orders that were started here and have not begun, and those with an activity under way.
+    """Counts the orders that this process has started and that have not begun, and those with a running activity.
 
-    An order that waits for the manager is neither, and costs nothing.
+    An order that waits for the manager is neither of both, since it costs nothing.
     """
 
     def __init__(
         self,
-        most: int,
-        starts_at_once: int = STARTS_AT_ONCE,
-        begin_seconds: float = BEGIN_SECONDS,
-        turn_seconds: float = TURN_SECONDS,
+        max_orders: int,
+        max_starts: int = _MAX_STARTS,
+        begin_seconds: float = _BEGIN_SECONDS,
+        start_wait_seconds: float = _START_WAIT_SECONDS,
     ) -> None:
-        self._most, self._begin_seconds, self._turn_seconds = most, begin_seconds, turn_seconds
-        self._starts = threading.Semaphore(starts_at_once)
+        self._max_orders, self._begin_seconds, self._start_wait_seconds = max_orders, begin_seconds, start_wait_seconds
+        self._starts = threading.Semaphore(max_starts)
         self._lock = threading.Lock()
-        self._busy: Counter[str] = Counter()
-        self._expected: dict[str, float] = {}
+        self._running: Counter[str] = Counter()
+        self._started_at: dict[str, float] = {}
 
     @contextmanager
-    def starting(self, order_id: str) -> Iterator[None]:
-        """Start an order; raises Unavailable where there are enough."""
-        if not self._starts.acquire(timeout=self._turn_seconds):
-            raise Unavailable(TOO_MANY)
+    def start_order(self, order_id: str) -> Iterator[None]:
+        """Count an order that is started in the block. Raise Unavailable at the limit."""
+        if not self._starts.acquire(timeout=self._start_wait_seconds):
+            raise _too_many_orders()
         try:
             self._admit(order_id)
             yield
         except BaseException:
-            self._expected.pop(order_id, None)
+            self._started_at.pop(order_id, None)
             raise
         finally:
             self._starts.release()
 
     @contextmanager
-    def under_way(self, order_id: str) -> Iterator[None]:
-        """An activity of the order is under way."""
+    def run_activity(self, order_id: str) -> Iterator[None]:
+        """Count an order while the activity in the block runs."""
         with self._lock:
-            self._busy[order_id] += 1
-            self._expected.pop(order_id, None)
+            self._running[order_id] += 1
+            self._started_at.pop(order_id, None)
         try:
             yield
         finally:
             with self._lock:
-                self._busy[order_id] -= 1
-                if not self._busy[order_id]:
-                    del self._busy[order_id]
+                self._running[order_id] -= 1
+                if not self._running[order_id]:
+                    del self._running[order_id]
 
-    def is_under_way(self, order_id: str) -> bool:
-        """Whether an activity of the order is under way in this process."""
-        return order_id in self._busy
+    def has_running_activity(self, order_id: str) -> bool:
+        """Return whether an activity of the order runs in this process."""
+        return order_id in self._running
 
     def _admit(self, order_id: str) -> None:
         with self._lock:
-            past = time.monotonic() - self._begin_seconds
-            self._expected = {each: since for each, since in self._expected.items() if since > past}
-            if self._busy.total() + len(self._expected) >= self._most:
-                raise Unavailable(TOO_MANY)
-            self._expected[order_id] = time.monotonic()
+            now = time.monotonic()
+            self._started_at = {
+                each: started_at
+                for each, started_at in self._started_at.items()
+                if started_at > now - self._begin_seconds
+            }
+            if self._running.total() + len(self._started_at) >= self._max_orders:
+                raise _too_many_orders()
+            self._started_at[order_id] = now
+
+
+def _too_many_orders() -> Unavailable:
+    return Unavailable("Too many orders at once: ask again in a moment")

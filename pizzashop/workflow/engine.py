@@ -1,67 +1,21 @@
-"""The workflow engine behind a sidecar's gRPC port; each call is told twice without harm."""
+"""The workflow engine behind the sidecar's gRPC port. Every call may be repeated."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
-from dapr.conf import settings as dapr_settings
 from dapr.ext.workflow import DaprWorkflowClient
-from dapr.ext.workflow._durabletask.internal import shared
-from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
 
+from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
-from pizzashop.workflow.pizza_workflow import DECISION_EVENT, NAME
-from pizzashop.workflow.sdk import CALL_SECONDS, AlreadyExists, EngineStub, Stalled, call_engine
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WORKFLOW_NAME
+from pizzashop.workflow.sdk import AlreadyExists, EngineStub, Stalled, call_engine, prepare_sdk
 
-
-class Engine(Protocol):
-    """What the views need of the engine. Every method raises Unavailable where it cannot be reached or does not act."""
-
-    def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
-        """Start the order's workflow; where it runs already, nothing happens."""
-
-    def status(self, order_id: str) -> str | None:
-        """The runtime status, in capitals; None where the engine knows no such workflow."""
-
-    def decide(self, order_id: str, decision: dict[str, Any]) -> None:
-        """Tell the workflow the manager's decision."""
-
-    def pause(self, order_id: str) -> None:
-        """Suspend the workflow after the step at hand, and wait until it is."""
-
-    def resume(self, order_id: str) -> None:
-        """Let the workflow go on, and wait until it does."""
-
-    def wake(self, order_id: str) -> None:
-        """Have the workflow take a turn, with whatever it has been told, and wait until it has."""
-
-    def terminate(self, order_id: str) -> None:
-        """End the workflow, and wait until it has. One that is stalled takes no turn any more: it is forgotten."""
-
-    def forget(self, order_id: str) -> None:
-        """Have the engine forget a workflow that does not act, whatever state it is in."""
-
-    def is_too_large(self, order_id: str) -> bool:
-        """Whether the workflow is stalled for its size: no other release, and no waiting, brings it on."""
-
-    def purge(self, order_id: str) -> None:
-        """Forget a workflow that has ended (one that is not known is as good); raises Conflict where it has not."""
-
-    def close(self) -> None:
-        """Give the connection back."""
-
-
+# How long to wait until the engine has acted: it answers before.
 SETTLE_SECONDS = 5.0
-CHANNEL_OPTIONS = {
-    # By default gRPC looks whether the sidecar is back after one second, and after two minutes in a long outage.
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 2000,
-    # The sidecar is on this machine: gRPC would call it through the proxy that `http_proxy` names.
-    "grpc.enable_http_proxy": 0,
-}
-WAKE_EVENT = "Woken"
-"""An event that no workflow waits for: it takes a turn for it all the same."""
-REASONS = {
+# An event that no workflow waits for: the engine runs a turn of the workflow all the same.
+_WAKE_EVENT = "Woken"
+STALL_TEXTS = {
     "version": "The order waits for a version of the workflow that no process runs just now: "
     "start the release that has it",
     "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): the shop restarts it",
@@ -70,131 +24,124 @@ REASONS = {
 
 
 class DaprEngine:
-    """The real one, behind the sidecar's gRPC port."""
+    """The engine. Every method raises Unavailable when it cannot be reached or does not act."""
 
-    def __init__(self, grpc_port: int) -> None:
-        # The SDK reads its time-out from here alone; its default is a minute.
-        dapr_settings.DAPR_API_TIMEOUT_SECONDS = CALL_SECONDS  # type: ignore[attr-defined]
-        # Nor does it take options for its channels, but for those that it gives to all of them.
-        options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | CHANNEL_OPTIONS
-        shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
+    def __init__(self, grpc_port: int, settle_seconds: float = SETTLE_SECONDS) -> None:
+        prepare_sdk()
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
         self._stub = EngineStub(grpc_port)
+        self._settle_seconds = settle_seconds
 
-    def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
-        """Start the order's workflow."""
-        with self._why_stalled(order_id):
+    def schedule(self, order_id: str, start: dict[str, Any]) -> None:
+        """Start the order's workflow, unless it runs already."""
+        instance_id = _instance_id(order_id)
+        with self._explain_stall(order_id):
             try:
-                call_engine(lambda: self._client.schedule_new_workflow(NAME, input=plan, instance_id=_id(order_id)))
+                call_engine(
+                    lambda: self._client.schedule_new_workflow(WORKFLOW_NAME, input=start, instance_id=instance_id)
+                )
             except AlreadyExists:
                 return
 
     def status(self, order_id: str) -> str | None:
-        """The runtime status, in capitals."""
+        """Return the runtime status, in capitals, None when the engine has no such workflow."""
         return self._state(order_id)[0]
 
     def decide(self, order_id: str, decision: dict[str, Any]) -> None:
-        """Tell the workflow the manager's decision."""
-        with self._why_stalled(order_id):
-            call_engine(lambda: self._client.raise_workflow_event(_id(order_id), DECISION_EVENT, data=decision))
+        """Raise the manager's decision for the workflow."""
+        self._raise_event(order_id, DECISION_EVENT, decision)
 
     def pause(self, order_id: str) -> None:
-        """Suspend the workflow."""
-        # Whoever steers looks first (domain/steering.py says why).
-        if self._required_status(order_id) in ("RUNNING", "PENDING"):
-            call_engine(lambda: self._client.pause_workflow(_id(order_id)))
-            self._settle(order_id, lambda status: status not in ("RUNNING", "PENDING"))
+        """Suspend the workflow after its present step, and wait until it is suspended."""
+        # The worker cannot run one that is suspended twice (sdk.py), so look first.
+        if self._active_status(order_id) in ("RUNNING", "PENDING"):
+            call_engine(lambda: self._client.pause_workflow(_instance_id(order_id)))
+            self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "PENDING"))
 
     def resume(self, order_id: str) -> None:
-        """Let the workflow go on."""
-        if self._required_status(order_id) == "SUSPENDED":
-            call_engine(lambda: self._client.resume_workflow(_id(order_id)))
-            self._settle(order_id, lambda status: status != "SUSPENDED")
+        """Resume the workflow, and wait until it runs."""
+        # One that is resumed while it runs can fail, so look first.
+        if self._active_status(order_id) == "SUSPENDED":
+            call_engine(lambda: self._client.resume_workflow(_instance_id(order_id)))
+            self._wait_until(lambda: self.status(order_id) != "SUSPENDED")
 
     def wake(self, order_id: str) -> None:
-        """Have the workflow take a turn."""
+        """Make the engine run a turn of the workflow, and wait until it has."""
         before = self._state(order_id)
-        with self._why_stalled(order_id):
-            call_engine(lambda: self._client.raise_workflow_event(_id(order_id), WAKE_EVENT))
-        _wait_for(lambda: self._state(order_id) != before)
+        self._raise_event(order_id, _WAKE_EVENT)
+        self._wait_until(lambda: self._state(order_id) != before)
 
     def terminate(self, order_id: str) -> None:
-        """End the workflow."""
+        """Terminate the workflow, and wait until it has ended. A stalled one runs no turn any more: purge it."""
         try:
-            call_engine(lambda: self._client.terminate_workflow(_id(order_id)))
-            self._settle(order_id, lambda status: status not in ("RUNNING", "SUSPENDED", "PENDING"))
+            call_engine(lambda: self._client.terminate_workflow(_instance_id(order_id)))
+            self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "SUSPENDED", "PENDING"))
             is_stalled = self.status(order_id) == "STALLED"
         except NotFound:
             return
         except Stalled:
             is_stalled = True
         if is_stalled:
-            self.forget(order_id)
-
-    def forget(self, order_id: str) -> None:
-        """Have the engine forget a workflow, whatever state it is in."""
-        self._stub.forget(_id(order_id))
+            self._stub.force_purge(_instance_id(order_id))
 
     def is_too_large(self, order_id: str) -> bool:
-        """Whether the workflow is stalled for its size."""
-        return self._stub.stall(_id(order_id)) == "size"
+        """Return whether the workflow is stalled for its size: then no other release can run it either."""
+        return self._stub.stall_reason(_instance_id(order_id)) == "size"
 
     def purge(self, order_id: str) -> None:
-        """Forget a workflow that has ended."""
+        """Purge a workflow that has ended, if there is one. Raise Conflict when it has not ended."""
         try:
-            call_engine(lambda: self._client.purge_workflow(_id(order_id)))
+            call_engine(lambda: self._client.purge_workflow(_instance_id(order_id)))
         except NotFound:
             return
         except Stalled:
             raise Conflict("The order's workflow has not ended") from None
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()
         self._stub.close()
 
     def _state(self, order_id: str) -> tuple[str | None, object]:
-        """The runtime status, and when the workflow last took a turn."""
-        state = call_engine(lambda: self._client.get_workflow_state(_id(order_id), fetch_payloads=False))
+        """Return the runtime status, and the time of the last turn."""
+        state = call_engine(lambda: self._client.get_workflow_state(_instance_id(order_id), fetch_payloads=False))
         return (state.runtime_status.name, state.last_updated_at) if state else (None, None)
 
-    def _required_status(self, order_id: str) -> str:
+    def _active_status(self, order_id: str) -> str:
         status = self.status(order_id)
         if status is None:
             raise Unavailable("The order's workflow has not begun yet: ask again in a moment")
         if status == "STALLED":
-            raise Unavailable(REASONS[self._stub.stall(_id(order_id))])
+            raise Unavailable(STALL_TEXTS[self._stub.stall_reason(_instance_id(order_id))])
         return status
 
+    def _raise_event(self, order_id: str, event: str, data: Any = None) -> None:
+        with self._explain_stall(order_id):
+            call_engine(lambda: self._client.raise_workflow_event(_instance_id(order_id), event, data=data))
+
     @contextmanager
-    def _why_stalled(self, order_id: str) -> Iterator[None]:
-        """Say why the engine holds a workflow still, where it does."""
+    def _explain_stall(self, order_id: str) -> Iterator[None]:
+        """Raise Unavailable with the reason, when the engine has stalled the workflow."""
         try:
             yield
         except Stalled:
             try:
-                reason = REASONS[self._stub.stall(_id(order_id))]
+                text = STALL_TEXTS[self._stub.stall_reason(_instance_id(order_id))]
             except NotFound:
-                reason = REASONS[None]
-            raise Unavailable(reason) from None
+                text = STALL_TEXTS[None]
+            raise Unavailable(text) from None
 
-    def _settle(self, order_id: str, settled: Callable[[str | None], bool]) -> None:
-        """The engine answers before it has acted: wait until its state says so too."""
-        _wait_for(lambda: settled(self.status(order_id)))
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        def check() -> None:
+            if not is_done():
+                raise _NotSettled("The workflow engine has not acted on it yet: ask again in a moment")
 
-
-def _wait_for(is_so: Callable[[], bool]) -> None:
-    Retrying(
-        retry=lambda call: not (call.outcome and call.outcome.result()),
-        wait=wait_random_exponential(multiplier=0.005, max=0.2),
-        stop=stop_after_delay(SETTLE_SECONDS),
-        retry_error_callback=_not_settled,
-    )(is_so)
+        retry(check, on=_NotSettled, max_pause=0.2, seconds=self._settle_seconds)
 
 
-def _not_settled(_: RetryCallState) -> NoReturn:
-    raise Unavailable("The workflow engine has not acted on it yet: ask again in a moment")
+class _NotSettled(Unavailable):
+    """The engine has answered, and not acted yet."""
 
 
-def _id(order_id: str) -> str:
+def _instance_id(order_id: str) -> str:
     return f"pizza-order-{order_id}"

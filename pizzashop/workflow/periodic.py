@@ -1,4 +1,4 @@
-"""A beat: does one thing again and again on a thread of its own, whatever was away the last time."""
+"""A task that runs again and again on a thread of its own."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class PeriodicTask(ABC):
-    """Does `once` every `seconds`, from `start` to `stop`."""
+    """Calls `run_once` every `seconds`, from `start` to `stop`, whatever the last round raised."""
 
     def __init__(self, name: str, seconds: float) -> None:
         self._name, self._seconds = name, seconds
@@ -18,28 +18,28 @@ class PeriodicTask(ABC):
         self.stopping = threading.Event()
 
     @abstractmethod
-    def once(self) -> None:
-        """Make one round; ends early once `stopping` is set."""
+    def run_once(self) -> None:
+        """Run one round; return early once `stopping` is set."""
 
     def start(self) -> None:
-        """Begin, after the first pause."""
+        """Start the thread. The first round comes after `seconds`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after what is at hand; returns at once."""
+        """Stop after the present round. Return at once."""
         self.stopping.set()
 
     def join(self, seconds: float) -> None:
-        """Wait at most `seconds` for what is at hand, after `stop`."""
+        """Wait at most `seconds` for the end of the present round, after `stop`."""
         if self._thread.is_alive():
             self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self.stopping.wait(self._seconds):
             try:
-                self.once()
+                self.run_once()
             except Unavailable as error:
-                log.debug("%s: nothing done: %s", self._name, error)
+                log.debug("%s: this round could not be finished, the next one comes: %s", self._name, error)
             except Exception:
-                # A defect in one round must not end all those that follow.
-                log.exception("a defect of the shop, in %s", self._name)
+                # A defect in one round must not end all that follow.
+                log.exception("%s: a defect ended this round, the next one comes", self._name)

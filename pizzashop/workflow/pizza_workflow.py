@@ -1,116 +1,116 @@
-"""The story of an order, from start to end. It decides what is next and does nothing itself: activities do.
+"""The workflow of an order, from its start to its end. It decides what happens next; activities do it.
 
-The engine runs this from the top at every turn and feeds it what happened so far, so it must decide the same every
-time: no clock, no chance, no settings but those in its input.
+The engine runs this function again from its start at every turn, and feeds it what has happened so far. So it must
+decide the same every time: it uses no clock, no randomness, and no setting that is not part of its input.
 
-What the customer sent does not travel with it: the engine keeps and sends all that passes through here again and again,
-and stalls a workflow that grows too large. Each activity reads it from the order's record.
+What the customer ordered does not travel through the engine, which keeps every input and every result, and stalls a
+workflow that grows too large. Each activity reads the order's content from its record.
 """
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext
-from dapr.ext.workflow._durabletask.task import TaskFailedError
+from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
-from pizzashop.domain.decisions import fits
-
-Order = dict[str, Any]
-"""Which order: `order_id`, `uid` and `attempt`; and what its record may not have heard of yet, `history`."""
-Steps = Generator[Any, Any, Any]
-
-NAME = "pizza_workflow"
+WORKFLOW_NAME = "pizza_workflow"
 DECISION_EVENT = "ValidationComplete"
-DECISION_FIELDS = ("approved", "remake", "by", "note")
-"""What counts of a decision that somebody raised in the engine."""
+
+# Which order: `order_id`, `uid` and `attempt`. And its `status`, and the fields that a role added to it, in `more`.
+Order = dict[str, Any]
+WorkflowSteps = Generator[Any, Any, Any]
+
+# The fields of a decision that somebody raised directly in the engine.
+_DECISION_FIELDS = ("approved", "remake", "by", "note")
 
 
 class OrderFailed(Exception):
-    """The order cannot go on; the text is what its record will say."""
+    """The order cannot go on; the text is the `error` of its record."""
 
 
-def pizza_workflow(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Steps:
-    """Bring `plan["order"]` to its end; how long, and how often, is for the rest of the plan to say."""
-    order = plan["order"]
+def pizza_workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+    """Process the order `start["order"]`, by the settings that are the rest of `start`."""
+    order = start["order"]
     try:
-        order = yield from _step(ctx, "order_pizza", order, "confirmed", "Order failed")
-        order = yield from _good_pizza(ctx, order, plan)
-        delivered = yield ctx.call_activity("deliver_pizza", input=order)
-        _require(delivered, "delivered", "Delivery failed")
+        order = yield from _run_step(ctx, "order_pizza", order, "confirmed", "Order failed")
+        order = yield from _cook_until_approved(ctx, order, start)
+        delivery = yield ctx.call_activity("deliver_pizza", input=order)
+        _require_status(delivery, "delivered", "Delivery failed")
     except (OrderFailed, TaskFailedError) as error:
         return (yield ctx.call_activity("end_order", input={"order": order, "error": str(error)}))
     return {
         "order_id": order["order_id"],
         "status": "completed",
         "final_status": "delivered",
-        "delivery_result": delivered,
+        "delivery_result": delivery,
     }
 
 
-def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Steps:
-    """Cook until the manager approves; answers the order with the attempt that was good."""
-    # Begun again, an order may have its decision already.
-    is_known = bool(plan["restarted"])
+def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
+    """Cook one attempt after another until the manager approves one. Return the order with that attempt."""
+    # The manager may have decided before the workflow was restarted.
+    may_be_decided = bool(start["restarted"])
     while True:
-        order = yield from _step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
-        order = {**order, **(yield ctx.call_activity("validate_pizza", input=order))}
-        decision = yield from _decision(ctx, order, plan, is_known)
+        order = yield from _run_step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
+        order = yield from _run_step(ctx, "validate_pizza", order, "pending_validation", "Pizza validation failed")
+        decision = yield from _wait_for_decision(ctx, order, start, may_be_decided)
         if decision["approved"]:
             return order
         if not decision.get("remake"):
             raise OrderFailed("Pizza validation failed - need to remake")
-        if order["attempt"] > plan["max_remakes"]:
+        if order["attempt"] > start["max_remakes"]:
             raise OrderFailed("Pizza validation failed - remade too often")
-        order, is_known = {**order, "attempt": order["attempt"] + 1}, False
+        order, may_be_decided = {**order, "attempt": order["attempt"] + 1}, False
 
 
-def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> Steps:
-    """Have one step done; answers the order as it is then."""
-    result = yield ctx.call_activity(activity, input=order)
-    _require(result, expected, failure)
-    # The step has told the record of the history that the order brought along.
-    return {**order, "history": [], **result}
-
-
-def _require(result: dict[str, Any], expected: str, failure: str) -> None:
-    if result.get("status") != expected:
-        raise OrderFailed(f"{failure}: {result.get('error') or 'Unknown error'}")
-
-
-def _decision(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any], is_known: bool) -> Steps:
-    """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over.
-
-    `is_known`: the record may have one, so that it is asked first.
-    """
-    patience = {"reminder": plan["reminder"], "deadline": plan["deadline"]}
-    until = _after(ctx, min(filter(None, patience.values()), default=None))
+def _wait_for_decision(
+    ctx: DaprWorkflowContext, order: Order, start: dict[str, Any], may_be_decided: bool
+) -> WorkflowSteps:
+    """Wait for the decision on this attempt. Ignore events that are for another attempt or order, or are invalid."""
+    limits = {"reminder": start["reminder"], "deadline": start["deadline"]}
+    until = _after(ctx, min(filter(None, limits.values()), default=None))
+    must_ask = may_be_decided
     while True:
+        if must_ask:
+            state = yield ctx.call_activity("remind_manager", input={"order": order, **limits})
+            if state.get("failed"):
+                raise OrderFailed(state["failed"])
+            if state.get("decision"):
+                return state["decision"]
+            until = _after(ctx, state["seconds"])
         try:
-            if is_known:
-                raise TimeoutError
             event = yield ctx.wait_for_external_event(DECISION_EVENT, timeout=until)
         except TimeoutError:
-            # The engine's time runs on while the order is paused or decided on: the record knows what it is worth.
-            is_known = False
-            standing = yield ctx.call_activity("remind_manager", input={"order": order, **patience})
-            if standing.get("failed"):
-                raise OrderFailed(standing["failed"]) from None
-            if standing.get("decision"):
-                return standing["decision"]
-            until = _after(ctx, standing["seconds"])
+            # The engine's timer runs on while the order is paused, so only the record knows whether the time is over.
+            must_ask = True
             continue
-        if not isinstance(event, dict) or not isinstance(event.get("approved"), bool):
+        must_ask = False
+        if not _is_decision_on(event, order):
             continue
-        if event.get("attempt", order["attempt"]) != order["attempt"]:
-            continue
-        if event.get("uid", order["uid"]) != order["uid"]:
-            continue  # it was said of an earlier order that had this id
-        if fits(plan["seals"], order["attempt"], event.get("seal")):
+        if event.get("recorded") is True and {"attempt", "uid"} <= event.keys():
             return event
-        # Somebody raised it in the engine, past the shop: the record has the last word on it too.
-        said = {name: event[name] for name in DECISION_FIELDS if name in event}
-        return (yield ctx.call_activity("record_decision", input={"order": order, "event": said}))
+        # Somebody raised it directly in the engine, so it is not in the record yet. The record may have another one.
+        decision = {name: event[name] for name in _DECISION_FIELDS if name in event}
+        return (yield ctx.call_activity("record_decision", input={"order": order, "event": decision}))
+
+
+def _is_decision_on(event: Any, order: Order) -> bool:
+    """Return whether an event is a decision on this attempt of this order, and not of an earlier one with this id."""
+    if not isinstance(event, dict) or not isinstance(event.get("approved"), bool):
+        return False
+    return all(event.get(name, order[name]) == order[name] for name in ("attempt", "uid"))
+
+
+def _run_step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> WorkflowSteps:
+    """Run one step by its activity. Return the order with the result of the step."""
+    result = yield ctx.call_activity(activity, input=order)
+    _require_status(result, expected, failure)
+    return {**order, **result}
+
+
+def _require_status(result: dict[str, Any], expected: str, failure: str) -> None:
+    if result.get("status") != expected:
+        raise OrderFailed(f"{failure}: {result.get('error') or 'Unknown error'}")
 
 
 def _after(ctx: DaprWorkflowContext, seconds: float | None) -> datetime | None:

@@ -1,35 +1,28 @@
-"""The workflow of an order in version v1: the whole order travels with it.
+"""The workflow of an order in version v1, which was released: the whole order travels through the engine.
 
-Orders in flight may have begun with it, and the engine goes on with the version that an order began with. So this file
-shares no step with the present version and is not changed: a change to either must not alter the other's decisions.
-
-It decides what is next and does nothing itself: activities do.
-
-The engine runs this from the top at every turn and feeds it what happened so far, so it must decide the same every
-time: no clock, no chance, no settings but those in its input.
+An order goes on with the version that it began with. Delete this file when no order in flight began with v1
+(docs/changing-the-workflow.md). It shares no step with the present version, and its decisions must not change.
 """
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext
-from dapr.ext.workflow._durabletask.task import TaskFailedError
+from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
-from pizzashop.domain.decisions import fits
 from pizzashop.workflow.pizza_workflow import DECISION_EVENT, OrderFailed
 
 Order = dict[str, Any]
-Story = Generator[Any, Any, Any]
+WorkflowSteps = Generator[Any, Any, Any]
 
 
-def pizza_workflow_v1(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
-    """Bring `plan["order"]` to its end; how long, and how often, is for the rest of the plan to say."""
-    order = plan["order"]
+def pizza_workflow_v1(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+    """Process the order `start["order"]`, by the settings that are the rest of `start`."""
+    order = start["order"]
     try:
-        order = yield from _step(ctx, "order_pizza", order, "confirmed", "Order failed")
-        order = yield from _good_pizza(ctx, order, plan)
-        result = yield from _step(ctx, "deliver_pizza", order, "delivered", "Delivery failed")
+        order = yield from _run_step(ctx, "order_pizza", order, "confirmed", "Order failed")
+        order = yield from _cook_until_approved(ctx, order, start)
+        result = yield from _run_step(ctx, "deliver_pizza", order, "delivered", "Delivery failed")
     except (OrderFailed, TaskFailedError) as error:
         return (yield ctx.call_activity("end_order", input={"order": order, "error": str(error)}))
     return {
@@ -40,54 +33,51 @@ def pizza_workflow_v1(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Story:
     }
 
 
-def _good_pizza(ctx: DaprWorkflowContext, order: Order, plan: dict[str, Any]) -> Story:
-    """Cook until the manager approves; answers the order with the attempt that was good."""
-    # An order that was started before there were reminders waits without any.
-    patience, seals = {"reminder": plan.get("reminder"), "deadline": plan.get("deadline")}, plan.get("seals", [])
+def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
     while True:
-        order = yield from _step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
+        order = yield from _run_step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
         order = yield ctx.call_activity("validate_pizza", input=order)
-        decision = yield from _decision(ctx, order, patience, seals)
+        decision = yield from _wait_for_decision(ctx, order, start)
         if decision["approved"]:
             return order
         if not decision.get("remake"):
             raise OrderFailed("Pizza validation failed - need to remake")
-        if order["attempt"] > plan["max_remakes"]:
+        if order["attempt"] > start["max_remakes"]:
             raise OrderFailed("Pizza validation failed - remade too often")
         order = {**order, "attempt": order["attempt"] + 1}
 
 
-def _step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> Story:
+def _run_step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> WorkflowSteps:
     result = yield ctx.call_activity(activity, input=order)
     if result.get("status") != expected:
         raise OrderFailed(f"{failure}: {result.get('error', 'Unknown error')}")
     return result
 
 
-def _decision(ctx: DaprWorkflowContext, order: Order, patience: dict[str, Any], seals: list[str]) -> Story:
-    """Wait for the decision on this attempt; what is said of another one, or makes no sense, is passed over."""
-    until = _after(ctx, min(filter(None, patience.values()), default=None))
+def _wait_for_decision(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
+    # The first orders of v1 were started without reminders and without seals.
+    limits = {"reminder": start.get("reminder"), "deadline": start.get("deadline")}
+    until = _after(ctx, min(filter(None, limits.values()), default=None))
     while True:
         try:
             event = yield ctx.wait_for_external_event(DECISION_EVENT, timeout=until)
         except TimeoutError:
-            # The engine's time runs on while the order is paused or decided on: the record knows what it is worth.
-            standing = yield ctx.call_activity("remind_manager", input={"order": order, **patience})
-            if standing.get("failed"):
-                raise OrderFailed(standing["failed"]) from None
-            if standing.get("decision"):
-                return standing["decision"]
-            until = _after(ctx, standing["seconds"])
+            state = yield ctx.call_activity("remind_manager", input={"order": order, **limits})
+            if state.get("failed"):
+                raise OrderFailed(state["failed"]) from None
+            if state.get("decision"):
+                return state["decision"]
+            until = _after(ctx, state["seconds"])
             continue
         if not isinstance(event, dict) or not isinstance(event.get("approved"), bool):
             continue
         if event.get("attempt", order["attempt"]) != order["attempt"]:
             continue
         if event.get("uid", order.get("uid")) != order.get("uid"):
-            continue  # it was said of an earlier order that had this id
-        if fits(seals, order["attempt"], event.get("seal")):
+            continue
+        # The releases that had v1 marked a recorded decision by a seal. This release does not: it is recorded again.
+        if "seals" in start and isinstance(event.get("seal"), str):
             return event
-        # Somebody raised it in the engine, past the shop: the record has the last word on it too.
         return (yield ctx.call_activity("record_decision", input={"order": order, "event": event}))
 
 

@@ -1,61 +1,100 @@
-"""Two calls to the engine that the SDK's client (1.18.3) does not have: why a workflow is stalled, and to forget one
-whatever state it is in."""
+"""Everything that needs private parts of the workflow SDK (dapr-ext-workflow 1.18). No other module uses them.
+
+Each part has the reason, so that it can go when the SDK no longer needs it.
+"""
 
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, Literal, TypeVar
 
 import grpc
 from dapr.conf import settings as dapr_settings
 from dapr.ext.workflow._durabletask import worker
 from dapr.ext.workflow._durabletask.internal import protos as pb
+from dapr.ext.workflow._durabletask.internal import shared
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from pizzashop.dapr.replies import explain_store_error
+from pizzashop.dapr.replies import store_reason
+from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
 
-CALL_SECONDS = 5
-TRANSIENT = ("transient", "failed to connect to all addresses")
+_SDK_VERSION = "1.18."
+_CALL_SECONDS = 5
+_CHANNEL_OPTIONS = {
+    # By default gRPC tries to reconnect after one second, and in a long outage only every two minutes.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 2000,
+    # The sidecar is on this machine: gRPC would call it through the proxy that `http_proxy` names.
+    "grpc.enable_http_proxy": 0,
+}
+# The events that report what the workflow itself has done, or that suspend, resume and terminate it.
+_NEVER_HELD_BACK = frozenset({
+    "taskScheduled",
+    "timerCreated",
+    "childWorkflowInstanceCreated",
+    "eventSent",
+    "executionSuspended",
+    "executionResumed",
+    "executionTerminated",
+})  # fmt: skip
 
+StallReason = Literal["version", "size"]
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
+def prepare_sdk() -> None:
+    """Change what the SDK has no settings for. Call it before the first use of the SDK; it may be called again."""
+    installed = version("dapr-ext-workflow")
+    if not installed.startswith(_SDK_VERSION):
+        raise RuntimeError(f"pizzashop.workflow.sdk knows dapr-ext-workflow {_SDK_VERSION}x, and not {installed}")
+    # The SDK's client has no argument for its time-out, which is a minute by default.
+    dapr_settings.DAPR_API_TIMEOUT_SECONDS = _CALL_SECONDS  # type: ignore[attr-defined]
+    # Neither client nor worker has an argument for gRPC options: after an outage of the sidecar they reconnect late.
+    options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | _CHANNEL_OPTIONS
+    shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
+    # For a suspended workflow the worker holds back even the engine's reports of what the workflow has scheduled. So a
+    # workflow that is suspended in that turn schedules it again at every turn, and fails with a non-determinism error
+    # when it is resumed. One that is suspended twice never goes on.
+    worker._is_suspendable = _is_held_back
+
+
+def _is_held_back(event: Any) -> bool:
+    return event.WhichOneof("eventType") not in _NEVER_HELD_BACK
+
+
 class AlreadyExists(Exception):
-    """A workflow of this id runs already."""
+    """A workflow with this id runs already."""
 
 
 class Stalled(Unavailable):
-    """The engine holds the workflow still: it will not run it as it stands."""
+    """The engine has stalled the workflow: it does not run it as it is."""
 
 
-def call_engine(what: Callable[[], T]) -> T:
-    """Answer what the engine answers; raises NotFound, Conflict, AlreadyThere, Stalled or Unavailable."""
-    retrying = Retrying(
-        retry=retry_if_exception(_is_transient),
-        wait=wait_random_exponential(multiplier=0.02, max=0.5),
-        stop=stop_after_delay(CALL_SECONDS),
-        reraise=True,
-    )
-    try:
-        return retrying(what)
-    except grpc.RpcError as error:
-        raise _shop_error(error) from error
+class _Transient(Unavailable):
+    """The engine has not acted, and may well act the next time."""
 
 
-def _is_transient(error: BaseException) -> bool:
-    """Whether the engine may well answer the next time, and has not acted this time.
+def call_engine(call: Callable[[], T]) -> T:
+    """Return what a call to the engine returns. Raise NotFound, Conflict, AlreadyExists, Stalled or Unavailable."""
 
-    Its reads fail now and then while it writes; and a sidecar that starts takes no connections yet.
-    """
-    return isinstance(error, grpc.RpcError) and any(each in _details(error) for each in TRANSIENT)
+    def attempt() -> T:
+        try:
+            return call()
+        except grpc.RpcError as error:
+            raise _convert_error(error) from error
+
+    return retry(attempt, on=_Transient, max_pause=0.5, seconds=_CALL_SECONDS)
 
 
-def _shop_error(error: grpc.RpcError) -> Exception:
-    code = error.code() if isinstance(error, grpc.Call) else None
-    details = _details(error)
+def _convert_error(error: grpc.RpcError) -> Exception:
+    code, details = (error.code(), error.details() or "") if isinstance(error, grpc.Call) else (None, str(error))
+    reason = _unavailable_reason(details)
+    # Reads fail now and then while the engine writes, and a sidecar that starts accepts no connections yet.
+    if "transient" in details or "failed to connect to all addresses" in details:
+        return _Transient(reason)
     if code is grpc.StatusCode.ALREADY_EXISTS or "already exists" in details:
         return AlreadyExists()
     if code is grpc.StatusCode.NOT_FOUND or "no such instance" in details:
@@ -64,69 +103,40 @@ def _shop_error(error: grpc.RpcError) -> Exception:
         return Conflict("The order's workflow has not ended")
     if "actor is stalled" in details:
         return Stalled("The workflow engine holds this order's workflow still")
-    log.warning("the workflow engine: %s %s", code.name if code else "", details)
-    return Unavailable(_reason(details) or "The workflow engine does not answer just now")
+    log.warning("the workflow engine failed: %s %s", code.name if code else "", details)
+    return Unavailable(reason)
 
 
-def _reason(details: str) -> str:
+def _unavailable_reason(details: str) -> str:
     if "missing from state store" in details:
-        # Left by a store out of memory: `pizzashop up` has the engine forget it once there is memory again.
+        # A store that ran out of memory causes this. `pizzashop up` removes such workflows when it starts.
         return "The workflow engine cannot read this order's workflow, of which the store has taken in only half"
-    return explain_store_error(details)
-
-
-def _details(error: grpc.RpcError) -> str:
-    return (error.details() or "") if isinstance(error, grpc.Call) else str(error)
-
-
-NOTES = frozenset({"taskScheduled", "timerCreated", "childWorkflowInstanceCreated", "eventSent"})
-"""What the engine notes of the workflow's own doings."""
-SWITCHES = frozenset({"executionSuspended", "executionResumed", "executionTerminated"})
-
-
-def patch_suspension() -> None:
-    """Have the worker put aside only what a suspended workflow is to hear of later."""
-    if not hasattr(worker, "_is_suspendable"):
-        raise RuntimeError("This version of dapr-ext-workflow is not the one that pizzashop.workflow.sdk patches")
-    worker._is_suspendable = _is_for_later
-
-
-def _is_for_later(event: Any) -> bool:
-    return event.WhichOneof("eventType") not in NOTES | SWITCHES
-
-
-Stall = Literal["version", "size"]
-
-OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # a history that was stalled for its size is as large as may be
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.enable_http_proxy", 0),
-)
+    return store_reason(details) or "The workflow engine does not answer just now"
 
 
 class EngineStub:
-    """Speaks the engine's protocol itself, on a channel of its own."""
+    """The calls to the engine that the SDK's client does not have: the history of a workflow, and a forced purge."""
 
     def __init__(self, grpc_port: int) -> None:
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=OPTIONS)
+        # A stalled workflow may have a history of any size.
+        options = [*_CHANNEL_OPTIONS.items(), ("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=options)
         self._stub = TaskHubSidecarServiceStub(self._channel)
         token = dapr_settings.DAPR_API_TOKEN
-        self._options = {"timeout": CALL_SECONDS, "metadata": (("dapr-api-token", token),) if token else ()}
+        self._options = {"timeout": _CALL_SECONDS, "metadata": (("dapr-api-token", token),) if token else ()}
 
-    def stall(self, instance_id: str) -> Stall | None:
-        """Answer why the workflow is stalled, None where it is not."""
+    def stall_reason(self, instance_id: str) -> StallReason | None:
+        """Return why the workflow is stalled, None when it is not."""
         request = pb.GetInstanceHistoryRequest(instanceId=instance_id)
         events = call_engine(lambda: self._stub.GetInstanceHistory(request, **self._options)).events
-        last = events[-1].executionStalled if events and events[-1].HasField("executionStalled") else None
-        if last is None:
+        if not events or not events[-1].HasField("executionStalled"):
             return None
-        return "size" if last.reason == pb.PAYLOAD_SIZE_EXCEEDED else "version"
+        return "size" if events[-1].executionStalled.reason == pb.PAYLOAD_SIZE_EXCEEDED else "version"
 
-    def forget(self, instance_id: str) -> None:
-        """Have the engine forget a workflow past its own state machine; idempotent.
+    def force_purge(self, instance_id: str) -> None:
+        """Purge a workflow in any status. Idempotent: succeeds when there is none.
 
-        Only for one that the engine does not run: what it writes at the same moment would be left half.
+        Only for a workflow that the engine does not run: otherwise a part of what it writes now would remain.
         """
         request = pb.PurgeInstancesRequest(instanceId=instance_id, recursive=True, force=True)
         try:
@@ -135,5 +145,5 @@ class EngineStub:
             return
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._channel.close()

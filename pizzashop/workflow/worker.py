@@ -1,4 +1,4 @@
-"""The worker: registers the workflow and its activities with the sidecar, and runs them."""
+"""The worker: it runs the workflow and its activities for the engine."""
 
 import logging
 import socket
@@ -8,48 +8,48 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
-from pizzashop.workflow import sdk
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.capacity import Capacity
-from pizzashop.workflow.pizza_workflow import NAME, Steps, pizza_workflow
+from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
+from pizzashop.workflow.sdk import prepare_sdk
 
-VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], Steps]] = {
+# Every version with which an order in flight may have begun (docs/changing-the-workflow.md).
+WORKFLOW_VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowSteps]] = {
     "v1": pizza_workflow_v1,
     "v2": pizza_workflow,
 }
-"""Every version that an order in flight may have begun with (docs/how-to/change-the-workflow.md)."""
-LATEST = "v2"
-AT_ONCE = 4096
-"""Activities under way at a time: each only waits, and costs a few kilobytes."""
-READY_SECONDS = 30.0
-SIDECAR_POLL_SECONDS = 0.05
+LATEST_VERSION = "v2"
+# Activities only wait, and cost a few kilobytes each.
+_MAX_ACTIVITIES = 4096
+_READY_SECONDS = 30.0
+_SIDECAR_POLL_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs the workflow and its activities on threads of its own, from `start` to `stop`."""
+    """Runs on threads of its own, from `start` to `stop`."""
 
-    def __init__(self, grpc_port: int, activities: Activities, in_hand: Capacity) -> None:
+    def __init__(self, grpc_port: int, activities: Activities, capacity: Capacity) -> None:
         self._runtime = WorkflowRuntime(
             host="127.0.0.1",
             port=str(grpc_port),
-            maximum_concurrent_activity_work_items=AT_ONCE,
-            worker_ready_timeout=READY_SECONDS,
+            maximum_concurrent_activity_work_items=_MAX_ACTIVITIES,
+            worker_ready_timeout=_READY_SECONDS,
         )
-        register(self._runtime, activities, in_hand)
-        self._sidecar = ("127.0.0.1", grpc_port)
+        register_workflow(self._runtime, activities, capacity)
+        self._sidecar_address = ("127.0.0.1", grpc_port)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
-        self.ready = threading.Event()
+        self.is_ready = threading.Event()
 
     def start(self) -> None:
-        """Connect in the background: the sidecar may come up after the application."""
+        """Connect in the background: the sidecar may start after the application."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more work and disconnect."""
+        """Take no more work, and disconnect."""
         self._stopping.set()
         self._runtime.shutdown()
 
@@ -59,48 +59,49 @@ class Worker:
         try:
             self._runtime.start()
         except RuntimeError as error:
-            log.error("the workflow worker did not start: %s", error)
+            log.error("the workflow worker could not start: %s", error)
             return
-        self.ready.set()
-        log.info("workflow worker ready")
+        self.is_ready.set()
+        log.info("the workflow worker is ready")
 
     def _wait_for_sidecar(self) -> bool:
-        """Wait until the sidecar listens; answers False where the worker is stopped before.
+        """Wait until the sidecar listens. Return False when the worker is stopped before.
 
-        The SDK waits for seconds after its first failed connection, and orders with it.
+        After a failed connection the SDK waits for seconds, and so would all orders.
         """
         while not self._stopping.is_set():
             try:
-                socket.create_connection(self._sidecar, timeout=1).close()
+                socket.create_connection(self._sidecar_address, timeout=1).close()
             except OSError:
-                self._stopping.wait(SIDECAR_POLL_SECONDS)
+                self._stopping.wait(_SIDECAR_POLL_SECONDS)
             else:
                 return True
         return False
 
 
-def register(runtime: WorkflowRuntime, activities: Activities, in_hand: Capacity) -> None:
-    """Make the story known, in each of its versions, and the activities, which `in_hand` counts."""
-    sdk.patch_suspension()
-    for version in VERSIONS:
-        is_latest = version == LATEST
-        runtime.register_versioned_workflow(_versioned(version), name=NAME, version_name=version, is_latest=is_latest)
+def register_workflow(runtime: WorkflowRuntime, activities: Activities, capacity: Capacity) -> None:
+    """Register every version of the workflow, and the activities, which `capacity` counts."""
+    prepare_sdk()
+    for version in WORKFLOW_VERSIONS:
+        runtime.register_versioned_workflow(
+            _workflow(version), name=WORKFLOW_NAME, version_name=version, is_latest=version == LATEST_VERSION
+        )
     for activity in activities.all():
-        runtime.register_activity(_counted(activity, activities, in_hand), name=activity.__name__)
+        runtime.register_activity(_counted(activity, activities, capacity), name=activity.__name__)
 
 
-def _versioned(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], Steps]:
-    # The SDK marks what it registers, once in a process; wrapped here, the originals stay plain functions.
-    def versioned(ctx: DaprWorkflowContext, plan: dict[str, Any]) -> Steps:
-        return VERSIONS[version](ctx, plan)
+def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowSteps]:
+    # The SDK marks each function that it registers, and takes it once in a process: so it gets a new one each time.
+    def workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+        return WORKFLOW_VERSIONS[version](ctx, start)
 
-    return versioned
+    return workflow
 
 
-def _counted(activity: Activity, activities: Activities, in_hand: Capacity) -> Activity:
+def _counted(activity: Activity, activities: Activities, capacity: Capacity) -> Activity:
     async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
         order = content.get("order", content)
-        with in_hand.under_way(order["order_id"]):
+        with capacity.run_activity(order["order_id"]):
             async with activities.heartbeat(order):
                 return await activity(ctx, content)
 

@@ -1,0 +1,71 @@
+"""`GET /unsettled`: what the reconciler of role `workflow` has to do."""
+
+from typing import Any
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+
+from pizzashop.auth.people import INTERNAL, MANAGER
+from pizzashop.domain.decisions import Verdict
+from pizzashop.domain.history import format_timestamp
+from pizzashop.domain.reconciliation import Need, awaits_engine, find_need, format_progress, is_settled, is_stuck
+from pizzashop.domain.record import Record
+from pizzashop.order.repository import Repository
+from pizzashop.web.dependencies import Clock
+from pizzashop.web.routes import Routes
+
+
+class UnsettledOrder(BaseModel):
+    """An order, and what the engine has to be told about it."""
+
+    order_id: str
+    attempt: int
+    need: Need
+    order: dict[str, Any] | None = None
+    decision: Verdict | None = None
+
+
+class Unsettled(BaseModel):
+    """What the reconciler has to do: unsettled orders, the progress of those that await the engine, the stuck ones."""
+
+    orders: list[UnsettledOrder]
+    progress: dict[str, str]
+    stuck: list[str]
+
+
+def unsettled_routes(repository: Repository, clock: Clock) -> Routes:
+    """Return the route. On the way, settled orders are removed from the open ones."""
+    routes = Routes("unsettled")
+
+    @routes.get("/unsettled", MANAGER, INTERNAL, response=Unsettled, internal=True)
+    def unsettled() -> ResponseReturnValue:
+        """Show what the reconciler has to do."""
+        now = clock()
+        seconds, at = now.timestamp(), format_timestamp(now)
+        records = {record.order["order_id"]: record for record in repository.find_many(repository.open_orders.ids())}
+        repository.remove_from_open(order_id for order_id, record in records.items() if is_settled(record))
+        found = Unsettled(
+            orders=[_unsettled_order(each, need) for each in records.values() if (need := find_need(each, seconds))],
+            progress={
+                order_id: format_progress(record) for order_id, record in records.items() if awaits_engine(record, at)
+            },
+            stuck=[order_id for order_id, record in records.items() if is_stuck(record, seconds, at)],
+        )
+        return jsonify(found.model_dump())
+
+    return routes
+
+
+def _unsettled_order(record: Record, need: Need) -> UnsettledOrder:
+    entry = record.decision_of(record.attempt)
+    decision = None
+    if need == "decide" and entry is not None:
+        decision = Verdict(approved=entry.status == "approved", remake=entry.status == "remake")
+    return UnsettledOrder(
+        order_id=record.order["order_id"],
+        attempt=record.attempt,
+        need=need,
+        order=record.order if need == "start" else None,
+        decision=decision,
+    )
