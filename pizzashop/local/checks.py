@@ -31,7 +31,7 @@ _LOADING_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: what was found, and the remedy. With a `note` the shop can open, with `wrong` not."""
+    """The result of one check: what was found, and the remedy. Only `wrong` keeps the shop from opening."""
 
     part: str
     state: Literal["ok", "note", "wrong"]

@@ -26,26 +26,11 @@ from pizzashop.errors import LocalError
 from pizzashop.local.ports import wait_for_closing_connections
 from pizzashop.local.shutdown import Shutdown, wait_until
 
-# A process that ends more often than this has a fault that no further restart repairs.
+# A process that ends more often than three times in a minute has a fault that a further restart does not repair.
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 60.0
 _LOG_TAIL_LINES = 15
 _PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
-
-
-class RestartLimit:
-    """Allows MAX_RESTARTS restarts of one process in RESTART_WINDOW_SECONDS; `clock` returns seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
-
-    def allows_restart(self) -> bool:
-        """Count one restart, and return whether the limit allows it."""
-        now = self._clock()
-        is_exceeded = len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < RESTART_WINDOW_SECONDS
-        self._restarts.append(now)
-        return not is_exceeded
 
 
 @dataclass(eq=False)
@@ -53,7 +38,7 @@ class Process:
     """A command that runs as a child process: its log file, its ports, its readiness check and its restart limit.
 
     `log` receives standard output and standard error; each start moves the previous log to a file that ends in `.1`.
-    `is_ready` returns whether the running process can do its work.
+    `is_ready` returns whether the running process can do its work. `clock` returns seconds, for the restart limit.
     """
 
     name: str
@@ -64,7 +49,8 @@ class Process:
     ports: tuple[int, ...] = ()
     is_ready: Callable[[], bool] = lambda: True
     shutdown: Shutdown = field(default_factory=Shutdown)
-    _restart_limit: RestartLimit = field(default_factory=RestartLimit, init=False, repr=False)
+    clock: Callable[[], float] = time.monotonic
+    _restarted_at: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS), init=False, repr=False)
     _child: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
 
     @property
@@ -107,8 +93,10 @@ class Process:
 
     def restart(self) -> None:
         """Start the ended process again. Raise LocalError, with the end of its log, if it has ended too often."""
-        if not self._restart_limit.allows_restart():
+        now, recent = self.clock(), self._restarted_at
+        if len(recent) == MAX_RESTARTS and now - recent[0] < RESTART_WINDOW_SECONDS:
             raise LocalError(f"{self.name} ends again and again. {self._log_tail()}")
+        recent.append(now)
         self.start()
 
     def require_running(self) -> None:

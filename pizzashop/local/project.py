@@ -1,5 +1,6 @@
 """The project on disk: `dapr.yaml`, which says what runs on which ports, and the components in `resources/`."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,27 +15,13 @@ from pizzashop.roles import ROLES
 RUN_FILE = "dapr.yaml"
 _APP_IDS = {role.app_id for role in ROLES}
 _PORT_KEYS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
-# The keys of an entry that become flags of daprd.
-_FLAGS = {
-    "appChannelAddress": "app-channel-address",
-    "appProtocol": "app-protocol",
-    "apiListenAddresses": "dapr-listen-addresses",
-    "appMaxConcurrency": "app-max-concurrency",
-    "placementHostAddress": "placement-host-address",
-    "schedulerHostAddress": "scheduler-host-address",
-    "maxBodySize": "max-body-size",
-    "readBufferSize": "read-buffer-size",
-    "unixDomainSocket": "unix-domain-socket",
-    "logLevel": "log-level",
-    "enableApiLogging": "enable-api-logging",
-    "enableProfiling": "enable-profiling",
-    "profilePort": "profile-port",
-    "enableAppHealthCheck": "enable-app-health-check",
-    "appHealthCheckPath": "app-health-check-path",
-    "appHealthProbeInterval": "app-health-probe-interval",
-    "appHealthProbeTimeout": "app-health-probe-timeout",
-    "appHealthThreshold": "app-health-threshold",
-}
+# The keys of an entry that become flags of daprd, see `_flag_name`.
+_FLAG_KEYS = (
+    *("appChannelAddress", "appProtocol", "apiListenAddresses", "appMaxConcurrency", "placementHostAddress"),
+    *("schedulerHostAddress", "maxBodySize", "readBufferSize", "unixDomainSocket", "logLevel", "enableApiLogging"),
+    *("enableProfiling", "profilePort", "enableAppHealthCheck", "appHealthCheckPath", "appHealthProbeInterval"),
+    *("appHealthProbeTimeout", "appHealthThreshold"),
+)
 _OTHER_KEYS = {"appID", "appDirPath", "command", "env", "resourcesPath", "resourcesPaths", "configFilePath"}
 _IGNORED_KEYS = {
     # `pizzashop up` gives each process its own log file, and finds the binaries itself.
@@ -42,7 +29,7 @@ _IGNORED_KEYS = {
     # These keys have an effect on Kubernetes only.
     *("containerImage", "containerImagePullPolicy", "createService"),
 }
-_KNOWN_KEYS = {*_PORT_KEYS, *_FLAGS, *_OTHER_KEYS, *_IGNORED_KEYS}
+_KNOWN_KEYS = {*_PORT_KEYS, *_FLAG_KEYS, *_OTHER_KEYS, *_IGNORED_KEYS}
 
 
 @dataclass(frozen=True)
@@ -80,7 +67,7 @@ class App:
             ports,
             tuple(map(str, entry.get("command") or ())),
             {str(name): str(value) for name, value in env.items()},
-            {_FLAGS[key]: _flag_value(value) for key, value in merged.items() if key in _FLAGS},
+            {_flag_name(key): _flag_value(merged[key]) for key in _FLAG_KEYS if key in merged},
             directory,
             tuple(directory / each for each in _resource_paths(entry)),
             directory / config if config else None,
@@ -188,6 +175,13 @@ def _is_shop_role(app: Mapping[str, Any]) -> bool:
 def _resource_paths(entry: Mapping[str, Any]) -> list[str]:
     """Return the component directories of an entry; Dapr has two keys for them."""
     return [*(entry.get("resourcesPaths") or ()), *filter(None, [entry.get("resourcesPath")])]
+
+
+def _flag_name(key: str) -> str:
+    """Return the flag of daprd for a key: `log-level` for `logLevel`. One flag has a name of its own."""
+    if key == "apiListenAddresses":
+        return "dapr-listen-addresses"
+    return re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", key)
 
 
 def _flag_value(value: Any) -> str:

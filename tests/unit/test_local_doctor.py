@@ -20,8 +20,8 @@ from pizzashop.local.project import App, Project
 from pizzashop.local.services import role_environment
 from pizzashop.local.shop import PidFile
 
-GOOD = Finding("Python", "ok", "3.11.7")
 ROOT = Path(__file__).parents[2]
+GOOD = Finding("Python", "ok", "3.11.7")
 BAD = Finding("Redis", "wrong", "[none]", "start one")
 
 
