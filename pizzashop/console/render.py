@@ -66,7 +66,7 @@ _PIZZA_COLUMN_WIDTH = 32
 
 
 class _Row(NamedTuple):
-    """One phase of an order: `seconds` is its duration (so far), `command` a command that the user may need now."""
+    """One group of stages: `seconds` is its duration so far, `command` is a command that the user may need now."""
 
     state: _State
     label: str
@@ -103,7 +103,7 @@ class LiveView:
 
 
 def order_progress(record: OrderRecord, notice: str = "") -> RenderableType:
-    """Draw an order's phases and progress bar, then how it ended or, while it has not ended, `notice`."""
+    """Draw an order's progress as rows and as a bar, then how the order ended. Before its end, draw `notice`."""
     title = Text.assemble("Order ", (record.order_id, "bold"), "   ", record.pizza)
     parts: list[RenderableType] = [title, _AlignedRows(_progress_rows(record)), _indented(_progress_bar(record))]
     if last_line := _ending_text(record) or notice:
@@ -235,18 +235,18 @@ def _order_cells(record: OrderRecord) -> tuple[str, str, str, str]:
 
 
 def _progress_rows(record: OrderRecord) -> list[_Row]:
-    """Return a row for each phase of each attempt, in the order in which they happen."""
+    """Return a row for each group of stages of each attempt, in the order in which they happen."""
     current = _current_attempt(record)
     rows = [_group_row(record, 1, _CONFIRM)]
     for attempt in range(1, current + 1):
         rows += [_group_row(record, attempt, _COOK), _group_row(record, attempt, _DECIDE)]
     rows.append(_group_row(record, current, _DELIVER))
     if record.has_ended:
-        # A phase that has not begun will not begin any more.
+        # A stage that has not begun will not begin any more.
         return [row for row in rows if row.state != "next"]
     states = [row.state for row in rows]
     if "next" in states and not {"now", "paused"} & set(states):
-        # Between two phases the next one counts as the current one.
+        # Between two groups of stages the next one counts as the current one.
         index = states.index("next")
         rows[index] = rows[index]._replace(state="paused" if record.paused else "now")
     return rows

@@ -1,4 +1,4 @@
-"""What a terminal shows of an order: its phases, its progress bar and how it ended."""
+"""What a terminal shows of an order: its rows, its progress bar and how it ended."""
 
 import io
 
@@ -51,11 +51,11 @@ def decided(verdict: str, *later, **more):
         (delivered() | {"status": "delivery_at_location"}, "✓✓✓✓"),
     ],
 )
-def test_each_phase_has_a_symbol_for_its_state(content, expected) -> None:
+def test_each_row_has_a_symbol_for_its_state(content, expected) -> None:
     assert symbols(content) == expected
 
 
-def test_a_delivered_order_shows_how_long_each_phase_took() -> None:
+def test_a_delivered_order_shows_how_long_each_row_took() -> None:
     lines = draw(delivered())
     assert lines[0] == "Order 7Q4K-M2XD   pepperoni, large"
     assert [" ".join(line.split()) for line in lines[1:5]] == [
