@@ -1,4 +1,4 @@
-"""The browser of this machine: where it is, and how it is started."""
+"""The browser of this machine: find it, and start it."""
 
 import os
 import shutil
@@ -9,23 +9,25 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-# A browser that looks for its maker's servers at every start waits for them where there is no way out.
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
+# Without these a browser contacts its maker's servers at every start, and waits where it cannot reach them.
+OFFLINE_OPTIONS = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
 
 
-def find() -> str | None:
-    """The browser that `PIZZASHOP_CHROMIUM` names, or the first that is installed."""
+def find_browser() -> str | None:
+    """Return the browser that `PIZZASHOP_CHROMIUM` names, or the first that is installed."""
     return os.environ.get("PIZZASHOP_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
-def opened() -> Iterator[Browser]:
-    """A browser without a window; without one on this machine the tests are skipped, and in CI they fail."""
-    path = find()
+def open_browser() -> Iterator[Browser]:
+    """Start a browser without a window. Without one the tests are skipped, and in CI they fail."""
+    path = find_browser()
     if path is None:
-        say = "No Chromium is installed: `apt install chromium`, or name another in PIZZASHOP_CHROMIUM"
-        pytest.fail(say) if os.environ.get("CI") else pytest.skip(say)
+        reason = "No Chromium is installed: `apt install chromium`, or name another in PIZZASHOP_CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, "--disable-gpu", "--no-first-run"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*OFFLINE_OPTIONS, "--disable-gpu", "--no-first-run"]
+        )
         yield browser
         browser.close()

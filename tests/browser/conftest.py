@@ -1,4 +1,4 @@
-"""People at browsers of their own, in front of a real shop."""
+"""A real shop, and people who use it, each in a browser context of their own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,8 +19,8 @@ __all__ = ["clean_end", "client", "dapr", "open_shop", "project", "up"]
 
 @pytest.fixture(scope="session", autouse=True)
 def browser() -> Iterator[Browser]:
-    """First of all: without a browser no shop need be opened."""
-    with chromium.opened() as opened:
+    """Start the browser before any shop: without a browser the tests need no shop."""
+    with chromium.open_browser() as opened:
         yield opened
 
 
@@ -33,16 +33,16 @@ def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def person(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewPerson]:
-    """Makes people, each with a browser of their own; what their pages complain about fails the test.
+    """Make people, each with a browser context of their own. An error of a script in their pages fails the test.
 
-    Where a test fails, what each of them saw is kept in its directory, as a picture.
+    When a test fails, its directory keeps a picture of each person's page.
     """
     with ExitStack() as stack:
         people: list[Person] = []
 
         def new(**options: Any) -> Person:
             context = stack.enter_context(browser.new_context(**{"viewport": DESKTOP, **options}))
-            people.append(Person.at(context))
+            people.append(Person.with_page(context))
             return people[-1]
 
         failed_before = request.session.testsfailed
@@ -50,4 +50,4 @@ def person(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> 
         if request.session.testsfailed > failed_before:
             for number, each in enumerate(people):
                 each.page.screenshot(path=tmp_path / f"person-{number}.png", full_page=True)
-        assert [defect for each in people for defect in each.defects] == []
+        assert [error for each in people for error in each.errors] == []

@@ -18,10 +18,10 @@ from pizzashop.local.shop import Shop
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 CHANCE = Random(7)
+# How long the moving picture shows a frame; the shop needs about twice that.
 FRAME_MS = 450
-"""How long the moving picture shows a frame; the shop needed about twice that."""
 MOVING_HEIGHT = 460
-MOST_FRAMES = 80
+MAX_FRAMES = 80
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_a_moving_picture_of_an_order(shop: Shop, person: NewPerson) -> None:
     assert shop, "open before anybody orders"
     customer, manager = person(viewport=PHONE), person()
-    manager.goes("/manager")
-    order_id = customer.orders()
+    manager.open_page("/manager")
+    order_id = customer.place_order()
     frames: list[Image.Image] = []
     approve = manager.page.get_by_label(f"Approve order {order_id}")
     seen_waiting = 0
@@ -44,7 +44,7 @@ def test_a_moving_picture_of_an_order(shop: Shop, person: NewPerson) -> None:
         seen_waiting += approve.is_visible()
         if seen_waiting == 4 and approve.is_visible():
             approve.click()
-        assert len(frames) < MOST_FRAMES, "it does not arrive"
+        assert len(frames) < MAX_FRAMES, "the pizza does not arrive"
         customer.page.wait_for_timeout(FRAME_MS)
     frames += [side_by_side(manager, customer)] * 5
     options: dict[str, Any] = {"duration": FRAME_MS, "loop": 0, "quality": 62, "method": 6}
@@ -52,7 +52,7 @@ def test_a_moving_picture_of_an_order(shop: Shop, person: NewPerson) -> None:
 
 
 def side_by_side(left: Person, right: Person) -> Image.Image:
-    """What two people see now, beside each other at the same height."""
+    """Return what two people see now, side by side at the same height."""
     seen = [Image.open(BytesIO(each.page.screenshot())).convert("RGB") for each in (left, right)]
     scaled = [each.resize((round(each.width * MOVING_HEIGHT / each.height), MOVING_HEIGHT)) for each in seen]
     both = Image.new("RGB", (sum(each.width for each in scaled) + 12, MOVING_HEIGHT), "#8d8174")
@@ -63,7 +63,7 @@ def side_by_side(left: Person, right: Person) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def full(shop: Shop, client: ShopClient) -> dict[str, str]:
-    """The shop with orders in all phases; answers those that have a page of their own in the pictures."""
+    """The shop with orders in all phases; return the ids of two that have a page of their own in the pictures."""
     assert shop, "open before anybody orders"
     early = [placed(client) for _ in range(9)]
     for order_id in early[:3]:
@@ -81,7 +81,7 @@ def full(shop: Shop, client: ShopClient) -> dict[str, str]:
 
 
 def placed(client: ShopClient) -> str:
-    """An order of an invented customer, under an id as a page makes it."""
+    """Place an order of an invented customer, and return its id."""
     order = invent_order(CHANCE) | {"order_id": generate_order_id()}
     assert client.start(order)[0] == 200
     return str(order["order_id"])
@@ -100,14 +100,14 @@ def test_every_page(full: dict[str, str], person: NewPerson) -> None:
     for name, path in pages.items():
         for size, viewport in SIZES.items():
             someone = person(viewport=viewport)
-            someone.goes(path)
+            someone.open_page(path)
             someone.page.wait_for_load_state("load")
-            keep(someone, f"{name}-{size}")
+            save(someone, f"{name}-{size}")
     dark = person(color_scheme="dark")
-    dark.goes("/manager")
-    keep(dark, "manager-dark")
+    dark.open_page("/manager")
+    save(dark, "manager-dark")
 
 
-def keep(someone: Person, name: str) -> None:
-    """What they see, as a file."""
+def save(someone: Person, name: str) -> None:
+    """Save what a person sees."""
     Image.open(BytesIO(someone.page.screenshot())).convert("RGB").save(PICTURES / f"{name}.webp", quality=78, method=6)

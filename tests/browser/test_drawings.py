@@ -1,4 +1,4 @@
-"""What is drawn and laid out, measured: the parts of a scene, rows, colours of one's own choice."""
+"""The drawings and the layout, measured: the parts of a scene, rows, forced colours."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import Any
 import chromium
 import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
-from in_process import served
+from in_process import serve
 from person import NewPerson, Person
 from playwright.sync_api import Browser
 
@@ -15,9 +15,9 @@ from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.roles import ORDER, WORKFLOW
 
 LONG = {"name": "x" * 200, "address": "y" * 200, "phone": "1-800-PIZZA"}
+# A status for each scene with a pizza, and by how many of the scene's 360 units the pizza is right of the middle.
 SCENES = {"cooking_making_dough": 0, "cooking_baking": 0, "cooking_quality_check": 0, "pending_validation": -20}
 SCENES |= {"delivery_finding_driver": 0, "delivered": 0}
-"""Of each scene with a pizza, by how many of its 360 units that stands right of the middle."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def address() -> Iterator[str]:
     # In a thread of its own: the browser's loop runs in this one, and the fake engine starts others.
     with ThreadPoolExecutor(1) as pool:
         shop = pool.submit(filled).result()
-    with served(shop) as at:
+    with serve(shop) as at:
         yield at
 
 
@@ -57,7 +57,7 @@ def box(someone: Person, part: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("status", "right"), SCENES.items())
-def test_the_pizza_stands_in_its_scene(person: NewPerson, address: str, status: str, right: int) -> None:
+def test_the_pizza_is_at_its_place_in_the_scene(person: NewPerson, address: str, status: str, right: int) -> None:
     someone = person()
     someone.page.goto(f"{address}/orders/{status}")
     scene, pizza = box(someone, ".scene"), box(someone, ".scene .crust")
@@ -72,7 +72,7 @@ def test_the_pizza_stands_in_its_scene(person: NewPerson, address: str, status: 
         assert drawn["right"] <= scene["right"]
 
 
-def test_the_names_in_a_row_of_the_menu_stand_at_one_height(person: NewPerson, address: str) -> None:
+def test_the_names_in_a_row_of_the_menu_are_at_one_height(person: NewPerson, address: str) -> None:
     someone = person()
     someone.page.goto(address)
     tops = someone.page.locator(".dish").evaluate_all(
@@ -83,7 +83,7 @@ def test_the_names_in_a_row_of_the_menu_stand_at_one_height(person: NewPerson, a
         assert len({round(name) for card, name in tops if round(card) == row}) == 1
 
 
-def test_a_long_name_is_one_line_of_a_row(person: NewPerson, address: str) -> None:
+def test_a_long_name_takes_one_line_of_a_row(person: NewPerson, address: str) -> None:
     someone = person()
     for path in ("/manager", "/manager/orders"):
         someone.page.goto(address + path)
@@ -92,9 +92,9 @@ def test_a_long_name_is_one_line_of_a_row(person: NewPerson, address: str) -> No
         assert max(heights) < 30
 
 
-def test_nothing_is_wider_than_a_page_with_a_scroll_bar(browser: Browser, address: str) -> None:
+def test_no_page_is_wider_than_a_window_with_a_scroll_bar(browser: Browser, address: str) -> None:
     wide = []
-    shown = {"executable_path": chromium.find(), "ignore_default_args": ["--hide-scrollbars"]}
+    shown = {"executable_path": chromium.find_browser(), "ignore_default_args": ["--hide-scrollbars"]}
     with browser.browser_type.launch(**shown) as with_bars:
         page = with_bars.new_page(viewport={"width": 390, "height": 844})
         ids = ("Z" * 64, "Y" * 64, "delivered")
@@ -112,7 +112,7 @@ def test_nothing_is_wider_than_a_page_with_a_scroll_bar(browser: Browser, addres
 LINES = "each => ['borderTopStyle', 'borderBottomWidth', 'borderBottomColor'].map(name => getComputedStyle(each)[name])"
 
 
-def test_what_colours_say_is_said_by_lines_too(person: NewPerson, address: str) -> None:
+def test_with_forced_colours_borders_show_what_colours_show(person: NewPerson, address: str) -> None:
     someone = person(forced_colors="active")
     someone.page.goto(address)
     someone.page.get_by_role("radio", name="Pepperoni, large").check(force=True)

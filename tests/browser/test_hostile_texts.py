@@ -1,4 +1,4 @@
-"""What a customer or a manager writes is shown as text on every page, and nothing in it is ever run."""
+"""Every page shows the texts of customers and managers as text: no HTML or script in them is ever run."""
 
 import pytest
 from person import NewPerson
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("shop")
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
 
 
-def test_hostile_texts_are_only_texts(person: NewPerson, client: ShopClient) -> None:
+def test_html_in_an_order_is_only_text(person: NewPerson, client: ShopClient) -> None:
     order = {
         "order_id": "hostile",
         "pizza_type": HOSTILE[:64],
@@ -27,20 +27,20 @@ def test_hostile_texts_are_only_texts(person: NewPerson, client: ShopClient) -> 
     client.until("hostile", "delivery_on_the_way", attempt=2)
     client.command("pause", "hostile")
     someone = person()
-    someone.page.on("dialog", lambda dialog: someone.defects.append(f"it ran: {dialog.message}"))
+    someone.page.on("dialog", lambda dialog: someone.errors.append(f"it ran: {dialog.message}"))
     for path in ("/kitchen", "/manager", "/delivery", "/manager/orders", "/orders/hostile", "/manager/orders/hostile"):
-        someone.goes(path)
+        someone.open_page(path)
         expect(someone.page.locator("main")).to_be_visible()
         assert someone.page.locator("main img, main script").count() == 0
         assert "49" not in someone.page.locator("main").inner_text().replace(":49", "")
-    someone.goes("/orders/hostile")
-    someone.sees("<img src=x onerror=alert(1)>")
+    someone.open_page("/orders/hostile")
+    someone.expect_text("<img src=x onerror=alert(1)>")
 
 
-def test_hostile_texts_in_the_form_are_kept_as_texts(person: NewPerson) -> None:
+def test_html_in_the_form_is_only_text(person: NewPerson) -> None:
     customer = person()
-    customer.page.on("dialog", lambda dialog: customer.defects.append(f"it ran: {dialog.message}"))
-    customer.goes("/")
+    customer.page.on("dialog", lambda dialog: customer.errors.append(f"it ran: {dialog.message}"))
+    customer.open_page("/")
     for label in ("Your name", "Address"):
         customer.page.get_by_label(label).fill(HOSTILE)
     customer.page.get_by_role("button", name="Order").click()

@@ -1,4 +1,4 @@
-"""A part of the shop dies while people look: their pages say so, and go on by themselves when it is back."""
+"""A role dies while people look at pages: their pages say so, and go on when it is back."""
 
 from collections.abc import Iterator
 
@@ -24,16 +24,16 @@ def test_pages_go_on_after_a_role_was_killed(
     person: NewPerson, client: ShopClient, separate: ShopProcesses, role: str
 ) -> None:
     customer, manager = person(), person()
-    manager.goes("/manager")
-    order_id = customer.orders()
+    manager.open_page("/manager")
+    order_id = customer.place_order()
     eventually(lambda: client.record(order_id), lambda record: "cooking_making_dough" in stages(record))
-    expect(manager.card(order_id)).to_be_visible()
+    expect(manager.order_card(order_id)).to_be_visible()
     separate.kill(role)
     for each in (customer, manager):
         expect(each.page.locator("#connection")).not_to_be_empty()
     separate.start(role)
     for each in (customer, manager):
         expect(each.page.locator("#connection")).to_be_empty()
-    expect(manager.card(order_id).get_by_label(f"Approve order {order_id}")).to_be_visible()
-    manager.does("Approve", order_id)
+    expect(manager.order_card(order_id).get_by_label(f"Approve order {order_id}")).to_be_visible()
+    manager.click_action("Approve", order_id)
     expect(customer.page.get_by_role("link", name="Order another")).to_be_visible()

@@ -1,4 +1,4 @@
-"""With a sign-in: who may open which page, and what a browser cannot be made to do."""
+"""With a sign-in: who may open which page, and requests that a browser cannot be tricked into."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def guarded(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def signs_in(person: NewPerson, name: str, path: str) -> Person:
     someone: Person = person()
-    someone.goes(path)
+    someone.open_page(path)
     someone.page.get_by_label("Your name").fill(name)
     someone.page.get_by_label(re.compile("^Your password")).fill(PASSWORD)
     someone.page.get_by_role("button", name="Sign in").click()
@@ -37,49 +37,49 @@ def signs_in(person: NewPerson, name: str, path: str) -> Person:
 
 
 @pytest.mark.usefixtures("guarded")
-def test_the_staff_signs_in_and_decides_under_its_name(person: NewPerson) -> None:
+def test_a_manager_signs_in_and_decides_under_their_name(person: NewPerson) -> None:
     customer, manager = person(), signs_in(person, "ana", "/manager")
-    order_id = customer.orders()
-    expect(manager.card(order_id).get_by_label(f"Approve order {order_id}")).to_be_visible()
-    manager.does("Approve", order_id)
-    manager.sees("Approved.")
+    order_id = customer.place_order()
+    expect(manager.order_card(order_id).get_by_label(f"Approve order {order_id}")).to_be_visible()
+    manager.click_action("Approve", order_id)
+    manager.expect_text("Approved.")
     expect(customer.page.get_by_role("link", name="Order another")).to_be_visible()
-    manager.goes(f"/manager/orders/{order_id}")
+    manager.open_page(f"/manager/orders/{order_id}")
     expect(manager.page.locator(".history")).to_contain_text("approved by ana")
     manager.page.get_by_role("button", name="Sign out").click()
-    manager.goes("/manager")
+    manager.open_page("/manager")
     expect(manager.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 @pytest.mark.usefixtures("guarded")
 @pytest.mark.parametrize(("name", "own"), [("kim", "/kitchen"), ("cleo", "/delivery")])
-def test_everybody_has_their_own_pages(person: NewPerson, name: str, own: str) -> None:
+def test_each_role_opens_only_its_own_pages(person: NewPerson, name: str, own: str) -> None:
     someone = signs_in(person, name, own)
     expect(someone.page.get_by_role("navigation", name="Staff").get_by_role("link")).to_have_count(1)
     for path in {"/kitchen", "/delivery", "/manager", "/manager/orders"} - {own}:
         answer = someone.page.goto(SHOP + path)
         assert answer is not None
         assert answer.status == 403
-        someone.sees("You may not do this")
+        someone.expect_text("You may not do this")
 
 
 @pytest.mark.usefixtures("guarded")
-def test_a_customer_sees_only_orders_whose_link_they_have(person: NewPerson, client: ShopClient) -> None:
+def test_a_customer_needs_the_link_of_an_order(person: NewPerson, client: ShopClient) -> None:
     customer = person()
-    order_id = customer.orders()
+    order_id = customer.place_order()
     assert client.start({"order_id": "123", "pizza_type": "tonno", "size": "small"})[0] == 200
-    customer.goes("/orders/123")
+    customer.open_page("/orders/123")
     expect(customer.page.get_by_role("heading", name="Sign in")).to_be_visible()
-    customer.goes(f"/orders/{order_id}")
+    customer.open_page(f"/orders/{order_id}")
     expect(customer.page.locator("body")).not_to_contain_text("Via Roma 1")
     assert customer.page.request.get(f"http://localhost:8001/order/{order_id}").status == 401
 
 
 @pytest.mark.usefixtures("guarded")
-def test_a_form_of_another_session_does_nothing(person: NewPerson) -> None:
+def test_a_forged_form_does_nothing(person: NewPerson) -> None:
     customer, manager = person(), signs_in(person, "ana", "/manager")
-    order_id = customer.orders()
-    expect(manager.card(order_id)).to_be_visible()
+    order_id = customer.place_order()
+    expect(manager.order_card(order_id)).to_be_visible()
     forged = {"csrf_token": "forged", "attempt": "1"}
     for form in (forged, {"attempt": "1"}):
         answer = manager.page.request.post(f"{SHOP}/manager/orders/{order_id}/cancel", form=form)
@@ -88,18 +88,18 @@ def test_a_form_of_another_session_does_nothing(person: NewPerson) -> None:
         f"{SHOP}/manager/orders/{order_id}/cancel", form=forged, headers={"Origin": "https://elsewhere.example"}
     )
     assert foreign.status == 403
-    manager.goes(f"/manager/orders/{order_id}")
+    manager.open_page(f"/manager/orders/{order_id}")
     expect(manager.page.locator(".history")).not_to_contain_text("cancelled")
 
 
 @pytest.mark.usefixtures("guarded")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_anybody_can_use_the_sign_in(person: NewPerson, scheme: str) -> None:
+def test_axe_finds_no_serious_violation_on_the_sign_in_page(person: NewPerson, scheme: str) -> None:
     someone = person(color_scheme=scheme)
-    someone.goes("/sign-in")
-    assert someone.serious() == []
+    someone.open_page("/sign-in")
+    assert someone.accessibility_violations() == []
     someone.page.get_by_label("Your name").fill("ana")
     someone.page.get_by_label(re.compile("^Your password")).fill("not hers")
     someone.page.get_by_role("button", name="Sign in").click()
     expect(someone.page.get_by_role("alert")).to_be_visible()
-    assert someone.serious() == []
+    assert someone.accessibility_violations() == []

@@ -1,4 +1,4 @@
-"""The order button after something went wrong on the way: it works again without a reload, and it stays one order."""
+"""The order button after an error: it can be used again without a reload, and the clicks make one order."""
 
 import re
 import threading
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes.shop import FakeShop
-from in_process import Answer, served
+from in_process import Answer, serve
 from person import NewPerson, Person
 from playwright.sync_api import expect
 
@@ -19,7 +19,7 @@ def fake_shop() -> FakeShop:
 
 
 def fill(customer: Person, address: str) -> None:
-    """Open the page and fill the form in."""
+    """Open the page, and fill in the form."""
     customer.page.goto(address)
     customer.page.get_by_role("radio", name="Pepperoni, large").check(force=True)
     for label, text in (("Your name", "Ana"), ("Address", "Via Roma 1"), ("Phone", "1-800-PIZZA")):
@@ -30,26 +30,26 @@ def orders(shop: FakeShop) -> list[str]:
     return [each["order_id"] for each in shop.client(ORDER).get("/orders").json["orders"]]
 
 
-def arrives_unheard(shop: FakeShop, environ: dict[str, Any]) -> None:
-    """The order comes in, and its answer is lost."""
+def lose_answer(shop: FakeShop, environ: dict[str, Any]) -> None:
+    """Let the order arrive, and lose the answer."""
     b"".join(shop.sidecar.apps[STOREFRONT](environ, lambda *_: lambda _: None))
 
 
 @pytest.mark.parametrize("arrives_first", [True, False])
-def test_the_button_works_again_after_an_answer_of_nothing(
+def test_the_button_can_be_used_again_after_an_empty_answer(
     person: NewPerson, fake_shop: FakeShop, arrives_first: bool
 ) -> None:
     sent: list[str] = []
 
-    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+    def handle(environ: dict[str, Any], forward: Any) -> Answer | None:
         if environ["REQUEST_METHOD"] != "POST" or sent:
-            return arrives()
+            return forward()
         sent.append("POST")
         if arrives_first:
-            arrives_unheard(fake_shop, environ)
+            lose_answer(fake_shop, environ)
         return None
 
-    with served(fake_shop, way) as address:
+    with serve(fake_shop, handle) as address:
         customer = person()
         fill(customer, address)
         button = customer.page.locator("#order")
@@ -61,20 +61,20 @@ def test_the_button_works_again_after_an_answer_of_nothing(
         assert orders(fake_shop) == [customer.page.url.rpartition("/")[2]]
 
 
-def test_the_button_works_again_after_a_stop(person: NewPerson, fake_shop: FakeShop) -> None:
+def test_the_button_can_be_used_again_after_the_request_was_stopped(person: NewPerson, fake_shop: FakeShop) -> None:
     sent, over = threading.Event(), threading.Event()
 
-    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+    def handle(environ: dict[str, Any], forward: Any) -> Answer | None:
         if environ["REQUEST_METHOD"] == "POST" and not sent.is_set():
             sent.set()
             over.wait(60)
             return None
-        return arrives()
+        return forward()
 
-    with served(fake_shop, way) as address:
+    with serve(fake_shop, handle) as address:
         customer = person()
         fill(customer, address)
-        # By its own script: what asks from outside waits for what is on its way.
+        # In the page's own script, because Playwright would wait for the pending request.
         customer.page.evaluate(
             """() => {
                 const button = document.getElementById("order");
@@ -89,19 +89,19 @@ def test_the_button_works_again_after_a_stop(person: NewPerson, fake_shop: FakeS
         over.set()
 
 
-def test_the_button_works_again_when_the_browser_goes_offline(person: NewPerson, fake_shop: FakeShop) -> None:
+def test_the_button_can_be_used_again_when_the_browser_goes_offline(person: NewPerson, fake_shop: FakeShop) -> None:
     over = threading.Event()
 
-    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+    def handle(environ: dict[str, Any], forward: Any) -> Answer | None:
         if environ["REQUEST_METHOD"] != "POST":
-            return arrives()
+            return forward()
         over.wait(60)
         return None
 
-    with served(fake_shop, way) as address:
+    with serve(fake_shop, handle) as address:
         customer = person()
         fill(customer, address)
-        # The request hangs meanwhile: the page looks at itself, well before the button offers itself again anyway.
+        # The page inspects itself while the request hangs, well before the button can be used again anyway.
         customer.page.evaluate(
             """() => {
                 const button = document.getElementById("order");
@@ -122,19 +122,19 @@ def test_the_button_works_again_when_the_browser_goes_offline(person: NewPerson,
     assert busy is None
 
 
-def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPerson, fake_shop: FakeShop) -> None:
+def test_a_reloaded_page_sends_the_same_order_when_its_answer_was_lost(person: NewPerson, fake_shop: FakeShop) -> None:
     lost: list[str] = []
 
-    def way(environ: dict[str, Any], arrives: Any) -> Answer | None:
+    def handle(environ: dict[str, Any], forward: Any) -> Answer | None:
         if environ["REQUEST_METHOD"] == "POST" and not lost:
             lost.append("answer")
-            arrives_unheard(fake_shop, environ)
+            lose_answer(fake_shop, environ)
             return None
-        return arrives()
+        return forward()
 
-    with served(fake_shop, way) as address:
+    with serve(fake_shop, handle) as address:
         customer = person()
-        for after in ("answer lost", "loaded anew", "one more"):
+        for after in ("answer lost", "reloaded", "one more"):
             fill(customer, address)
             customer.page.locator("#order").click()
             if after == "answer lost":
@@ -143,4 +143,4 @@ def test_a_page_that_is_loaded_anew_sends_the_order_that_was_lost(person: NewPer
                 expect(customer.page).to_have_url(re.compile("/orders/"))
                 customer.page.wait_for_load_state()
         assert lost == ["answer"]
-        assert len(orders(fake_shop)) == 2, "one that was lost and sent again, and one more that was meant"
+        assert len(orders(fake_shop)) == 2, "one whose answer was lost, and one more that was meant"

@@ -1,4 +1,4 @@
-"""For everybody: without scripts, with the keyboard alone, on a small phone, and as axe-core sees it."""
+"""Every page can be used without scripts, with the keyboard alone and on a small phone; axe-core agrees."""
 
 import re
 from collections.abc import Callable
@@ -33,23 +33,23 @@ def waiting(shop: Shop, client: ShopClient) -> str:
     return order_id
 
 
-def test_without_scripts(person: NewPerson, client: ShopClient) -> None:
+def test_the_pages_work_without_scripts(person: NewPerson, client: ShopClient) -> None:
     customer, manager = person(java_script_enabled=False), person(java_script_enabled=False)
-    order_id = customer.orders("Diavola", "medium")
+    order_id = customer.place_order("Diavola", "medium")
     client.until(order_id, "pending_validation")
     customer.page.reload()
-    customer.sees(re.compile("manager"))
-    manager.goes("/manager")
-    manager.does("Approve", order_id)
-    manager.sees("Approved.")
+    customer.expect_text(re.compile("manager"))
+    manager.open_page("/manager")
+    manager.click_action("Approve", order_id)
+    manager.expect_text("Approved.")
     client.until(order_id, "delivered")
     customer.page.reload()
     expect(customer.page.get_by_role("link", name="Order another")).to_be_visible()
 
 
-def test_with_the_keyboard_alone(person: NewPerson, client: ShopClient) -> None:
+def test_the_pages_work_with_the_keyboard_alone(person: NewPerson, client: ShopClient) -> None:
     customer, manager = person(), person()
-    customer.goes("/")
+    customer.open_page("/")
     customer.page.keyboard.press("Tab")
     expect(customer.page.get_by_text("Skip to the content")).to_be_focused()
     customer.page.keyboard.press("Enter")
@@ -63,12 +63,12 @@ def test_with_the_keyboard_alone(person: NewPerson, client: ShopClient) -> None:
     customer.page.wait_for_url(re.compile("/orders/"))
     order_id = customer.page.url.rpartition("/")[2]
     client.until(order_id, "pending_validation")
-    manager.goes("/manager")
+    manager.open_page("/manager")
     button = manager.page.get_by_label(f"Approve order {order_id}")
     tab_to(manager, lambda: button.evaluate("each => each === document.activeElement"))
     assert button.evaluate("each => getComputedStyle(each).outlineStyle") != "none"
     manager.page.keyboard.press("Enter")
-    manager.sees("Approved.")
+    manager.expect_text("Approved.")
     client.until(order_id, "delivered")
 
 
@@ -81,25 +81,25 @@ def tab_to(someone: Person, there: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_is_wider_than_a_small_phone(person: NewPerson, waiting: str, path: str) -> None:
+def test_no_page_is_wider_than_a_small_phone(person: NewPerson, waiting: str, path: str) -> None:
     for viewport in (PHONE, SMALL_PHONE):
         someone = person(viewport=viewport)
-        someone.goes(path.format(id=waiting))
+        someone.open_page(path.format(id=waiting))
         assert someone.page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(person: NewPerson, waiting: str, path: str, scheme: str) -> None:
+def test_axe_finds_no_serious_violation(person: NewPerson, waiting: str, path: str, scheme: str) -> None:
     for viewport in (DESKTOP, PHONE):
         someone = person(viewport=viewport, color_scheme=scheme)
-        someone.goes(path.format(id=waiting))
-        assert someone.serious() == []
+        someone.open_page(path.format(id=waiting))
+        assert someone.accessibility_violations() == []
 
 
-def test_what_is_wrong_stands_beside_its_field(person: NewPerson) -> None:
+def test_an_error_describes_its_field(person: NewPerson) -> None:
     customer = person()
-    customer.goes("/")
+    customer.open_page("/")
     customer.page.get_by_label("Your name").fill("Ana Rossi")
     customer.page.get_by_role("button", name="Order").click()
     address = customer.page.get_by_label("Address")
