@@ -14,7 +14,7 @@ from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizz
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.sdk import prepare_sdk
 
-# Every version with which an order in flight may have begun (docs/changing-the-workflow.md).
+# Every version with which an order in flight may have begun (docs/how-to/change-the-workflow.md).
 WORKFLOW_VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowSteps]] = {
     "v1": pizza_workflow_v1,
     "v2": pizza_workflow,
