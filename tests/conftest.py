@@ -1,4 +1,4 @@
-"""A whole shop in this process, with no sidecar."""
+"""The setup of all tests, and a whole shop in this process for those that need one."""
 
 import signal
 
@@ -6,12 +6,12 @@ import pytest
 from fakes.shop import FakeShop
 from hypothesis import settings
 
-# Whoever runs the tests in the background has these signals ignored, and so would all that a test starts.
+# A shell that starts the tests in the background ignores these signals, and every child process would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
 
-# How long an example takes is for the machine to say, and no reason to fail.
+# An example may be slow on a busy machine: that is no reason to fail.
 settings.register_profile("pizzashop", deadline=None)
 settings.load_profile("pizzashop")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fakes.doors import OF_ALL, PAGE, SIDECAR, bearer, make_door
+from fakes.accounts import PAGE, SIDECAR, STAFF_TOKEN, bearer, make_authenticator
 from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop
 from flask.testing import FlaskClient
@@ -17,7 +17,7 @@ from pizzashop.web.routes import routes_of
 
 @pytest.fixture
 def shop(tmp_path: Path) -> FakeShop:
-    return FakeShop(door=make_door(tmp_path))
+    return FakeShop(authenticator=make_authenticator(tmp_path))
 
 
 every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -98,7 +98,7 @@ def test_a_wrong_token(shop: FakeShop, shown: str) -> None:
 
 
 def test_the_token_of_all_the_staff_opens_everything_that_is_for_the_staff(shop: FakeShop) -> None:
-    shown = {"Authorization": f"Bearer {OF_ALL}"}
+    shown = {"Authorization": f"Bearer {STAFF_TOKEN}"}
     assert shop.client(ORDER).get("/orders", headers=shown).status_code == 200
     assert shop.client(STOREFRONT).get("/kitchen", headers=shown).status_code == 200
     assert_problem(shop.client(ORDER).get("/order/123/summary", headers=shown), 403)
@@ -112,19 +112,19 @@ def test_a_customer_may_order_and_see_no_other(shop: FakeShop) -> None:
 
 
 def test_an_order_goes_all_the_way_behind_the_door(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     decision = {"order_id": "123", "approved": True}
     assert_problem(shop.client(WORKFLOW).post("/validate-pizza", json=decision), 401)
     assert_problem(shop.client(WORKFLOW).post("/validate-pizza", json=decision, headers=bearer("kim")), 403)
     assert shop.client(WORKFLOW).post("/validate-pizza", json=decision, headers=bearer("ana")).status_code == 200
-    shop.engine.work("123")
+    shop.engine.run("123")
     assert shop.client(ORDER).get("/order/123", headers=bearer("ana")).json["status"] == "delivered"
 
 
 @pytest.mark.parametrize(("said", "shown", "by"), [("somebody else", "own", "ana"), ("eve", "of all", "eve")])
 def test_who_decides_is_who_has_signed_in(shop: FakeShop, said: str, shown: str, by: str) -> None:
-    shop.place_and_work()
-    headers = bearer("ana") if shown == "own" else {"Authorization": f"Bearer {OF_ALL}"}
+    shop.place_and_run()
+    headers = bearer("ana") if shown == "own" else {"Authorization": f"Bearer {STAFF_TOKEN}"}
     for path, more in (("/pause-order", {}), ("/resume-order", {}), ("/validate-pizza", {"approved": True})):
         asked = {"order_id": "123", "by": said, **more}
         assert shop.client(WORKFLOW).post(path, json=asked, headers=headers).status_code == 200
@@ -155,8 +155,8 @@ def test_a_step_is_for_the_sidecar_alone(shop: FakeShop) -> None:
 
 
 def test_a_sidecar_with_a_token_and_no_sign_in() -> None:
-    shop = FakeShop(door=Authenticator(app_token=SIDECAR["dapr-api-token"]))
-    shop.place_and_work()
+    shop = FakeShop(authenticator=Authenticator(app_token=SIDECAR["dapr-api-token"]))
+    shop.place_and_run()
     shop.decide(approved=True)
     assert shop.record()["status"] == "delivered"
     assert shop.client(STOREFRONT).get("/manager", headers=PAGE).status_code == 200

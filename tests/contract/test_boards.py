@@ -17,7 +17,7 @@ from pizzashop.roles import WORKFLOW
 def busy(shop: FakeShop) -> FakeShop:
     """One order that needs a decision, one delivered, one failed, and one that has just begun."""
     for order_id in ("waits", "delivered", "failed"):
-        shop.place_and_work(order_id)
+        shop.place_and_run(order_id)
     shop.decide(approved=True, order_id="delivered")
     shop.decide(approved=False, order_id="failed")
     shop.place("begun")
@@ -54,12 +54,12 @@ def test_the_board_has_the_numbers_of_the_day(order: FlaskClient) -> None:
 
 def test_late_orders_are_counted(order: FlaskClient, shop: FakeShop) -> None:
     shop.place("begun")
-    shop.keep_house(days=0.01)
+    shop.run_housekeeping(days=0.01)
     assert board(order)["counts"]["late"] == 1
 
 
 def test_yesterdays_orders_are_not_in_the_numbers_of_the_day(order: FlaskClient, busy: FakeShop) -> None:
-    busy.keep_house(days=1)
+    busy.run_housekeeping(days=1)
     counts = board(order)["counts"]
     assert (counts["today"], counts["failed"], counts["open"]) == (0, 0, 2)
 
@@ -134,7 +134,7 @@ def test_a_deleted_order_is_not_found_although_it_is_cached(order: FlaskClient) 
 
 
 def test_an_id_that_is_used_again_is_counted_once(order: FlaskClient, shop: FakeShop) -> None:
-    shop.place_and_work("again")
+    shop.place_and_run("again")
     shop.decide(approved=False, order_id="again")
     order.delete("/order/again")
     shop.place("other")

@@ -73,7 +73,7 @@ def test_every_stage_has_a_drawing(slow: FakeShop) -> None:
 
 
 def test_a_delivered_order_shows_when_it_arrived(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     shop.decide(approved=True)
     html = page_of(shop)
     assert headline(html) == "Your pepperoni is there. Enjoy it!"
@@ -126,7 +126,7 @@ def test_a_failure_is_explained_without_technical_words(
     settings: dict[str, str], decision: dict[str, bool] | None, text: str
 ) -> None:
     shop = FakeShop(**settings)
-    shop.place_and_work()
+    shop.place_and_run()
     if decision:
         shop.decide(approved=decision["approved"])
     html = page_of(shop)
@@ -137,7 +137,7 @@ def test_a_failure_is_explained_without_technical_words(
 
 
 def test_a_paused_and_a_cancelled_order_name_no_reason_and_no_author(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     shop.client(WORKFLOW).post("/pause-order", json={"order_id": "123", "note": "no driver", "by": "berta"})
     assert "The shop has paused your order" in page_of(shop)
     assert "While it waits, we cannot say when it arrives" in page_of(shop)
@@ -149,7 +149,7 @@ def test_a_paused_and_a_cancelled_order_name_no_reason_and_no_author(shop: FakeS
 
 
 def test_the_page_shows_no_name_address_or_phone(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     for text in ORDER_123["customer"].values():  # type: ignore[attr-defined]
         assert text not in page_of(shop)
 
@@ -168,8 +168,8 @@ def test_an_unknown_order_has_a_page_that_says_so(storefront: FlaskClient) -> No
 def test_html_in_an_order_is_shown_as_text(shop: FakeShop) -> None:
     order = {"order_id": "evil", "pizza_type": HOSTILE, "size": HOSTILE, HOSTILE: HOSTILE}
     assert shop.client(WORKFLOW).post("/start-order", json=order).status_code == 200
-    shop.sidecar.delivers_at_once = True
-    shop.engine.work("evil")
+    shop.sidecar.delivers_events = True
+    shop.engine.run("evil")
     sent_back = {"order_id": "evil", "approved": False, "remake": True, "note": HOSTILE}
     assert shop.client(WORKFLOW).post("/validate-pizza", json=sent_back).status_code == 200
     html = page_of(shop, "evil")

@@ -132,7 +132,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
 
 @every_route
 def test_while_the_sidecar_is_away(shop: FakeShop, route: Route) -> None:
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     body = json.dumps(GOOD_BODIES.get(route.path, ORDER_123))
     answer = send(shop, route, body)
     if route.path == "/orders-sub":
@@ -143,18 +143,18 @@ def test_while_the_sidecar_is_away(shop: FakeShop, route: Route) -> None:
 
 @pytest.mark.parametrize("path", ["/order/123", "/orders", "/orders?status=open"])
 def test_reading_while_the_sidecar_is_away(shop: FakeShop, path: str) -> None:
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     assert_problem(shop.client(ORDER).get(path), 503)
 
 
 def test_deleting_while_the_sidecar_is_away(shop: FakeShop) -> None:
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     assert_problem(shop.client(ORDER).delete("/order/123"), 503)
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.role is not ORDER], ids=lambda route: route.path)
 def test_while_role_order_is_gone(shop: FakeShop, route: Route) -> None:
-    shop.sidecar.gone.add(ORDER)
+    shop.sidecar.roles_down.add(ORDER)
     assert_problem(send(shop, route, json.dumps(GOOD_BODIES.get(route.path, ORDER_123))), 503)
 
 
@@ -162,7 +162,7 @@ def test_while_role_order_is_gone(shop: FakeShop, route: Route) -> None:
 def test_while_the_engine_is_away(shop: FakeShop, path: str) -> None:
     if path != "/start-order":
         shop.place()
-    shop.engine.away = True
+    shop.engine.is_down = True
     assert_problem(send(shop, Route(WORKFLOW, path), json.dumps(GOOD_BODIES.get(path, ORDER_123))), 503)
     assert_problem(shop.client(WORKFLOW).get("/get-status/123"), 503)
 
@@ -196,7 +196,7 @@ def test_the_shop_is_known_under_the_names_it_was_given() -> None:
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_health(shop: FakeShop, role: Role) -> None:
     assert shop.client(role).get("/healthz").json == {"status": "ok", "role": role.name}
-    shop.gate.stopping.set()
+    shop.limit.stopping.set()
     assert_problem(shop.client(role).get("/healthz"), 503)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.doors import PAGE, PASSWORDS, bearer, csrf, make_door, sign_in
+from fakes.accounts import PAGE, PASSWORDS, bearer, csrf, make_authenticator, sign_in
 from fakes.shop import FakeShop, stage
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -140,10 +140,10 @@ def test_a_page_learns_that_role_order_is_unreachable_and_is_back(shop: FakeShop
     with closing(open_stream(shop, "/live/orders/123")) as response:
         stream = Stream(response)
         stream.next()
-        shop.sidecar.gone.add(ORDER)
+        shop.sidecar.roles_down.add(ORDER)
         assert stream.next()["event"] == "away"
         assert get(shop, "/live/orders/123").status_code == 503
-        shop.sidecar.gone.clear()
+        shop.sidecar.roles_down.clear()
         assert stream.next()["event"] == "back"
 
 
@@ -218,11 +218,11 @@ class TestAccessDuringAStream:
 
     @pytest.fixture
     def door(self, tmp_path: Path) -> Authenticator:
-        return make_door(tmp_path)
+        return make_authenticator(tmp_path)
 
     @pytest.fixture
     def shop(self, door: Authenticator) -> Iterator[FakeShop]:
-        made = FakeShop(pace=1, watchers=9, door=door)
+        made = FakeShop(pace=1, watchers=9, authenticator=door)
         yield made
         stop_live_pages(made)
 
@@ -242,7 +242,7 @@ class TestAccessDuringAStream:
             lambda door, _shop, _client: door.accounts.remove("ana"),
             lambda door, _shop, _client: door.accounts.add("ana", ("manager",), "another password"),
             lambda door, _shop, _client: door.accounts.add("ana", ("kitchen",), PASSWORDS["ana"]),
-            lambda _door, shop, _client: shop.keep_house(days=1),
+            lambda _door, shop, _client: shop.run_housekeeping(days=1),
             lambda _door, _shop, client: client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")}),
         ],
         ids=["account removed", "password changed", "role taken away", "session over", "signed out"],

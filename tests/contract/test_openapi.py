@@ -88,7 +88,7 @@ def furnished() -> FakeShop:
     """A shop with an order in each phase and a kept event."""
     shop = FakeShop()
     for order_id in ("delivered", "failed", "waiting"):
-        shop.place_and_work(order_id)
+        shop.place_and_run(order_id)
     shop.decide(approved=True, order_id="delivered")
     shop.decide(approved=False, order_id="failed")
     shop.place("begun")

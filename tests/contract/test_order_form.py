@@ -131,7 +131,7 @@ def test_an_id_that_the_shop_did_not_generate_is_replaced(storefront: FlaskClien
 
 def test_while_role_workflow_is_unreachable_the_form_keeps_its_texts(storefront: FlaskClient, shop: FakeShop) -> None:
     order_id = form_order_id(storefront.get("/").text)
-    shop.sidecar.gone.add(WORKFLOW)
+    shop.sidecar.roles_down.add(WORKFLOW)
     answer = storefront.post("/", data={"order_id": order_id, **GOOD})
     assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
     assert "Nothing that you wrote is lost" in answer.text

@@ -14,14 +14,14 @@ from pizzashop.workflow.activities import Activities
 @pytest.fixture
 def waiting(shop: FakeShop) -> FakeShop:
     """A shop with an order before the manager, at most a deadline of a minute."""
-    shop.place_and_work()
+    shop.place_and_run()
     return shop
 
 
 class TestOverdue:
     def test_after_the_reminder(self, waiting: FakeShop) -> None:
         assert "overdue" not in waiting.record()
-        waiting.ahead = timedelta(seconds=301)
+        waiting.clock_offset = timedelta(seconds=301)
         waiting.engine.time_out()
         record = waiting.record()
         assert (record["overdue"], record["status"]) == (True, "pending_validation")
@@ -34,7 +34,7 @@ class TestOverdue:
         assert waiting.record() == before
 
     def test_a_decision_ends_it(self, waiting: FakeShop) -> None:
-        waiting.ahead = timedelta(seconds=301)
+        waiting.clock_offset = timedelta(seconds=301)
         waiting.engine.time_out()
         waiting.decide(approved=True)
         record = waiting.record()
@@ -48,7 +48,7 @@ class TestDeadline:
         return FakeShop(validation_deadline=60)
 
     def test_it_fails_the_order(self, waiting: FakeShop, post: Post) -> None:
-        waiting.ahead = timedelta(seconds=61)
+        waiting.clock_offset = timedelta(seconds=61)
         waiting.engine.time_out()
         error = "Pizza validation failed - no decision within 60 s"
         assert (waiting.record()["status"], waiting.record()["error"]) == ("failed", error)
@@ -56,7 +56,7 @@ class TestDeadline:
         assert_problem(post("/validate-pizza", approved=True), 409)
 
     def test_not_after_a_decision_of_which_the_engine_does_not_know_yet(self, waiting: FakeShop, post: Post) -> None:
-        waiting.ahead = timedelta(seconds=61)
+        waiting.clock_offset = timedelta(seconds=61)
         assert post("/validate-pizza", approved=True).status_code == 200
         waiting.engine.instances["123"].events.clear()
         waiting.engine.time_out()
@@ -64,7 +64,7 @@ class TestDeadline:
 
     def test_not_while_it_is_paused(self, waiting: FakeShop, post: Post) -> None:
         post("/pause-order")
-        waiting.ahead = timedelta(hours=1)
+        waiting.clock_offset = timedelta(hours=1)
         waiting.engine.resume("123")
         waiting.engine.time_out()
         assert waiting.record()["status"] == "pending_validation"
@@ -82,7 +82,7 @@ def test_the_route_is_for_an_order_that_is_there(order: FlaskClient, waiting: Fa
 def test_while_it_is_being_cancelled_the_workflow_is_to_wait_for_its_end(
     order: FlaskClient, waiting: FakeShop, post: Post
 ) -> None:
-    waiting.engine.away = True
+    waiting.engine.is_down = True
     assert_problem(post("/cancel-order"), 503)
     assert_problem(order.post("/order/123/waiting", json={"attempt": 1}), 503)
 

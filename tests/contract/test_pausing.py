@@ -43,39 +43,39 @@ def _after_the_first(shop: FakeShop, word: str, meanwhile: Meanwhile) -> None:
 def test_who_was_held_up_while_another_steered_marks_nothing(
     shop: FakeShop, post: Post, held_up: Meanwhile, word: str, stays: str
 ) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     if word == "resume":
         post("/pause-order")
 
     def another_steers() -> None:
         held_up()
-        shop.sweep()
+        shop.reconcile()
 
     _after_the_first(shop, word, another_steers)
     assert_problem(post(f"/{word}-order"), 409)
     held_up()
-    shop.sweep()
+    shop.reconcile()
     assert shop.record()["paused"] is (stays == "SUSPENDED")
     assert shop.engine.status("123") == stays
     assert post(f"/{word}-order").status_code == 200, "and may be asked for again"
 
 
 def test_an_order_that_is_delivered_while_it_is_paused_ends_in_the_engine_too(shop: FakeShop, post: Post) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     _while_it_is_delivered(shop, lambda: post("/pause-order"))
     assert shop.record()["status"] == "delivered"
     assert shop.engine.status("123") == "SUSPENDED"
-    shop.sweep()
-    shop.engine.work()
+    shop.reconcile()
+    shop.engine.run()
     assert shop.engine.status("123") == "COMPLETED"
 
 
 def test_a_pause_that_comes_too_late_does_not_stay_in_the_engine(shop: FakeShop, post: Post) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     _after_the_first(shop, "pause", lambda: shop.end("failed"))
     assert_problem(post("/pause-order"), 409)
     assert shop.engine.status("123") == "SUSPENDED"
-    shop.sweep()
+    shop.reconcile()
     assert shop.engine.status("123") == "RUNNING"
 
 

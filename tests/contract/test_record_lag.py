@@ -25,6 +25,6 @@ def test_late_new_events_stop_new_orders(shop: FakeShop) -> None:
 
 
 def test_late_repeated_events_stop_no_orders(shop: FakeShop) -> None:
-    shop.place_and_work("1")
+    shop.place_and_run("1")
     deliver_late_event(shop, "1")
     assert start(shop, "2").status_code == 200

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from fakes.doors import OF_ALL, PAGE, PASSWORDS, csrf, make_door, sign_in
+from fakes.accounts import PAGE, PASSWORDS, STAFF_TOKEN, csrf, make_authenticator, sign_in
 from fakes.shop import FakeShop
 from flask.testing import FlaskClient
 
@@ -18,7 +18,7 @@ from pizzashop.roles import STOREFRONT
 
 @pytest.fixture
 def shop(tmp_path: Path) -> FakeShop:
-    return FakeShop(door=make_door(tmp_path))
+    return FakeShop(authenticator=make_authenticator(tmp_path))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_session_cookie_is_http_only_and_same_site(client: FlaskClient) -> N
 
 
 def test_with_https_the_cookie_is_secure(tmp_path: Path) -> None:
-    client = FakeShop(door=make_door(tmp_path, https=True)).client(STOREFRONT)
+    client = FakeShop(authenticator=make_authenticator(tmp_path, https=True)).client(STOREFRONT)
     page = client.get("/sign-in", headers=PAGE, base_url="https://localhost")
     assert "; Secure" in page.headers["Set-Cookie"]
 
@@ -94,14 +94,14 @@ OTHER_SITES = [
 @pytest.mark.parametrize("target", OTHER_SITES)
 def test_signing_in_redirects_to_no_other_site(client: FlaskClient, shop: FakeShop, target: str) -> None:
     assert sign_in(client, next=target).location == "/manager"
-    link = accounts.create_sign_in_link(shop.door.state_dir, "root")
+    link = accounts.create_sign_in_link(shop.authenticator.state_dir, "root")
     assert client.get(f"/sign-in?once={link}&next={quote(target)}").location == "/manager"
     assert "evil" not in client.get(f"/sign-in?next={quote(target)}", headers=PAGE).text
 
 
 @pytest.mark.parametrize(
     ("name", "password"),
-    [("ana", "wrong"), ("ana", ""), ("nobody", PASSWORDS["ana"]), ("kim", PASSWORDS["ana"]), ("ana", OF_ALL)],
+    [("ana", "wrong"), ("ana", ""), ("nobody", PASSWORDS["ana"]), ("kim", PASSWORDS["ana"]), ("ana", STAFF_TOKEN)],
 )
 def test_a_wrong_password_is_refused(client: FlaskClient, name: str, password: str) -> None:
     answer = sign_in(client, name, password=password)
@@ -111,8 +111,8 @@ def test_a_wrong_password_is_refused(client: FlaskClient, name: str, password: s
 
 
 def test_the_staff_token_signs_in_under_any_name(client: FlaskClient, shop: FakeShop) -> None:
-    shop.place_and_work()
-    assert sign_in(client, " Eve   Miller ", password=OF_ALL).status_code == 303
+    shop.place_and_run()
+    assert sign_in(client, " Eve   Miller ", password=STAFF_TOKEN).status_code == 303
     mark = csrf(client, "/manager")
     client.post("/manager/orders/123/pause", data={"csrf_token": mark, "attempt": "1"})
     assert "Eve Miller" in client.get("/manager/orders/123", headers=PAGE).text
@@ -120,11 +120,11 @@ def test_the_staff_token_signs_in_under_any_name(client: FlaskClient, shop: Fake
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61])
 def test_signing_in_needs_a_name(client: FlaskClient, name: str) -> None:
-    assert sign_in(client, name, password=OF_ALL).status_code == 400
+    assert sign_in(client, name, password=STAFF_TOKEN).status_code == 400
 
 
 def test_html_in_a_name_is_shown_as_text(client: FlaskClient) -> None:
-    sign_in(client, "<script>alert(1)</script>", password=OF_ALL)
+    sign_in(client, "<script>alert(1)</script>", password=STAFF_TOKEN)
     page = client.get("/manager", headers=PAGE).text
     assert "&lt;script&gt;alert" in page
     assert "<script>alert" not in page
@@ -150,7 +150,7 @@ def test_attempts_from_one_address_are_limited(client: FlaskClient) -> None:
 def test_a_form_without_a_valid_csrf_token_is_refused(
     client: FlaskClient, shop: FakeShop, path: str, mark: str | None
 ) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     sign_in(client)
     form = {"attempt": "1", "action": "approve", "order": "123:1", **({} if mark is None else {"csrf_token": mark})}
     answer = client.post(path, data=form, headers=PAGE)
@@ -182,9 +182,9 @@ def test_signing_out_ends_the_session(client: FlaskClient) -> None:
 
 def test_a_session_expires(client: FlaskClient, shop: FakeShop) -> None:
     sign_in(client)
-    shop.keep_house(days=(SESSION_SECONDS - 60) / 86400)
+    shop.run_housekeeping(days=(SESSION_SECONDS - 60) / 86400)
     assert status_of_page(client) == 200
-    shop.keep_house(days=(SESSION_SECONDS + 60) / 86400)
+    shop.run_housekeeping(days=(SESSION_SECONDS + 60) / 86400)
     assert status_of_page(client) == 303
     answer = client.post("/manager/several", data={}, headers=PAGE)
     assert (answer.status_code, "Please sign in" in answer.text) == (401, True)
@@ -203,36 +203,38 @@ def test_a_session_of_another_shop_is_invalid(client: FlaskClient, tmp_path: Pat
     cookie = client.get_cookie("pizzashop")
     assert cookie
     accounts = Accounts(tmp_path / "staff.json")
-    other = FakeShop(door=Authenticator(accounts, OF_ALL, "t", "another key of 48 characters" * 2, tmp_path)).client(
+    other = FakeShop(
+        authenticator=Authenticator(accounts, STAFF_TOKEN, "t", "another key of 48 characters" * 2, tmp_path)
+    ).client(STOREFRONT)
+    other.set_cookie("pizzashop", cookie.value)
+    assert status_of_page(other) == 303
+
+
+def test_a_changed_password_or_a_removed_account_ends_the_session(client: FlaskClient, shop: FakeShop) -> None:
+    assert shop.authenticator.accounts
+    sign_in(client)
+    shop.authenticator.accounts.add("ana", ("manager",), "another password")
+    assert status_of_page(client) == 303
+    sign_in(client, password="another password")
+    assert status_of_page(client) == 200
+    shop.authenticator.accounts.remove("ana")
+    assert status_of_page(client) == 303
+
+
+def test_a_changed_staff_token_ends_its_sessions(tmp_path: Path) -> None:
+    client = FakeShop(authenticator=make_authenticator(tmp_path)).client(STOREFRONT)
+    sign_in(client, "eve", password=STAFF_TOKEN)
+    cookie = client.get_cookie("pizzashop")
+    assert cookie
+    other = FakeShop(authenticator=make_authenticator(tmp_path, staff_token="another-token-of-the-staff")).client(
         STOREFRONT
     )
     other.set_cookie("pizzashop", cookie.value)
     assert status_of_page(other) == 303
 
 
-def test_a_changed_password_or_a_removed_account_ends_the_session(client: FlaskClient, shop: FakeShop) -> None:
-    assert shop.door.accounts
-    sign_in(client)
-    shop.door.accounts.add("ana", ("manager",), "another password")
-    assert status_of_page(client) == 303
-    sign_in(client, password="another password")
-    assert status_of_page(client) == 200
-    shop.door.accounts.remove("ana")
-    assert status_of_page(client) == 303
-
-
-def test_a_changed_staff_token_ends_its_sessions(tmp_path: Path) -> None:
-    client = FakeShop(door=make_door(tmp_path)).client(STOREFRONT)
-    sign_in(client, "eve", password=OF_ALL)
-    cookie = client.get_cookie("pizzashop")
-    assert cookie
-    other = FakeShop(door=make_door(tmp_path, staff_token="another-token-of-the-staff")).client(STOREFRONT)
-    other.set_cookie("pizzashop", cookie.value)
-    assert status_of_page(other) == 303
-
-
 def test_a_sign_in_link_works_once(client: FlaskClient, shop: FakeShop) -> None:
-    link = accounts.create_sign_in_link(shop.door.state_dir, "root")
+    link = accounts.create_sign_in_link(shop.authenticator.state_dir, "root")
     assert client.head(f"/sign-in?once={link}").status_code == 200
     answer = client.get(f"/sign-in?once={link}", headers=PAGE)
     assert (answer.status_code, answer.location) == (303, "/manager")
@@ -247,15 +249,15 @@ def test_a_sign_in_link_works_once(client: FlaskClient, shop: FakeShop) -> None:
 
 @pytest.mark.parametrize("link", ["", "wrong", "x" * 500, "%ff"])
 def test_an_unknown_link_is_refused(client: FlaskClient, shop: FakeShop, link: str) -> None:
-    good = accounts.create_sign_in_link(shop.door.state_dir, "root")
+    good = accounts.create_sign_in_link(shop.authenticator.state_dir, "root")
     assert client.get(f"/sign-in?once={link}", headers=PAGE).status_code == 403
     assert client.get(f"/sign-in?once={good}", headers=PAGE).status_code == 303
 
 
 def test_a_new_link_replaces_the_earlier_one(client: FlaskClient, shop: FakeShop) -> None:
-    before, after = (accounts.create_sign_in_link(shop.door.state_dir, "root") for _ in range(2))
+    before, after = (accounts.create_sign_in_link(shop.authenticator.state_dir, "root") for _ in range(2))
     assert client.get(f"/sign-in?once={before}").status_code == 403
-    accounts.revoke_sign_in_link(shop.door.state_dir)
+    accounts.revoke_sign_in_link(shop.authenticator.state_dir)
     assert client.get(f"/sign-in?once={after}").status_code == 403
 
 
@@ -267,13 +269,13 @@ def test_an_open_shop_has_no_sign_in_form() -> None:
 
 def test_unreadable_accounts_let_nobody_in(client: FlaskClient, shop: FakeShop) -> None:
     sign_in(client)
-    assert shop.door.accounts
-    shop.door.accounts.path.write_text("{")
+    assert shop.authenticator.accounts
+    shop.authenticator.accounts.path.write_text("{")
     assert status_of_page(client) == 500
 
 
 def test_missing_accounts_let_nobody_in(client: FlaskClient, shop: FakeShop) -> None:
     sign_in(client)
-    assert shop.door.accounts
-    shutil.move(shop.door.accounts.path, shop.door.accounts.path.with_suffix(".old"))
+    assert shop.authenticator.accounts
+    shutil.move(shop.authenticator.accounts.path, shop.authenticator.accounts.path.with_suffix(".old"))
     assert status_of_page(client) == 303

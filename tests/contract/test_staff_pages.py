@@ -31,7 +31,7 @@ def page(storefront: FlaskClient) -> Any:
 @pytest.fixture
 def waiting(shop: FakeShop) -> FakeShop:
     """A shop in which the sample order waits for the manager."""
-    shop.place_and_work()
+    shop.place_and_run()
     return shop
 
 
@@ -68,10 +68,10 @@ def test_the_courier_sees_an_order_after_its_approval(page: Any, waiting: FakeSh
 def test_invisible_characters_are_not_shown_but_stay_in_the_record(
     page: Any, shop: FakeShop, phone: str, shown: str, link: str
 ) -> None:
-    shop.sidecar.delivers_at_once = True
+    shop.sidecar.delivers_events = True
     content = {**ORDER_123, "customer": {"name": "علی\u200cرضا\u202e\x07", "address": "a\nb", "phone": phone}}
     assert shop.client(WORKFLOW).post("/start-order", json=content).status_code == 200
-    shop.engine.work("123")
+    shop.engine.run("123")
     shop.client(WORKFLOW).post("/validate-pizza", json={"order_id": "123", "approved": True})
     for html in (page("/delivery"), page("/manager/orders/123")):
         assert all(text in html for text in (f">{shown}<", "علی\u200cرضا", ">a b<"))
@@ -192,7 +192,7 @@ def test_a_refused_action_is_reported_on_the_page_that_it_came_from(
 
 
 def test_an_action_without_an_answer_is_reported(storefront: FlaskClient, waiting: FakeShop) -> None:
-    waiting.sidecar.gone.add(WORKFLOW)
+    waiting.sidecar.roles_down.add(WORKFLOW)
     answer = act(storefront, "orders/123/approve", attempt="1")
     assert answer.status_code == 503
     assert "try again: nothing is done twice" in answer.text
@@ -205,7 +205,7 @@ def test_an_action_on_an_unknown_order_is_not_found(storefront: FlaskClient, pat
 
 def test_an_action_on_several_orders_reports_each_of_them(storefront: FlaskClient, shop: FakeShop) -> None:
     for order_id in ("a", "b", "c"):
-        shop.place_and_work(order_id)
+        shop.place_and_run(order_id)
     shop.decide(approved=False, order_id="b")
     answer = act(storefront, "several", action="approve", order=["a:1", "b:1", "c:1"])
     assert "<h1>2 of 3 done</h1>" in answer.text
@@ -218,7 +218,7 @@ def test_an_action_on_several_orders_ends_in_time_when_each_takes_long(
 ) -> None:
     orders = [f"o{number}" for number in range(10)]
     for order_id in orders:
-        shop.place_and_work(order_id)
+        shop.place_and_run(order_id)
     passed, invoke = [0.0], shop.sidecar.invoke
 
     def hangs(role: Role, method: str, path: str, content: Any = None) -> Any:
@@ -274,7 +274,7 @@ def test_an_unknown_standing_is_refused(storefront: FlaskClient) -> None:
 
 
 def test_html_in_an_order_is_shown_as_text_to_the_staff(page: Any, shop: FakeShop) -> None:
-    shop.sidecar.delivers_at_once = True
+    shop.sidecar.delivers_events = True
     order = {
         "order_id": "evil",
         "pizza_type": HOSTILE,
@@ -283,7 +283,7 @@ def test_html_in_an_order_is_shown_as_text_to_the_staff(page: Any, shop: FakeSho
         HOSTILE: HOSTILE,
     }
     assert shop.client(WORKFLOW).post("/start-order", json=order).status_code == 200
-    shop.engine.work("evil")
+    shop.engine.run("evil")
     assert act(shop.client(STOREFRONT), "orders/evil/remake", attempt="1", note=HOSTILE).status_code == 303
     for path in ("/kitchen", "/manager", "/manager/orders", "/manager/orders/evil"):
         html = page(path)

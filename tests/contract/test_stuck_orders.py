@@ -20,7 +20,7 @@ class Watched:
 
     def __init__(self, shop: FakeShop) -> None:
         self.shop, self.seconds = shop, 0.0
-        self.sweep: Reconciler = shop.sweeper(Watchdog(clock=lambda: self.seconds))
+        self.sweep: Reconciler = shop.make_reconciler(Watchdog(clock=lambda: self.seconds))
         self.sweep.once()
 
     def pass_by(self, seconds: float) -> None:
@@ -40,7 +40,7 @@ class Watched:
 def watched(shop: FakeShop) -> Watched:
     """The sample order has been accepted and has begun; what its workflow waits for is lost."""
     shop.place()
-    shop.engine.lost.add("123")
+    shop.engine.hanging.add("123")
     shop.engine.instances["123"].status = "RUNNING"
     return Watched(shop)
 
@@ -50,23 +50,23 @@ def test_it_is_woken_and_then_restarted(watched: Watched, shop: FakeShop) -> Non
     assert (shop.engine.woken, shop.engine.scheduled) == (["123"], ["123"])
     watched.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
-    shop.engine.work()
+    shop.engine.run()
     shop.decide(approved=True)
     assert [each for each in shop.history() if each != "approved"] == list(HAPPY_PATH)
 
 
 def lost_while_it_waits(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
 
 
 def lost_after_the_decision(shop: FakeShop) -> None:
-    shop.place_and_work()
-    shop.engine.lost.add("123")
+    shop.place_and_run()
+    shop.engine.hanging.add("123")
     shop.decide(approved=True)
 
 
 def lost_while_it_is_made_again(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     shop.decide(approved=False, remake=True)
 
 
@@ -74,10 +74,10 @@ def lost_while_it_is_made_again(shop: FakeShop) -> None:
 def test_wherever_it_stood_each_stage_begins_once(shop: FakeShop, lost: Callable[[FakeShop], None]) -> None:
     lost(shop)
     attempt, before = shop.record()["attempt"], shop.history()
-    shop.engine.lost.add("123")
-    shop.ahead = timedelta(minutes=6)  # the manager's reminder is overdue
+    shop.engine.hanging.add("123")
+    shop.clock_offset = timedelta(minutes=6)  # the manager's reminder is overdue
     Watched(shop).until_restarted()
-    shop.engine.work()
+    shop.engine.run()
     if shop.record()["status"] != "delivered":
         shop.decide(approved=True, attempt=attempt)
     history = shop.history()
@@ -90,12 +90,12 @@ def test_wherever_it_stood_each_stage_begins_once(shop: FakeShop, lost: Callable
 
 
 def test_the_settings_of_its_start_hold_to_its_end(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     shop.settings = shop.settings.model_copy(update={"max_remakes": 0})
-    shop.engine.lost.add("123")
-    shop.ahead = timedelta(minutes=6)
+    shop.engine.hanging.add("123")
+    shop.clock_offset = timedelta(minutes=6)
     Watched(shop).until_restarted()
-    shop.engine.work()
+    shop.engine.run()
     shop.decide(approved=False, remake=True)
     assert shop.record()["attempt"] == 2
 
@@ -116,9 +116,9 @@ def test_of_two_processes_that_see_it_one_begins_it_again(watched: Watched, shop
 
 def test_one_that_moves_once_woken_is_left_alone(watched: Watched, shop: FakeShop) -> None:
     watched.until_woken()
-    shop.engine.lost.clear()
+    shop.engine.hanging.clear()
     shop.engine.instances["123"].status = "PENDING"
-    shop.engine.work()
+    shop.engine.run()
     watched.pass_by(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123"]
 
@@ -138,19 +138,19 @@ def test_nor_while_another_process_says_that_one_is(watched: Watched, shop: Fake
 
 def test_nor_after_role_order_was_away(watched: Watched, shop: FakeShop) -> None:
     watched.pass_by(STUCK_SECONDS - 1)
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     with pytest.raises(Exception, match="away"):
         watched.pass_by(1)
-    shop.sidecar.away = False
+    shop.sidecar.is_down = False
     watched.pass_by(1)
     assert not shop.engine.woken
 
 
 def test_nor_while_the_engine_does_not_act(watched: Watched, shop: FakeShop) -> None:
-    shop.engine.away = True
+    shop.engine.is_down = True
     for _ in range(10):
         watched.pass_by(STUCK_SECONDS)
-    shop.engine.away = False
+    shop.engine.is_down = False
     assert shop.engine.scheduled == ["123"]
 
 
@@ -165,7 +165,7 @@ def test_nor_while_it_is_paused(watched: Watched, shop: FakeShop, post: Post) ->
 
 
 def test_nor_while_the_manager_has_it(shop: FakeShop) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     watched = Watched(shop)
     for _ in range(3):
         watched.until_restarted()
@@ -215,13 +215,13 @@ def test_it_can_be_cancelled_whatever_the_engine_makes_of_it(
 def test_where_the_engine_never_ends_it_the_order_is_cancelled_all_the_same(
     shop: FakeShop, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.place_and_work()
-    shop.engine.deaf = True
+    shop.place_and_run()
+    shop.engine.ignores_commands = True
     assert post("/cancel-order").status_code == 503
     at = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: 1000 + at[-1])
     monkeypatch.setattr(reconciliation, "SETTLE_SECONDS", -1)
-    sweep = shop.sweeper()
+    sweep = shop.make_reconciler()
     for seconds in (0, CANCEL_SECONDS - 1):
         at.append(seconds)
         sweep.once()

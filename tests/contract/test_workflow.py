@@ -24,14 +24,14 @@ class TestStart:
     def test_again_while_it_runs(self, shop: FakeShop, workflow: FlaskClient) -> None:
         shop.place()
         assert workflow.post("/start-order", json=ORDER_123).json == STARTED
-        shop.engine.work()
+        shop.engine.run()
         assert workflow.post("/start-order", json=ORDER_123).json == STARTED
         assert shop.engine.scheduled == ["123"]
 
     @pytest.mark.parametrize("approved", [True, False])
     @pytest.mark.parametrize("purged", [True, False])
     def test_again_after_its_end(self, shop: FakeShop, workflow: FlaskClient, approved: bool, purged: bool) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=approved)
         if purged:
             shop.engine.purge("123")
@@ -48,7 +48,7 @@ class TestStart:
 
     @pytest.mark.parametrize("finished", [True, False])
     def test_other_content_is_a_conflict(self, shop: FakeShop, workflow: FlaskClient, finished: bool) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         if finished:
             shop.decide(approved=True)
         assert_problem(workflow.post("/start-order", json={**ORDER_123, "size": "small"}), 409)
@@ -74,26 +74,26 @@ class TestStart:
     def test_what_was_accepted_and_not_scheduled_is_scheduled_by_the_next_call(
         self, shop: FakeShop, workflow: FlaskClient
     ) -> None:
-        shop.engine.away = True
+        shop.engine.is_down = True
         assert_problem(workflow.post("/start-order", json=ORDER_123), 503)
-        shop.engine.away = False
+        shop.engine.is_down = False
         assert workflow.post("/start-order", json=ORDER_123).json == STARTED
         assert shop.engine.scheduled == ["123"]
 
     @pytest.mark.parametrize("name", ["status", "history", "attempt", "error", "version", "run", "uid"])
     def test_the_shops_own_names_are_refused(self, shop: FakeShop, workflow: FlaskClient, name: str) -> None:
         assert_problem(workflow.post("/start-order", json={**ORDER_123, name: None}), 400)
-        assert not shop.sidecar.keys()
+        assert not shop.sidecar.stored_keys()
 
     def test_other_fields_travel_with_the_order(self, shop: FakeShop, workflow: FlaskClient) -> None:
         workflow.post("/start-order", json={**ORDER_123, "extra": {"olives": 7}})
-        shop.engine.work()
+        shop.engine.run()
         assert all(event["extra"] == {"olives": 7} for event in shop.sidecar.published)
 
 
 class TestTheWholeWay:
     def test_an_approved_order_is_delivered(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         assert shop.record()["status"] == "pending_validation"
         shop.decide(approved=True)
         assert shop.engine.called == ["order_pizza", "cook_pizza", "validate_pizza", "deliver_pizza"]
@@ -104,24 +104,24 @@ class TestTheWholeWay:
         assert "error" not in shop.record()
 
     def test_all_16_statuses_are_on_the_topic_once(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=True)
         assert [event["status"] for event in shop.sidecar.published] == list(HAPPY_PATH[1:])
 
     def test_the_question_to_the_manager_is_in_the_store(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         value = shop.sidecar.load("validation_123").value
         assert value == b'{"order_id": "123", "status": "pending_validation"}'
 
     def test_a_rejected_order_fails(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=False)
         error = "Pizza validation failed - need to remake"
         assert shop.engine.instances["123"].result == {"order_id": "123", "status": "failed", "error": error}
         assert (shop.record()["status"], shop.record()["error"]) == ("failed", error)
 
     def test_a_remade_pizza_is_cooked_again(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=False, remake=True)
         assert (shop.record()["status"], shop.record()["attempt"]) == ("pending_validation", 2)
         shop.decide(approved=True)
@@ -130,7 +130,7 @@ class TestTheWholeWay:
         assert shop.record()["status"] == "delivered"
 
     def test_a_pizza_is_remade_twice_at_most(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         for _ in range(3):
             shop.decide(approved=False, remake=True)
         assert shop.record()["attempt"] == 3
@@ -149,7 +149,7 @@ class TestTheWholeWay:
     )
     def test_a_step_that_fails_fails_the_order(self, stage: str, error: str) -> None:
         shop = FakeShop(fail=f"{stage}:1")
-        shop.place_and_work()
+        shop.place_and_run()
         if stage.startswith("delivery"):
             shop.decide(approved=True)
         result = shop.engine.instances["123"].result
@@ -159,7 +159,7 @@ class TestTheWholeWay:
 
     def test_events_that_come_late_change_nothing_of_the_outcome(self, shop: FakeShop, workflow: FlaskClient) -> None:
         workflow.post("/start-order", json=ORDER_123)
-        shop.engine.work()
+        shop.engine.run()
         shop.decide(approved=True)
         assert shop.record()["status"] == "delivered"
         before = shop.history()
@@ -177,28 +177,28 @@ class TestDecide:
         ],
     )
     def test_the_answer(self, shop: FakeShop, post: Post, said: dict[str, Any], word: str) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         answer = post("/validate-pizza", **said)
         assert (answer.status_code, answer.json) == (200, {"order_id": "123", "validation_status": word})
 
     def test_the_first_stands(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         assert post("/validate-pizza", approved=True).status_code == 200
         assert post("/validate-pizza", approved=True).status_code == 200
         assert_problem(post("/validate-pizza", approved=False), 409)
         assert_problem(post("/validate-pizza", approved=False, remake=True), 409)
         assert shop.history().count("approved") == 1
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_a_rejection_is_not_a_remake(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/validate-pizza", approved=False, remake=True)
         assert_problem(post("/validate-pizza", approved=False), 409)
 
     @pytest.mark.parametrize("approved", [True, False])
     def test_it_stands_after_the_end_too(self, shop: FakeShop, post: Post, approved: bool) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=approved)
         assert post("/validate-pizza", approved=approved).status_code == 200
         assert_problem(post("/validate-pizza", approved=not approved), 409)
@@ -206,18 +206,18 @@ class TestDecide:
     def test_before_the_pizza_is_cooked_it_is_kept(self, shop: FakeShop, post: Post) -> None:
         shop.place()
         assert post("/validate-pizza", approved=True).status_code == 200
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_it_is_kept_for_that_attempt_alone(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/validate-pizza", approved=False, remake=True)
         post("/validate-pizza", approved=False, remake=True)
-        shop.engine.work()
+        shop.engine.run()
         assert (shop.record()["status"], shop.record()["attempt"]) == ("pending_validation", 2)
 
     def test_by_attempt(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         assert_problem(post("/validate-pizza", approved=True, attempt=2), 409)
         shop.decide(approved=False, remake=True, attempt=1)
         assert_problem(post("/validate-pizza", approved=True, attempt=1), 409)
@@ -226,72 +226,72 @@ class TestDecide:
         assert shop.record()["status"] == "delivered"
 
     def test_raised_directly_in_the_engine_it_decides_and_is_recorded(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", {"approved": True})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
         (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
         assert (decision["status"], decision["attempt"]) == ("approved", 1)
 
     def test_who_and_why_are_recorded_too(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", {"approved": False, "by": "ana", "note": "x" * 600, "recorded": True})
-        shop.engine.work()
+        shop.engine.run()
         (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
         assert (decision["status"], decision["by"], decision["note"]) == ("rejected", "ana", "x" * 500)
 
     @pytest.mark.parametrize("nonsense", [7, None, [], {"a": 1}, "", True])
     def test_who_and_why_that_make_no_sense_are_passed_over(self, shop: FakeShop, nonsense: Any) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", {"approved": True, "by": nonsense, "note": nonsense})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
         (decision,) = [e for e in shop.record()["history"] if e["kind"] == "decision"]
         assert decision.keys() == {"kind", "status", "attempt", "at"}
 
     def test_a_lone_surrogate_in_them_is_no_hindrance(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", {"approved": True, "note": "\ud800"})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_that_it_was_recorded_is_not_believed(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", {"approved": False, "recorded": True, "seal": "x"})
         post("/validate-pizza", approved=True)
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_what_the_shop_raised_for_another_attempt_seals_nothing(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/validate-pizza", approved=False, remake=True)
         (raised,) = shop.engine.instances["123"].events
-        shop.engine.work()
+        shop.engine.run()
         post("/validate-pizza", approved=True)
         shop.engine.instances["123"].events.insert(0, {**raised, "approved": False, "remake": False, "attempt": 2})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_raised_directly_it_decides_on_an_attempt_whose_events_are_still_on_their_way(self, shop: FakeShop) -> None:
-        shop.place_and_work()
-        shop.sidecar.delivers_at_once = False
+        shop.place_and_run()
+        shop.sidecar.delivers_events = False
         shop.decide(approved=False, remake=True)
         shop.engine.raise_event("123", {"approved": True})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     def test_what_was_decided_in_the_shop_stands_against_the_engine(self, shop: FakeShop, post: Post) -> None:
         shop.place()
         post("/validate-pizza", approved=True)
         shop.engine.instances["123"].events.insert(0, {"approved": False})
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     @pytest.mark.parametrize("said", [None, "yes", [], {}, {"approved": "true"}, {"approved": 1}, {"approve": True}])
     def test_nonsense_in_the_engine_is_passed_over(self, shop: FakeShop, said: Any) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.raise_event("123", said)
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "pending_validation"
         shop.decide(approved=True)
         assert shop.record()["status"] == "delivered"
@@ -312,15 +312,15 @@ class TestDecide:
         ],
     )
     def test_what_is_no_decision(self, shop: FakeShop, post: Post, wrong: dict[str, Any]) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         assert_problem(post("/validate-pizza", **wrong), 400)
         assert shop.record()["status"] == "pending_validation"
 
     def test_while_the_engine_is_away_it_is_recorded_and_may_be_sent_again(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
-        shop.engine.away = True
+        shop.place_and_run()
+        shop.engine.is_down = True
         assert_problem(post("/validate-pizza", approved=True), 503)
-        shop.engine.away = False
+        shop.engine.is_down = False
         shop.decide(approved=True)
         assert shop.record()["status"] == "delivered"
 
@@ -329,12 +329,12 @@ class TestStatus:
     def test_a_bare_json_string(self, shop: FakeShop, workflow: FlaskClient) -> None:
         shop.place()
         assert workflow.get("/get-status/123").json == "PENDING"
-        shop.engine.work()
+        shop.engine.run()
         assert workflow.get("/get-status/123").text.strip() == '"RUNNING"'
 
     @pytest.mark.parametrize("approved", [True, False])
     def test_after_a_purge_the_record_knows(self, shop: FakeShop, workflow: FlaskClient, approved: bool) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=approved)
         assert workflow.get("/get-status/123").json == "COMPLETED"
         shop.engine.purge("123")
@@ -348,28 +348,28 @@ class TestStatus:
         assert workflow.get("/get-status/123").json == "TERMINATED"
 
     def test_of_a_paused_order(self, shop: FakeShop, workflow: FlaskClient, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/pause-order")
         assert workflow.get("/get-status/123").json == "SUSPENDED"
 
     def test_of_a_deleted_order(self, shop: FakeShop, order: FlaskClient, workflow: FlaskClient) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=False)
         order.delete("/order/123")
         assert_problem(workflow.get("/get-status/123"), 404)
 
     def test_of_another_order_that_has_its_id(self, shop: FakeShop, order: FlaskClient, workflow: FlaskClient) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=False)
         order.delete("/order/123")
         order.post("/order", json=ORDER_123)
         assert_problem(workflow.get("/get-status/123"), 404)
-        shop.engine.away = True
+        shop.engine.is_down = True
         workflow.post("/start-order", json=ORDER_123)
-        shop.engine.away = False
+        shop.engine.is_down = False
         assert workflow.get("/get-status/123").json == "PENDING"
         workflow.post("/start-order", json=ORDER_123)
-        shop.engine.work()
+        shop.engine.run()
         assert workflow.get("/get-status/123").json == "RUNNING"
 
     def test_of_an_order_that_was_cancelled_before_its_workflow_began(
@@ -382,12 +382,12 @@ class TestStatus:
             schedule(order_id, plan)
 
         shop.engine.schedule = held_up  # type: ignore[method-assign]
-        shop.place_and_work()
+        shop.place_and_run()
         assert shop.record()["status"] == "cancelled"
         assert workflow.get("/get-status/123").json == "TERMINATED"
 
     def test_of_a_workflow_that_was_ended_past_the_shop(self, shop: FakeShop, workflow: FlaskClient) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.engine.terminate("123")
         assert workflow.get("/get-status/123").json == "TERMINATED"
 
@@ -398,7 +398,7 @@ class TestStatus:
 
 class TestPauseAndResume:
     def test_each_once_and_again(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         for path, status, paused in (("/pause-order", "paused", True), ("/resume-order", "resumed", False)):
             for _ in range(2):
                 answer = post(path, by="ana", note="lunch")
@@ -409,12 +409,12 @@ class TestPauseAndResume:
         assert (action["kind"], action["by"], action["note"]) == ("action", "ana", "lunch")
 
     def test_a_decision_while_it_is_paused_is_kept(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/pause-order")
         shop.decide(approved=True)
         assert shop.record()["status"] == "pending_validation"
         post("/resume-order")
-        shop.engine.work()
+        shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
     @pytest.mark.parametrize("word", ["pause", "resume"])
@@ -422,20 +422,20 @@ class TestPauseAndResume:
     def test_where_the_engine_does_not_answer_it_is_brought_in_line_with_the_record(
         self, shop: FakeShop, post: Post, word: str, heard: bool
     ) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         was = {"pause": "RUNNING", "resume": "SUSPENDED"}[word]
         if was == "SUSPENDED":
             post("/pause-order")
-        shop.engine.answers_lost, shop.engine.deaf = True, not heard
+        shop.engine.loses_answers, shop.engine.ignores_commands = True, not heard
         assert_problem(post(f"/{word}-order"), 503)
-        shop.engine.answers_lost = shop.engine.deaf = False
+        shop.engine.loses_answers = shop.engine.ignores_commands = False
         assert shop.record()["paused"] is (was == "SUSPENDED")
-        shop.sweep()
+        shop.reconcile()
         assert shop.engine.status("123") == was
         assert post(f"/{word}-order").status_code == 200, "and may be asked for again"
 
     def test_an_order_that_goes_on_may_be_resumed(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         assert post("/resume-order").status_code == 200
         assert "resumed" not in shop.history()
 
@@ -445,7 +445,7 @@ class TestCancel:
     def test_it_ends_so(self, shop: FakeShop, post: Post, worked: bool) -> None:
         shop.place()
         if worked:
-            shop.engine.work()
+            shop.engine.run()
         for _ in range(2):
             answer = post("/cancel-order", by="ana")
             assert (answer.status_code, answer.json) == (200, {"order_id": "123", "status": "cancelled"})
@@ -456,7 +456,7 @@ class TestCancel:
         assert shop.engine.instances["123"].status == "TERMINATED"
 
     def test_a_paused_order_can_be_cancelled(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/pause-order")
         assert post("/cancel-order").status_code == 200
         assert (shop.record()["status"], shop.record()["paused"]) == ("cancelled", False)
@@ -467,10 +467,10 @@ class TestCancel:
         assert_problem(kitchen.post("/cook", json=ORDER_123), 409)
 
     def test_begun_while_the_engine_is_away_it_is_finished_by_the_next_call(self, shop: FakeShop, post: Post) -> None:
-        shop.place_and_work()
-        shop.engine.away = True
+        shop.place_and_run()
+        shop.engine.is_down = True
         assert_problem(post("/cancel-order"), 503)
-        shop.engine.away = False
+        shop.engine.is_down = False
         assert_problem(post("/validate-pizza", approved=True), 409)
         assert post("/cancel-order").status_code == 200
         assert shop.record()["status"] == "cancelled"
@@ -483,7 +483,7 @@ class TestEveryCommand:
 
     @pytest.mark.parametrize("path", [*COMMANDS, "/validate-pizza"])
     def test_of_a_deleted_order(self, shop: FakeShop, order: FlaskClient, post: Post, path: str) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=False)
         order.delete("/order/123")
         assert_problem(post(path, approved=True), 404)
@@ -492,7 +492,7 @@ class TestEveryCommand:
     @pytest.mark.parametrize("approved", [True, False])
     @pytest.mark.parametrize("purged", [True, False])
     def test_of_a_finished_order(self, shop: FakeShop, post: Post, path: str, approved: bool, purged: bool) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         shop.decide(approved=approved)
         if purged:
             shop.engine.purge("123")
@@ -502,7 +502,7 @@ class TestEveryCommand:
 
     @pytest.mark.parametrize("path", ["/pause-order", "/resume-order", "/validate-pizza"])
     def test_of_a_cancelled_order(self, shop: FakeShop, post: Post, path: str) -> None:
-        shop.place_and_work()
+        shop.place_and_run()
         post("/cancel-order")
         assert_problem(post(path, approved=True), 409)
 

@@ -1,1 +1,1 @@
-"""Fakes of the shop's own ports, and a shop made of them."""
+"""Fakes of the shop's own interfaces, and a whole shop made of them."""

@@ -1,4 +1,4 @@
-"""Bodies that no route may take, and that none may stumble over."""
+"""Request bodies that every route has to refuse."""
 
 BAD_BODIES = {
     "empty": b"",

@@ -1,4 +1,4 @@
-"""A sidecar's HTTP port: it keeps what it was asked, and answers what it was told to."""
+"""The HTTP API of a sidecar: it records the requests, and gives the answers that a test prepares."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Asked(NamedTuple):
-    """One request that came in."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -18,7 +18,7 @@ class Asked(NamedTuple):
 
 
 class FakeDaprd:
-    """Answers every request with the next of `answers`: (status, content, headers)."""
+    """Answers each request with the next of `answers`: (status, body, headers)."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -33,11 +33,12 @@ class FakeDaprd:
 
 @contextmanager
 def open_daprd() -> Iterator[FakeDaprd]:
-    """Listen on a free port of this machine until the end of the `with`."""
+    """Listen on a free port until the end of the `with` block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 5  # a connection that is kept alive ends with the client, or now
+        # Close a connection that the client keeps open without a request.
+        timeout = 5
 
         def setup(self) -> None:
             super().setup()

@@ -1,4 +1,4 @@
-"""A workflow engine in memory: it runs the real story against the real activities, when it is told to."""
+"""A workflow engine in memory: it runs the real workflow and the real activities when a test says so."""
 
 import asyncio
 import json
@@ -8,27 +8,27 @@ from typing import Any, NamedTuple
 
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.pizza_workflow import DECISION_EVENT, Steps, pizza_workflow
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WorkflowSteps, pizza_workflow
 
 NOON = datetime(2026, 11, 23, 12)
 
 
 class Call(NamedTuple):
-    """The story waits for an activity."""
+    """The workflow waits for an activity."""
 
     activity: str
     content: Any
 
 
 class Wait(NamedTuple):
-    """The story waits for an external event, until the engine's clock says so (None: without end)."""
+    """The workflow waits for an external event until a time of the engine's clock, or for ever."""
 
     event: str
     until: datetime | None = None
 
 
 class FakeContext:
-    """What the story is given in place of the engine's context."""
+    """The context that the engine gives to a workflow."""
 
     is_replaying = False
     current_utc_datetime = NOON
@@ -42,62 +42,65 @@ class FakeContext:
 
 @dataclass
 class Instance:
-    """One workflow: where its story is, the events that it has not asked for yet, and an outcome that came while it was
-    suspended."""
+    """A workflow instance. `held_result` is that of an activity that finished while the instance was suspended."""
 
-    story: Steps
+    steps: WorkflowSteps
     status: str = "PENDING"
     waits_for: Call | Wait | None = None
     events: list[Any] = field(default_factory=list)
-    kept: Any = None
+    held_result: Any = None
     result: Any = None
 
 
 class FakeEngine:
-    """The engine; `away` makes it unreachable, `answers_lost` lets it be told to pause and resume, and not answer that;
-    `deaf` to that, it does not do it either."""
+    """The engine.
+
+    `is_down` makes it unavailable. With `loses_answers` it pauses and resumes but does not answer; with
+    `ignores_commands` it does not even do that. `hanging` are orders whose workflow waits for something that was lost,
+    `unpurgeable` those that the engine cannot purge.
+    """
 
     def __init__(self, activities: Activities) -> None:
         self._activities = {activity.__name__: activity for activity in activities.all()}
         self.instances: dict[str, Instance] = {}
         self.called: list[str] = []
         self.scheduled: list[str] = []
-        self.away = self.answers_lost = self.deaf = False
-        self.stuck: set[str] = set()
-        self.lost: set[str] = set()  # orders whose workflow waits for something that the engine has lost
+        self.is_down = self.loses_answers = self.ignores_commands = False
+        self.unpurgeable: set[str] = set()
+        self.hanging: set[str] = set()
         self.woken: list[str] = []
         self.too_large: set[str] = set()
 
     def schedule(self, order_id: str, plan: dict[str, Any]) -> None:
-        self._must_be_there()
+        self._require_up()
         if self.status(order_id) in ("PENDING", "RUNNING", "SUSPENDED"):
             return
-        # As the real one: a workflow that has ended runs again if it is scheduled again.
+        # As in the real engine, a workflow that has ended runs again if it is scheduled again.
         self.scheduled.append(order_id)
-        self.lost.discard(order_id)
+        self.hanging.discard(order_id)
         self.instances[order_id] = Instance(pizza_workflow(FakeContext(), copied(plan)))  # type: ignore[arg-type]
 
     def status(self, order_id: str) -> str | None:
-        self._must_be_there()
+        self._require_up()
         return self.instances[order_id].status if order_id in self.instances else None
 
     def decide(self, order_id: str, decision: dict[str, Any]) -> None:
-        self._must_be_there()
+        self._require_up()
         self.raise_event(order_id, decision)
 
     def pause(self, order_id: str) -> None:
-        self._steer(order_id, "SUSPENDED")
+        self._set_status(order_id, "SUSPENDED")
 
     def resume(self, order_id: str) -> None:
-        self._steer(order_id, "RUNNING")
+        self._set_status(order_id, "RUNNING")
 
     def wake(self, order_id: str) -> None:
         self._known(order_id)
         self.woken.append(order_id)
 
     def terminate(self, order_id: str) -> None:
-        self._must_be_there()
-        if self.deaf:
+        self._require_up()
+        if self.ignores_commands:
             raise Unavailable("the engine has not acted on it yet")
         if self.status(order_id) == "STALLED":
             self.forget(order_id)
@@ -105,7 +108,7 @@ class FakeEngine:
             self.instances[order_id].status = "TERMINATED"
 
     def forget(self, order_id: str) -> None:
-        self._must_be_there()
+        self._require_up()
         self.instances.pop(order_id, None)
 
     def is_too_large(self, order_id: str) -> bool:
@@ -114,45 +117,45 @@ class FakeEngine:
     def close(self) -> None:
         pass
 
-    def raise_event(self, order_id: str, said: Any) -> None:
+    def raise_event(self, order_id: str, decision: Any) -> None:
         """Raise `ValidationComplete`, as anyone can who reaches the engine."""
         if order_id in self.instances:
-            self.instances[order_id].events.append(copied(said))
+            self.instances[order_id].events.append(copied(decision))
 
     def purge(self, order_id: str) -> None:
         """Forget a workflow that has ended."""
-        self._must_be_there()
-        if order_id in self.stuck:
-            raise Unavailable("the engine is stuck on this one")
+        self._require_up()
+        if order_id in self.unpurgeable:
+            raise Unavailable("the engine cannot purge it")
         if self.status(order_id) in ("PENDING", "RUNNING", "SUSPENDED"):
             raise Conflict("The order's workflow has not ended")
         self.instances.pop(order_id, None)
 
-    def work(self, order_id: str = "123") -> None:
-        """Run the order's workflow as far as it goes."""
+    def run(self, order_id: str = "123") -> None:
+        """Run the workflow of an order as far as possible."""
         instance = self.instances[order_id]
-        if order_id in self.lost:
+        if order_id in self.hanging:
             return
         if instance.status == "PENDING":
-            instance.status, instance.waits_for = "RUNNING", next(instance.story)
+            instance.status, instance.waits_for = "RUNNING", next(instance.steps)
         while instance.status == "RUNNING" and not (isinstance(instance.waits_for, Wait) and not instance.events):
-            outcome = instance.kept or self._outcome(instance)
+            outcome = instance.held_result or self._outcome(instance)
             if instance.status != "RUNNING":
-                instance.kept = outcome
+                instance.held_result = outcome
                 return
-            instance.kept = None
+            instance.held_result = None
             try:
-                instance.waits_for = instance.story.send(outcome)
+                instance.waits_for = instance.steps.send(outcome)
             except StopIteration as end:
                 instance.status, instance.result = "COMPLETED", copied(end.value)
 
     def time_out(self, order_id: str = "123") -> None:
-        """Let the time run out that the order's workflow waits for, and go on as far as it goes."""
+        """Let the wait of the workflow time out, and run it as far as possible."""
         instance = self.instances[order_id]
         assert isinstance(instance.waits_for, Wait)
-        assert instance.waits_for.until is not None, "it waits without end"
-        instance.waits_for = instance.story.throw(TimeoutError())
-        self.work(order_id)
+        assert instance.waits_for.until is not None, "it waits for ever"
+        instance.waits_for = instance.steps.throw(TimeoutError())
+        self.run(order_id)
 
     def _outcome(self, instance: Instance) -> Any:
         waits_for = instance.waits_for
@@ -164,23 +167,23 @@ class FakeEngine:
         assert waits_for.event == DECISION_EVENT
         return instance.events.pop(0)
 
-    def _steer(self, order_id: str, status: str) -> None:
+    def _set_status(self, order_id: str, status: str) -> None:
         instance = self._known(order_id)
-        instance.status = instance.status if self.deaf else status
-        if self.answers_lost:
+        instance.status = instance.status if self.ignores_commands else status
+        if self.loses_answers:
             raise Unavailable("no answer from the engine")
 
     def _known(self, order_id: str) -> Instance:
-        self._must_be_there()
+        self._require_up()
         if order_id not in self.instances:
             raise NotFound("The workflow engine does not know this order")
         return self.instances[order_id]
 
-    def _must_be_there(self) -> None:
-        if self.away:
-            raise Unavailable("the engine is away")
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise Unavailable("the engine is down")
 
 
 def copied(content: Any) -> Any:
-    """As it comes out where JSON carried it."""
+    """Return the content as it is after a transfer as JSON."""
     return json.loads(json.dumps(content))

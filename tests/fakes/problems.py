@@ -1,4 +1,4 @@
-"""What an error has to look like, on every route."""
+"""The form of an error response, which is the same on every route."""
 
 from http import HTTPStatus
 
@@ -6,18 +6,18 @@ from werkzeug.test import TestResponse
 
 
 def assert_problem(answer: TestResponse, status: int) -> None:
-    """The answer is a problem of RFC 9457 with this status, and the workshop's key `error`."""
+    """Assert that the answer is a problem of RFC 9457 with this status, and has the member `error` too."""
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "application/problem+json"
-    said = answer.json
-    assert isinstance(said, dict)
-    assert said["type"]
-    assert said["title"] == HTTPStatus(status).phrase
-    assert said["status"] == status
-    assert said["detail"]
-    assert said["error"] == said["detail"]
+    content = answer.json
+    assert isinstance(content, dict)
+    assert content["type"]
+    assert content["title"] == HTTPStatus(status).phrase
+    assert content["status"] == status
+    assert content["detail"]
+    assert content["error"] == content["detail"]
     if status == 400:
-        assert said["errors"]
-        assert all(isinstance(each["field"], str) and each["message"] for each in said["errors"])
+        assert content["errors"]
+        assert all(isinstance(each["field"], str) and each["message"] for each in content["errors"])
     if status == 503:
         assert int(answer.headers["Retry-After"]) > 0

@@ -1,4 +1,4 @@
-"""A sidecar in memory: state with ETags, a topic that delivers when it is told to, and the other roles' routes."""
+"""A sidecar in memory: a state store with ETags, a topic, and calls of the other roles."""
 
 import json
 import threading
@@ -17,22 +17,26 @@ from pizzashop.roles import ORDER, Role
 Content = dict[str, Any]
 
 
-class Died(BaseException):
-    """The process that was at it is dead."""
+class ProcessCrash(BaseException):
+    """The process crashed during a write."""
 
 
 class FakeSidecar:
-    """The sidecar of every role at once; `away` makes it unreachable, `gone` one of the roles behind it."""
+    """The sidecar of all roles.
+
+    `is_down` makes it unavailable, `roles_down` single roles behind it. After `writes_before_crash` writes the process
+    crashes. With `delivers_events` each published event is delivered at once; otherwise a test delivers it.
+    """
 
     def __init__(self, app_token: str = "") -> None:
         self.apps: dict[Role, Flask] = {}
-        self._shows = {"dapr-api-token": app_token} if app_token else {}
+        self._headers = {"dapr-api-token": app_token} if app_token else {}
         self.published: list[Content] = []
         self.invoked: list[tuple[Role, str]] = []
-        self.away = False
-        self.gone: set[Role] = set()
-        self.writes_left: int | None = None  # after so many more, whoever writes dies
-        self.delivers_at_once = False
+        self.is_down = False
+        self.roles_down: set[Role] = set()
+        self.writes_before_crash: int | None = None
+        self.delivers_events = False
         self.on_publish: Callable[[Content], None] = lambda _: None
         self._values: dict[str, tuple[str, int]] = {}
         self._reads: list[str] = []
@@ -40,7 +44,7 @@ class FakeSidecar:
 
     def publish(self, events: Sequence[Content]) -> int:
         for count, event in enumerate(events):
-            if count and self.away:
+            if count and self.is_down:
                 return count
             self._publish(event)
         return len(events)
@@ -49,26 +53,26 @@ class FakeSidecar:
         self._publish(event)
 
     def _publish(self, event: Content) -> None:
-        self._must_be_there()
+        self._require_up()
         self.published.append(json.loads(json.dumps(event)))
-        if self.delivers_at_once:
+        if self.delivers_events:
             self.deliver(event)
         self.on_publish(event)
 
     def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
-        self._must_be_there()
-        if role in self.gone:
-            raise Unavailable(f"{role.name} is gone")
+        self._require_up()
+        if role in self.roles_down:
+            raise Unavailable(f"{role.name} is down")
         self.invoked.append((role, path))
         body = {} if content is None else {"json": content}
-        headers = {"Dapr-Caller-App-Id": "pizza-other", **self._shows}
+        headers = {"Dapr-Caller-App-Id": "pizza-other", **self._headers}
         return _answer(self.apps[role].test_client().open(path, method=method, headers=headers, **body))
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:  # noqa: ARG002
         return self.invoke(role, "POST", path, content)
 
     def load(self, key: str) -> StoredValue:
-        self._must_be_there()
+        self._require_up()
         self._reads.append(key)
         if key not in self._values:
             return StoredValue(None, "")
@@ -79,20 +83,20 @@ class FakeSidecar:
         return [self.load(key) for key in keys]
 
     def save(self, key: str, value: str, etag: str) -> None:
-        self._must_be_there()
+        self._require_up()
         self._count_write()
         with self._lock:
             _, version = self._values.get(key, ("", 0))
-            # Where there is no value yet the real store takes a write with any ETag.
+            # As the real store: when the key is absent it accepts a write with any ETag.
             if version and etag != str(version):
                 raise EtagMismatch(key)
             self._values[key] = value, version + 1
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
-        return [self._saves(write) for write in writes]
+        return [self._try_save(write) for write in writes]
 
     def delete(self, key: str, etag: str = "") -> None:
-        self._must_be_there()
+        self._require_up()
         self._count_write()
         with self._lock:
             if etag and key in self._values and etag != str(self._values[key][1]):
@@ -100,28 +104,28 @@ class FakeSidecar:
             self._values.pop(key, None)
 
     async def aput(self, key: str, value: str) -> None:
-        self._must_be_there()
+        self._require_up()
         self._values[key] = value, self._values.get(key, ("", 0))[1] + 1
 
     def count_reads(self) -> list[str]:
-        """The keys that are read from now on."""
+        """Return a list that grows by the key of each read from now on."""
         self._reads = []
         return self._reads
 
-    def keys(self) -> set[str]:
+    def stored_keys(self) -> set[str]:
         return set(self._values)
 
-    def all_values(self) -> str:
-        """Everything that is stored, as one text."""
+    def stored_text(self) -> str:
+        """Return all stored values as one text."""
         return "\n".join(value for value, _ in self._values.values())
 
     def deliver(self, *events: Content) -> None:
-        """Hand events to role `order`, in one bulk, as Dapr does."""
+        """Deliver events to role `order` in one bulk, as Dapr does."""
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
-        answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries}, headers=self._shows)
+        answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries}, headers=self._headers)
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
 
-    def _saves(self, write: Write) -> bool:
+    def _try_save(self, write: Write) -> bool:
         try:
             self.save(*write)
         except EtagMismatch:
@@ -129,18 +133,18 @@ class FakeSidecar:
         return True
 
     def _count_write(self) -> None:
-        if self.writes_left is not None:
-            self.writes_left -= 1
-            if self.writes_left < 0:
-                raise Died
+        if self.writes_before_crash is not None:
+            self.writes_before_crash -= 1
+            if self.writes_before_crash < 0:
+                raise ProcessCrash
 
-    def _must_be_there(self) -> None:
-        if self.away:
-            raise Unavailable("the sidecar is away")
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise Unavailable("the sidecar is down")
 
 
 def cloud_event(data: Any) -> Content:
-    """An event as Dapr wraps it."""
+    """Wrap an event as Dapr does."""
     return {
         "specversion": "1.0",
         "id": "1",

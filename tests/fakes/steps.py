@@ -1,4 +1,4 @@
-"""What the contract says of every step, whichever role does it."""
+"""The contract of every step, whichever role does it."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from pizzashop.roles import ORDER, Role
 
 
 class StepContract:
-    """Inherited by the test of each role, which says what its step is."""
+    """The tests of a step. The test class of each role inherits them and names its step."""
 
     role: ClassVar[Role]
     path: ClassVar[str]
@@ -23,7 +23,7 @@ class StepContract:
     def post(self, shop: FakeShop, **more: Any) -> TestResponse:
         return shop.client(self.role).post(self.path, json={**ORDER_123, **more})
 
-    def test_it_answers_the_order_with_its_status_changed(self, shop: FakeShop) -> None:
+    def test_the_answer_is_the_order_with_its_new_status(self, shop: FakeShop) -> None:
         answer = self.post(shop, extra=["kept"])
         assert (answer.status_code, answer.json) == (200, {**ORDER_123, "extra": ["kept"], "status": self.answer})
 
@@ -42,22 +42,22 @@ class StepContract:
         assert len(set(runs)) == 2
         assert len(set(runs[: len(self.statuses)])) == 1
 
-    def test_it_works_on_the_attempt_that_is_sent_along(self, shop: FakeShop) -> None:
+    def test_the_step_is_done_for_the_attempt_of_the_request(self, shop: FakeShop) -> None:
         assert self.post(shop, attempt=3).json["attempt"] == 3
         assert {event["attempt"] for event in shop.sidecar.published} == {3}
 
-    def test_no_record_is_kept_of_an_order_never_accepted(self, shop: FakeShop) -> None:
-        shop.sidecar.delivers_at_once = True
+    def test_an_order_that_was_never_accepted_gets_no_record(self, shop: FakeShop) -> None:
+        shop.sidecar.delivers_events = True
         self.post(shop)
         assert_problem(shop.client(ORDER).get("/order/123"), 404)
         assert shop.client(ORDER).get("/orders").json["orders"] == []
 
-    def test_an_order_that_was_read_may_be_sent_on(self, shop: FakeShop) -> None:
+    def test_an_order_may_be_sent_as_it_was_read(self, shop: FakeShop) -> None:
         sent = {"status": "accepted", "paused": False, "version": 1, "error": "x", "run": "y"}
         answer = self.post(shop, **sent)
         assert (answer.status_code, answer.json["status"]) == (200, self.answer)
 
-    def test_a_stage_fails_where_it_is_told_to(self) -> None:
+    def test_the_fault_setting_makes_a_stage_fail(self) -> None:
         shop = FakeShop(fail=f"{self.fails_at}:bad-")
         answer = self.post(shop, order_id="bad-1")
         assert (answer.status_code, answer.json["status"]) == (200, self.failed)
@@ -78,26 +78,26 @@ class StepContract:
             ("attempt", "1"),
         ],
     )
-    def test_what_is_wrong_is_named(self, shop: FakeShop, field: str, value: Any) -> None:
+    def test_the_error_names_the_invalid_field(self, shop: FakeShop, field: str, value: Any) -> None:
         answer = self.post(shop, **{field: value})
         assert_problem(answer, 400)
         assert [each["field"] for each in answer.json["errors"]] == [field]
         assert not shop.sidecar.published
 
-    def test_a_finished_order_is_not_touched(self, shop: FakeShop) -> None:
-        shop.place_and_work()
+    def test_a_finished_order_is_refused(self, shop: FakeShop) -> None:
+        shop.place_and_run()
         shop.decide(approved=False)
         published = len(shop.sidecar.published)
         assert_problem(self.post(shop), 409)
         assert len(shop.sidecar.published) == published
 
-    def test_while_the_process_stops(self, shop: FakeShop) -> None:
-        shop.gate.stopping.set()
+    def test_a_stopping_process_begins_no_step(self, shop: FakeShop) -> None:
+        shop.limit.stopping.set()
         assert_problem(self.post(shop), 503)
         assert not shop.sidecar.published
 
-    def test_when_there_is_too_much_at_once(self, shop: FakeShop) -> None:
+    def test_beyond_the_limit_a_step_is_refused(self, shop: FakeShop) -> None:
         for _ in range(8):
-            shop.gate.__enter__()
+            shop.limit.__enter__()
         assert_problem(self.post(shop), 503)
         assert shop.client(self.role).get("/healthz").status_code == 200

@@ -13,7 +13,7 @@ from pizzashop.workflow.activities import Activities, Activity
 @pytest.fixture
 def approved(shop: FakeShop) -> FakeShop:
     """The sample order is approved, and not under way yet."""
-    shop.place_and_work()
+    shop.place_and_run()
     shop.sidecar.invoke(ORDER, "POST", "/order/123/decide", {"order_id": "123", "approved": True})
     return shop
 

@@ -42,7 +42,7 @@ def ids(dead_letters: DeadLetters) -> list[str]:
 
 
 def stored(sidecar: FakeSidecar) -> set[str]:
-    keys = sidecar.keys()
+    keys = sidecar.stored_keys()
     return {key.removeprefix("aside_event_") for key in keys if key.startswith("aside_event_")}
 
 
@@ -137,6 +137,6 @@ def test_a_crash_between_the_two_writes_of_a_dead_letter_does_no_harm(sidecar: F
 
 def test_while_the_store_is_unavailable_nothing_counts_as_kept(sidecar: FakeSidecar) -> None:
     dead_letters = make_dead_letters(sidecar)
-    sidecar.away = True
+    sidecar.is_down = True
     with pytest.raises(Unavailable):
         keep(dead_letters, {})

@@ -37,9 +37,9 @@ class TestPages:
         index = make_full_page(sidecar)
         for seconds in (0, 59):
             assert not index.delete_page(0, NOW + timedelta(seconds=seconds), 60)
-            assert "orders_0" in sidecar.keys()  # noqa: SIM118
+            assert "orders_0" in sidecar.stored_keys()
         assert index.delete_page(0, NOW + timedelta(seconds=60), 60)
-        assert "orders_0" not in sidecar.keys()  # noqa: SIM118
+        assert "orders_0" not in sidecar.stored_keys()
         assert index.page_numbers() == [1]
 
     def test_the_last_page_is_never_deleted(self, sidecar: FakeSidecar) -> None:

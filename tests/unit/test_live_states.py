@@ -137,10 +137,10 @@ def test_readers_learn_that_role_order_is_unreachable_and_reachable_again(
     live_states: LiveStates, shop: FakeShop
 ) -> None:
     etag = live_states.wait_for_change("123", "", SECONDS).etag
-    shop.sidecar.gone.add(ORDER)
+    shop.sidecar.roles_down.add(ORDER)
     live_states.wait_for_change("123", etag, SECONDS)
     assert live_states.is_unreachable
-    shop.sidecar.gone.clear()
+    shop.sidecar.roles_down.clear()
     live_states.wait_for_change("123", etag, SECONDS, is_unreachable=True)
     assert not live_states.is_unreachable
 

@@ -1,4 +1,4 @@
-"""The names that a shop is reached under: each as people write it, or one sentence at the start."""
+"""The hosts under which a shop answers, in every spelling, and the refusal of invalid ones at the start."""
 
 import pytest
 
@@ -9,12 +9,12 @@ from pizzashop.local.ports import url_host
 from pizzashop.settings import Settings
 
 
-def hosts(said: str, host: str = "127.0.0.1") -> AllowedHosts:
-    return AllowedHosts.of(Settings(hosts=said, host=host))
+def allowed_hosts(setting: str, listen_on: str = "127.0.0.1") -> AllowedHosts:
+    return AllowedHosts.from_settings(Settings(hosts=setting, host=listen_on))
 
 
 @pytest.mark.parametrize(
-    ("said", "asked"),
+    ("setting", "host"),
     [
         ("pizza.example", "pizza.example"),
         ("pizza.example", "PIZZA.example.:8443"),
@@ -33,13 +33,13 @@ def hosts(said: str, host: str = "127.0.0.1") -> AllowedHosts:
         ("*.pizza.example", "a.b.pizza.example"),
     ],
 )
-def test_a_name_is_known_however_it_is_written(said: str, asked: str) -> None:
-    assert hosts(said).is_known(asked)
-    assert hosts(said).is_given(asked)
+def test_a_configured_host_is_allowed_in_every_spelling(setting: str, host: str) -> None:
+    assert allowed_hosts(setting).is_allowed(host)
+    assert allowed_hosts(setting).is_configured(host)
 
 
 @pytest.mark.parametrize(
-    ("said", "asked"),
+    ("setting", "host"),
     [
         ("pizza.example", "www.pizza.example"),
         ("pizza.example", "pizza.example.evil"),
@@ -50,18 +50,18 @@ def test_a_name_is_known_however_it_is_written(said: str, asked: str) -> None:
         ("", "["),
     ],
 )
-def test_any_other_name_is_not(said: str, asked: str) -> None:
-    assert not hosts(said).is_known(asked)
+def test_any_other_host_is_not_allowed(setting: str, host: str) -> None:
+    assert not allowed_hosts(setting).is_allowed(host)
 
 
-@pytest.mark.parametrize("asked", ["localhost:8001", "127.0.0.2", "[::1]:8001", "[::ffff:127.0.0.1]", "localhost."])
-def test_loopback_is_always_known(asked: str) -> None:
-    assert hosts("pizza.example").is_known(asked)
-    assert not hosts("pizza.example").is_given(asked)
+@pytest.mark.parametrize("host", ["localhost:8001", "127.0.0.2", "[::1]:8001", "[::ffff:127.0.0.1]", "localhost."])
+def test_loopback_is_always_allowed(host: str) -> None:
+    assert allowed_hosts("pizza.example").is_allowed(host)
+    assert not allowed_hosts("pizza.example").is_configured(host)
 
 
 @pytest.mark.parametrize("host", ["not a host", "a/b", "x@y", "1..2"])
-def test_an_address_to_listen_on_that_is_none_is_refused_in_one_sentence(host: str) -> None:
+def test_an_invalid_address_to_listen_on_is_refused_at_the_start(host: str) -> None:
     with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOST: .* is no address or name to listen on"):
         validate_exposure(Settings(host=host))
 
@@ -82,13 +82,13 @@ def test_people_are_told_a_name_under_which_they_reach_it(host: str, name: str) 
     assert url_host(Settings(host=host).host) == name
 
 
-@pytest.mark.parametrize("asked", ["192.0.2.7", "192.0.2.7:8001"])
-def test_the_address_that_it_listens_on_is_known(asked: str) -> None:
-    assert hosts("", host="192.0.2.7").is_known(asked)
+@pytest.mark.parametrize("host", ["192.0.2.7", "192.0.2.7:8001"])
+def test_the_address_that_the_shop_listens_on_is_allowed(host: str) -> None:
+    assert allowed_hosts("", listen_on="192.0.2.7").is_allowed(host)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "name",
     [
         "pizza example",
         "pizza.example/menu",
@@ -101,8 +101,8 @@ def test_the_address_that_it_listens_on_is_known(asked: str) -> None:
         "ä" * 70,
     ],
 )
-def test_what_is_no_name_is_refused_at_the_start_in_one_sentence(said: str) -> None:
+def test_an_invalid_host_name_is_refused_at_the_start_in_one_sentence(name: str) -> None:
     with pytest.raises(InvalidSettings, match=r"PIZZASHOP_HOSTS: .* is no name or address") as error:
-        validate_exposure(Settings(hosts=f"pizza.example,{said}"))
+        validate_exposure(Settings(hosts=f"pizza.example,{name}"))
     assert error.value.exit_code == 2
     assert "\n" not in str(error.value)

@@ -30,7 +30,7 @@ def shop() -> FakeShop:
 
 
 def cook(shop: FakeShop, pace: float = 0, **more: Any) -> dict[str, Any]:
-    return run_step(COOK_STEP, {**ORDER_123, **more}, means(shop.sidecar, shop.gate, pace))
+    return run_step(COOK_STEP, {**ORDER_123, **more}, means(shop.sidecar, shop.limit, pace))
 
 
 def means(sidecar: Sidecar, gate: ConcurrencyLimit, pace: float = 0) -> StepContext:
@@ -56,7 +56,7 @@ def test_each_stage_is_published_once_in_order(step: Step) -> None:
     shop.place()
     shop.sidecar.deliver(*(stage("confirmed") for _ in [step] if step is COOK_STEP))
     before = datetime.now(UTC)
-    run_step(step, ORDER_123, means(shop.sidecar, shop.gate))
+    run_step(step, ORDER_123, means(shop.sidecar, shop.limit))
     assert published(shop) == list(step.announced)
     events = shop.sidecar.published
     assert len({event["run"] for event in events}) == 1
@@ -120,7 +120,7 @@ class TestTwoAtOnce:
     def test_a_step_in_other_hands_is_left_when_the_process_stops(self, shop: FakeShop) -> None:
         claim = {"step": "cook", "attempt": 1, "run": "other"}
         shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim)
-        threading.Timer(0.01, shop.gate.stopping.set).start()
+        threading.Timer(0.01, shop.limit.stopping.set).start()
         with pytest.raises(Unavailable):
             cook(shop)
         assert published(shop) == []
@@ -137,7 +137,7 @@ class TestClosed:
 
     def test_nothing_is_delivered_that_was_not_approved(self, shop: FakeShop) -> None:
         with pytest.raises(Conflict):
-            run_step(DELIVER_STEP, ORDER_123, means(shop.sidecar, shop.gate))
+            run_step(DELIVER_STEP, ORDER_123, means(shop.sidecar, shop.limit))
 
     def test_nothing_is_done_for_a_deleted_order(self, shop: FakeShop) -> None:
         known = uid(shop)
@@ -158,16 +158,16 @@ class Passing(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         self._seconds += timeout or 0
-        self._shop.ahead = timedelta(seconds=self._seconds)
+        self._shop.clock_offset = timedelta(seconds=self._seconds)
         other = {"step": "cook", "attempt": 1, "run": "other"}
         self.others.append(self._shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", other)["claim"])
         return self.is_set()
 
 
 def test_however_long_a_stage_lasts_no_other_run_takes_over(shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.gate.stopping = Passing(shop, monkeypatch)
+    shop.limit.stopping = Passing(shop, monkeypatch)
     assert cook(shop, pace=2 * LEASE_SECONDS)["status"] == "cooked"
-    assert set(shop.gate.stopping.others) == {"taken"}
+    assert set(shop.limit.stopping.others) == {"taken"}
     assert published(shop) == list(COOK_STEP.announced)
 
 
@@ -185,19 +185,19 @@ class Halting:
 
 def test_what_did_not_reach_the_topic_is_published_again_before_the_step_is_done(shop: FakeShop) -> None:
     halting: Any = Halting(shop.sidecar, most=2)
-    assert run_step(COOK_STEP, ORDER_123, means(halting, shop.gate))["status"] == "cooked"
+    assert run_step(COOK_STEP, ORDER_123, means(halting, shop.limit))["status"] == "cooked"
     assert published(shop) == list(COOK_STEP.announced)
 
 
 class TestStopping:
     def test_no_step_begins(self, shop: FakeShop) -> None:
-        shop.gate.stopping.set()
+        shop.limit.stopping.set()
         with pytest.raises(Unavailable):
             cook(shop)
         assert published(shop) == []
 
     def test_a_step_is_given_back_and_another_run_goes_on(self, shop: FakeShop) -> None:
-        shop.sidecar.on_publish = lambda _: shop.gate.stopping.set()
+        shop.sidecar.on_publish = lambda _: shop.limit.stopping.set()
         with pytest.raises(Unavailable):
             cook(shop, pace=100)
         assert published(shop) == [COOK_STEP.announced[0]]
@@ -226,14 +226,14 @@ class TestGate:
 
 class TestFailingOnPurpose:
     def test_it_ends_in_that_stage(self, shop: FakeShop) -> None:
-        answer = run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.gate, 0, "cooking_making_dough:12"))
+        answer = run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.limit, 0, "cooking_making_dough:12"))
         assert answer["status"] == "cooking_failed"
         assert "cooking_making_dough" in answer["error"]
         assert published(shop) == list(DOUGH)
 
     @pytest.mark.parametrize("fail", ["cooking_making_dough:4", "processing:123", "cooking:"])
     def test_only_that_stage_of_those_orders(self, shop: FakeShop, fail: str) -> None:
-        assert run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.gate, 0, fail))["status"] == "cooked"
+        assert run_step(COOK_STEP, ORDER_123, StepContext(shop.sidecar, shop.limit, 0, fail))["status"] == "cooked"
 
 
 def test_without_a_record_a_step_answers_the_order_with_its_status_changed() -> None:
@@ -250,6 +250,6 @@ def test_the_workflows_order_comes_back_with_its_history(shop: FakeShop) -> None
 
 
 def test_the_sidecar_being_away_is_said_at_once(shop: FakeShop) -> None:
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     with pytest.raises(Unavailable):
         cook(shop)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.shop import ORDER_123, FakeShop, stage
-from fakes.sidecar import Died, FakeSidecar
+from fakes.sidecar import FakeSidecar, ProcessCrash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ def shop_with(step: Step, *, delivers: bool) -> FakeShop:
         shop.sidecar.deliver(stage("cooked"), stage("pending_validation"))
         decision = {"order_id": "123", "approved": True}
         shop.sidecar.invoke(ORDER, "POST", "/order/123/decide", decision)
-    shop.sidecar.delivers_at_once = delivers
+    shop.sidecar.delivers_events = delivers
     return shop
 
 
@@ -73,12 +73,12 @@ def do(step: Step, shop: FakeShop, pace: float, sidecar: Any = None) -> dict[str
 
 
 def die() -> None:
-    raise Died
+    raise ProcessCrash
 
 
 def later(shop: FakeShop) -> None:
     """The leases of now end."""
-    shop.ahead += timedelta(seconds=LEASE_SECONDS + 1)
+    shop.clock_offset += timedelta(seconds=LEASE_SECONDS + 1)
 
 
 def each_began_once(shop: FakeShop, step: Step) -> None:
@@ -102,7 +102,7 @@ class TestAtEachCall:
     def test_dead(self, step: Step, after: bool, pace: float, delivers: bool) -> None:
         for number in range(1, CALLS + 4):
             shop = shop_with(step, delivers=delivers)
-            with suppress(Died):
+            with suppress(ProcessCrash):
                 do(step, shop, pace, Meddled(shop.sidecar, number, after, die))
             later(shop)
             assert do(step, shop, pace)["status"] == step.done_status
@@ -134,7 +134,7 @@ class TestAtEachCall:
 def test_any_number_of_deaths(deaths: list[tuple[int, bool, float]], delivers: bool) -> None:
     shop = shop_with(COOK_STEP, delivers=delivers)
     for number, after, pace in deaths:
-        with suppress(Died):
+        with suppress(ProcessCrash):
             do(COOK_STEP, shop, pace, Meddled(shop.sidecar, number, after, die))
         later(shop)
     assert do(COOK_STEP, shop, ONE_BY_ONE)["status"] == "cooked"

@@ -1,4 +1,4 @@
-"""An order is deleted, and another takes its id: what was on its way to the first does nothing to the second."""
+"""When an order is deleted and another takes its id, requests for the first do nothing to the second."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,16 @@ from pizzashop.roles import ORDER
 def another(shop: FakeShop, order: FlaskClient, workflow: FlaskClient) -> Callable[[], None]:
     """Delete the order, which has ended, and start another of the same id."""
 
-    def replaced() -> None:
+    def replace() -> None:
         assert order.delete("/order/123").status_code == 200
         assert workflow.post("/start-order", json=ORDER_123).status_code == 200
-        shop.engine.work()
+        shop.engine.run()
 
-    return replaced
+    return replace
 
 
-def test_a_step_that_is_given_back(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
-    shop.place_and_work()
+def test_a_released_lease_does_nothing(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
+    shop.place_and_run()
     uid = shop.sidecar.invoke(ORDER, "GET", "/order/123/summary")["uid"]
     post("/cancel-order")
     another()
@@ -33,27 +33,27 @@ def test_a_step_that_is_given_back(shop: FakeShop, post: Post, another: Callable
     assert shop.record() == before
 
 
-def test_a_decision(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
-    shop.place_and_work()
+def test_a_decision_does_nothing(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
+    shop.place_and_run()
     tell = shop.engine.decide
 
-    def held_up(order_id: str, decision: dict[str, object]) -> None:
+    def delayed(order_id: str, decision: dict[str, object]) -> None:
         post("/cancel-order")
         another()
         tell(order_id, decision)
 
-    shop.engine.decide = held_up  # type: ignore[method-assign]
+    shop.engine.decide = delayed  # type: ignore[method-assign]
     post("/validate-pizza", approved=True, by="an old click")
-    shop.engine.work()
+    shop.engine.run()
     assert shop.record()["status"] == "pending_validation"
     assert "approved" not in shop.history()
 
 
-def test_a_cancellation(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
-    shop.place_and_work()
+def test_a_cancellation_does_nothing(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
+    shop.place_and_run()
     command = shop.sidecar.invoke
 
-    def held_up(role: object, method: str, path: str, content: object = None) -> object:
+    def delayed(role: object, method: str, path: str, content: object = None) -> object:
         answer = command(role, method, path, content)  # type: ignore[arg-type]
         if path.endswith("/cancel"):
             shop.sidecar.invoke = command  # type: ignore[method-assign]
@@ -61,21 +61,21 @@ def test_a_cancellation(shop: FakeShop, post: Post, another: Callable[[], None])
             another()
         return answer
 
-    shop.sidecar.invoke = held_up  # type: ignore[method-assign, assignment]
+    shop.sidecar.invoke = delayed  # type: ignore[method-assign, assignment]
     post("/cancel-order")
     assert (shop.record()["status"], shop.engine.status("123")) == ("pending_validation", "RUNNING")
 
 
-def test_the_housekeeping(shop: FakeShop, another: Callable[[], None]) -> None:
-    shop.place_and_work()
+def test_the_housekeeping_does_nothing(shop: FakeShop, another: Callable[[], None]) -> None:
+    shop.place_and_run()
     shop.decide(approved=True)
     purge = shop.engine.purge
 
-    def held_up(order_id: str) -> None:
+    def delayed(order_id: str) -> None:
         shop.engine.purge = purge  # type: ignore[method-assign]
         another()
         purge(order_id)
 
-    shop.engine.purge = held_up  # type: ignore[method-assign]
-    shop.keep_house(days=7.1)
+    shop.engine.purge = delayed  # type: ignore[method-assign]
+    shop.run_housekeeping(days=7.1)
     assert (shop.record()["status"], shop.engine.status("123")) == ("pending_validation", "RUNNING")

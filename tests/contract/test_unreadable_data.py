@@ -1,4 +1,4 @@
-"""What cannot be read, on the topic and in the store: it is told apart from the rest, and holds nothing else up."""
+"""Unreadable events on the topic and unreadable records in the store stop nothing else."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ UNREADABLE = {
 }
 
 
-def in_bulk(order: FlaskClient, *events: str, extra: str = "", entry: str = "e") -> list[dict[str, Any]]:
+def deliver_in_bulk(order: FlaskClient, *events: str, extra: str = "", entry: str = "e") -> list[dict[str, Any]]:
     entries = ", ".join(f'{{"event": {event}, "entryId": "{entry}{n}"}}' for n, event in enumerate(events))
     body = f'{{"id": "b", {extra} "entries": [{entries}]}}'.encode(errors="surrogatepass")
     answer = order.post("/orders-sub", data=body, content_type="application/json")
@@ -40,11 +40,11 @@ def good(status: str) -> str:
 
 
 @pytest.mark.parametrize("event", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_one_unreadable_event_is_kept_aside_and_the_others_are_taken(
+def test_an_unreadable_event_becomes_a_dead_letter_and_the_others_are_applied(
     shop: FakeShop, order: FlaskClient, event: str
 ) -> None:
     order.post("/order", json=ORDER_123)
-    statuses = in_bulk(order, good("validating"), event, good("processing"))
+    statuses = deliver_in_bulk(order, good("validating"), event, good("processing"))
     assert statuses == [
         {"entryId": "e0", "status": "SUCCESS"},
         {"entryId": "e1", "status": "DROP"},
@@ -58,26 +58,26 @@ def test_one_unreadable_event_is_kept_aside_and_the_others_are_taken(
     assert (replayed["replayed"], replayed["reason"]) == (False, row["reason"])
 
 
-def test_delivered_again_it_is_kept_once(order: FlaskClient) -> None:
+def test_an_unreadable_event_delivered_again_is_kept_once(order: FlaskClient) -> None:
     for entry in ("first", "second"):
-        in_bulk(order, UNREADABLE["lone surrogate"], entry=entry)
+        deliver_in_bulk(order, UNREADABLE["lone surrogate"], entry=entry)
     assert len(order.get("/events").json["events"]) == 1
 
 
-def test_what_stands_beside_the_entries_keeps_them_from_nothing(order: FlaskClient) -> None:
+def test_unreadable_metadata_does_not_stop_the_events(order: FlaskClient) -> None:
     order.post("/order", json=ORDER_123)
-    (status,) = in_bulk(order, good("validating"), extra='"metadata": {"x": "\\ud800", "entries": [1]},')
+    (status,) = deliver_in_bulk(order, good("validating"), extra='"metadata": {"x": "\\ud800", "entries": [1]},')
     assert status["status"] == "SUCCESS"
 
 
 def raw_entry(event: bytes, entry: str) -> dict[str, str]:
-    """An entry whose event the sidecar has not read."""
+    """Return an entry whose event the sidecar did not parse."""
     content = base64.b64encode(event).decode()
     return {"entryId": entry, "event": content, "contentType": "application/octet-stream"}
 
 
-def take_raw(order: FlaskClient, *events: bytes) -> dict[str, str]:
-    """Hand over a bulk of events as the sidecar does; answers what was said of each: e0, e1, …"""
+def deliver_raw(order: FlaskClient, *events: bytes) -> dict[str, str]:
+    """Deliver a bulk of events as the sidecar does, and return the status of each: e0, e1, …"""
     entries = [raw_entry(event, f"e{number}") for number, event in enumerate(events)]
     answer = order.post("/orders-sub", json={"entries": entries, "id": "b", "topic": "orders"})
     assert answer.status_code == 200, answer.text
@@ -90,30 +90,28 @@ HOSTILE: list[Any] = [7, {"a": 1}, [1], None, True, ""]
 
 @pytest.mark.parametrize("field", ["traceid", "traceparent", "tracestate", "id", "expiration"])
 @pytest.mark.parametrize("value", HOSTILE)
-def test_what_else_an_event_says_keeps_it_from_nothing(
-    shop: FakeShop, order: FlaskClient, field: str, value: Any
-) -> None:
+def test_other_fields_of_an_event_may_hold_anything(shop: FakeShop, order: FlaskClient, field: str, value: Any) -> None:
     order.post("/order", json=ORDER_123)
     event = json.dumps({**cloud_event(stage("validating")), field: value}).encode()
-    assert take_raw(order, event) == {"e0": "SUCCESS"}
+    assert deliver_raw(order, event) == {"e0": "SUCCESS"}
     assert shop.history() == ["accepted", "validating"]
 
 
-def test_events_that_are_not_json_are_kept_and_the_others_are_taken(shop: FakeShop, order: FlaskClient) -> None:
+def test_events_that_are_not_json_are_kept_and_the_others_are_applied(shop: FakeShop, order: FlaskClient) -> None:
     order.post("/order", json=ORDER_123)
     events = (good("validating").encode(), b"not json", b"", b"\xff\xfe", b"[]", good("processing").encode())
-    answers = take_raw(order, *events)
+    answers = deliver_raw(order, *events)
     assert list(answers.values()) == ["SUCCESS", "DROP", "DROP", "DROP", "DROP", "SUCCESS"]
     assert shop.history() == ["accepted", "validating", "processing"]
     kept = [order.get(f"/events/{row['id']}").json["event"] for row in order.get("/events").json["events"]]
     assert {each["unreadable"] for each in kept if each} == {"not json", "", "\ufffd\ufffd"}
 
 
-def test_a_flood_of_foreign_events_is_taken_and_mostly_passed_over(shop: FakeShop, order: FlaskClient) -> None:
+def test_a_flood_of_foreign_events_stops_nothing_and_is_mostly_ignored(shop: FakeShop, order: FlaskClient) -> None:
     order.post("/order", json=ORDER_123)
     for start in range(0, 1000, 100):
         events = [json.dumps(cloud_event({"orderId": number})).encode() for number in range(start, start + 99)]
-        answers = take_raw(order, *events, good(HAPPY_PATH[1 + start // 100]).encode())
+        answers = deliver_raw(order, *events, good(HAPPY_PATH[1 + start // 100]).encode())
         assert answers["e99"] == "SUCCESS"
         assert set(answers.values()) <= {"SUCCESS", "DROP"}
     assert shop.history() == list(HAPPY_PATH[:11])
@@ -122,34 +120,36 @@ def test_a_flood_of_foreign_events_is_taken_and_mostly_passed_over(shop: FakeSho
     assert single.json == {"success": False, "status": "DROP"}
 
 
-class TestABulkThatIsTooLarge:
-    """It has to end all the same: the sidecar delivers again, without end, what has no answer."""
+class TestTooLargeBulk:
+    """A bulk that is too large is answered in parts: the sidecar delivers events without an answer again for ever."""
 
     @pytest.fixture(autouse=True)
-    def less_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(routes, "MAX_BYTES_IN_BULK", 100_000)
+    def smaller_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(routes, "MAX_BULK_BYTES", 100_000)
 
-    def test_what_fits_is_answered_and_the_rest_comes_again(self, shop: FakeShop, order: FlaskClient) -> None:
+    def test_the_events_that_fit_are_answered_and_the_others_come_again(
+        self, shop: FakeShop, order: FlaskClient
+    ) -> None:
         order.post("/order", json=ORDER_123)
         events = [json.dumps({**cloud_event(stage(status)), "x": "x" * 30_000}).encode() for status in HAPPY_PATH[1:6]]
-        said: dict[str, str] = {}
-        while left := [n for n in range(len(events)) if f"e{n}" not in said]:
+        statuses: dict[str, str] = {}
+        while left := [n for n in range(len(events)) if f"e{n}" not in statuses]:
             entries = [raw_entry(events[number], f"e{number}") for number in left]
             answer = order.post("/orders-sub", json={"entries": entries, "topic": "orders"})
             assert answer.json["statuses"]
-            said |= {each["entryId"]: each["status"] for each in answer.json["statuses"]}
-        assert set(said.values()) == {"SUCCESS"}
+            statuses |= {each["entryId"]: each["status"] for each in answer.json["statuses"]}
+        assert set(statuses.values()) == {"SUCCESS"}
         assert shop.history() == list(HAPPY_PATH[:6])
 
-    def test_an_event_that_is_too_large_alone_is_kept_as_far_as_it_goes(self, order: FlaskClient) -> None:
-        assert take_raw(order, b"x" * 200_000) == {"e0": "DROP"}
+    def test_a_single_event_that_is_too_large_is_truncated_and_kept(self, order: FlaskClient) -> None:
+        assert deliver_raw(order, b"x" * 200_000) == {"e0": "DROP"}
         (row,) = order.get("/events").json["events"]
         assert row["reason"] == "It is too large"
 
     @pytest.mark.parametrize(
         "body", [b"x" * 200_000, b'{"data": "' + b"x" * 200_000 + b'"}', b'{"entries": [' + b" " * 200_000]
     )
-    def test_what_is_no_envelope_is_a_413(self, order: FlaskClient, body: bytes) -> None:
+    def test_any_other_body_that_is_too_large_is_a_413(self, order: FlaskClient, body: bytes) -> None:
         assert_problem(order.post("/orders-sub", data=body, content_type="application/json"), 413)
 
 
@@ -166,15 +166,15 @@ class TestABulkThatIsTooLarge:
         b"]}]}",
     ],
 )
-def test_what_is_no_envelope_is_a_400(order: FlaskClient, body: bytes) -> None:
+def test_a_body_that_is_not_a_bulk_is_a_400_or_dropped(order: FlaskClient, body: bytes) -> None:
     answer = order.post("/orders-sub", data=body, content_type="application/json")
     assert answer.status_code in (200, 400)
     if answer.status_code == 200:
         assert {each["status"] for each in answer.json["statuses"]} <= {"DROP"}
 
 
-class TestARecordThatIsNone:
-    """Somebody has written into the store past the shop."""
+class TestUnreadableRecord:
+    """Another program has written to the store."""
 
     @pytest.fixture(params=["not json", "[1]", '{"uid": 7}', '"text"', ""])
     def broken(self, request: pytest.FixtureRequest, shop: FakeShop, order: FlaskClient) -> None:
@@ -183,38 +183,38 @@ class TestARecordThatIsNone:
         shop.sidecar.save("order_123", request.param or "{", shop.sidecar.load("order_123").etag)
 
     @pytest.mark.usefixtures("broken")
-    def test_it_is_said_and_logged(self, order: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_answer_and_the_log_name_the_order(self, order: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
         answer = order.get("/order/123")
         assert_problem(answer, 500)
         assert answer.json["detail"].startswith("The record of order 123 cannot be read")
         assert "The record of order 123 cannot be read" in caplog.text
 
     @pytest.mark.usefixtures("broken")
-    def test_other_orders_events_are_taken_and_its_own_are_kept(self, shop: FakeShop, order: FlaskClient) -> None:
+    def test_events_of_other_orders_are_applied_and_its_own_are_kept(self, shop: FakeShop, order: FlaskClient) -> None:
         events = [stage("validating"), stage("validating", order_id="456"), stage("processing")]
-        statuses = in_bulk(order, *(json.dumps(cloud_event(event)) for event in events))
+        statuses = deliver_in_bulk(order, *(json.dumps(cloud_event(event)) for event in events))
         assert [each["status"] for each in statuses] == ["DROP", "SUCCESS", "DROP"]
         assert shop.history("456") == ["accepted", "validating"]
         assert {each["order_id"] for each in order.get("/events").json["events"]} == {"123"}
 
     @pytest.mark.usefixtures("broken")
-    def test_mended_it_gets_the_events_that_were_kept(self, shop: FakeShop, order: FlaskClient) -> None:
-        in_bulk(order, good("validating"))
+    def test_the_kept_events_are_applied_after_a_repair(self, shop: FakeShop, order: FlaskClient) -> None:
+        deliver_in_bulk(order, good("validating"))
         whole = (shop.sidecar.load("order_456").value or b"").decode().replace('"456"', '"123"')
         shop.sidecar.save("order_123", whole, shop.sidecar.load("order_123").etag)
         assert order.post("/events/replay", json={}).json["events"][0]["replayed"] is True
         assert shop.history() == ["accepted", "validating"]
 
     @pytest.mark.usefixtures("broken")
-    def test_the_lists_and_the_sweep_leave_it_out(self, order: FlaskClient) -> None:
+    def test_lists_and_the_reconciler_leave_it_out(self, order: FlaskClient) -> None:
         assert [each["order_id"] for each in order.get("/orders").json["orders"]] == ["456"]
         assert [each["order_id"] for each in order.get("/orders?status=open").json["orders"]] == ["456"]
         assert order.get("/unsettled").status_code == 200
 
     @pytest.mark.usefixtures("broken")
-    def test_housekeeping_keeps_it_and_its_place(self, shop: FakeShop, order: FlaskClient) -> None:
+    def test_housekeeping_keeps_it_and_its_page(self, shop: FakeShop, order: FlaskClient) -> None:
         order.delete("/order/456")
         for days in (8, 20, 40, 60):
-            shop.keep_house(days=days)
-        assert {"order_123", "orders_0"} <= shop.sidecar.keys()
+            shop.run_housekeeping(days=days)
+        assert {"order_123", "orders_0"} <= shop.sidecar.stored_keys()
         assert shop.sidecar.load("order_456").value is None

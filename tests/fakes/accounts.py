@@ -1,4 +1,4 @@
-"""A door with a staff behind it: a manager, a cook, a courier, and programs with tokens."""
+"""An authenticator with a staff: a manager, a cook, a courier, and programs with tokens."""
 
 import shutil
 from functools import cache
@@ -14,45 +14,45 @@ from pizzashop.auth.authentication import Authenticator
 
 PAGE = {"Accept": "text/html"}
 SIDECAR = {"dapr-api-token": "the-token-of-the-sidecar"}
-OF_ALL = "the-token-of-all-the-staff"
+STAFF_TOKEN = "the-token-of-all-the-staff"
 PASSWORDS = {"ana": "ana's password", "kim": "kim's password", "cem": "cem's password"}
 ROLES = {"ana": "manager", "kim": "kitchen", "cem": "courier"}
 
 
-class Kept(NamedTuple):
-    """The file of accounts, and a token for each."""
+class StaffFile(NamedTuple):
+    """The file of the accounts, and a token for each account."""
 
     path: Path
     tokens: dict[str, str]
 
 
 @cache
-def kept() -> Kept:
-    """Made once: passwords are hashed so that it takes its time."""
+def staff_file() -> StaffFile:
+    """Create the accounts once, because hashing a password is slow on purpose."""
     accounts = Accounts(Path(mkdtemp()) / "staff.json")
     for name, role in ROLES.items():
         accounts.add(name, (role,), PASSWORDS[name])
-    return Kept(accounts.path, {name: accounts.issue_token(name) for name in ROLES})
+    return StaffFile(accounts.path, {name: accounts.issue_token(name) for name in ROLES})
 
 
-def make_door(state_dir: Path, *, staff_token: str = OF_ALL, https: bool = False) -> Authenticator:
-    """The door, with its files in a directory of its own."""
-    path = Path(shutil.copy(kept().path, state_dir / "staff.json"))
+def make_authenticator(state_dir: Path, *, staff_token: str = STAFF_TOKEN, https: bool = False) -> Authenticator:
+    """Make an authenticator with its own copy of the accounts."""
+    path = Path(shutil.copy(staff_file().path, state_dir / "staff.json"))
     return Authenticator(Accounts(path), staff_token, SIDECAR["dapr-api-token"], "k" * 48, state_dir, https)
 
 
 def bearer(name: str) -> dict[str, str]:
-    """The header that a program of this person's shows."""
-    return {"Authorization": f"Bearer {kept().tokens[name]}"}
+    """Return the header that a program with the token of this account sends."""
+    return {"Authorization": f"Bearer {staff_file().tokens[name]}"}
 
 
 def csrf(client: FlaskClient, page: str = "/sign-in") -> str:
-    """What a form of this page has in it."""
+    """Return the CSRF token of the form on a page."""
     html = client.get(page, headers=PAGE).text
     return html.split('name="csrf_token" value="')[1].split('"')[0]
 
 
 def sign_in(client: FlaskClient, name: str = "ana", **more: str) -> TestResponse:
-    """Fill in the form, as a browser would."""
+    """Send the sign-in form, as a browser does."""
     form = {"csrf_token": csrf(client), "name": name, "password": PASSWORDS.get(name, ""), **more}
     return client.post("/sign-in", data=form, headers=PAGE)

@@ -1,4 +1,4 @@
-"""How the workflow ends an order in its record: only its own, and not against who cancels it."""
+"""The workflow ends only its own order, and an order that is being cancelled ends as cancelled."""
 
 from typing import Any
 
@@ -23,7 +23,9 @@ def end(order: FlaskClient, status: str, **more: Any) -> TestResponse:
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed", "cancelled"])
-def test_an_earlier_order_of_the_same_id_ends_nothing(shop: FakeShop, order: FlaskClient, status: str) -> None:
+def test_the_workflow_of_an_earlier_order_with_the_id_ends_nothing(
+    shop: FakeShop, order: FlaskClient, status: str
+) -> None:
     shop.place()
     earlier = uid(order)
     end(order, "failed", uid=earlier)
@@ -37,7 +39,9 @@ def test_an_earlier_order_of_the_same_id_ends_nothing(shop: FakeShop, order: Fla
 
 
 @pytest.mark.parametrize("status", ["delivered", "failed"])
-def test_one_that_is_being_cancelled_ends_only_so(shop: FakeShop, order: FlaskClient, status: str) -> None:
+def test_an_order_that_is_being_cancelled_can_only_end_as_cancelled(
+    shop: FakeShop, order: FlaskClient, status: str
+) -> None:
     shop.place()
     order.post("/order/123/cancel", json={"order_id": "123"})
     assert_problem(end(order, status, uid=uid(order)), 503)
