@@ -41,11 +41,11 @@ class TestAccounts:
         result = add()
         assert (result.exit_code, PASSWORD in result.output) == (0, False)
         assert "opened again" in result.output
-        found = accounts.by_password("ana", PASSWORD)
+        found = accounts.authenticate_password("ana", PASSWORD)
         assert found
         assert (found.name, found.roles) == ("ana", {"kitchen", "courier", "manager"})
-        assert accounts.by_password("ana", "another") is None
-        assert accounts.by_password("bob", PASSWORD) is None
+        assert accounts.authenticate_password("ana", "another") is None
+        assert accounts.authenticate_password("bob", PASSWORD) is None
 
     def test_are_stored_without_passwords_and_for_this_user_only(self, accounts: Accounts) -> None:
         add()
@@ -57,26 +57,26 @@ class TestAccounts:
     def test_have_one_valid_token(self, accounts: Accounts) -> None:
         add("kim", "kitchen")
         first, second = (staff("token", "kim").output.strip() for _ in range(2))
-        assert accounts.by_token(first) is None
-        found = accounts.by_token(second)
+        assert accounts.authenticate_token(first) is None
+        found = accounts.authenticate_token(second)
         assert found
         assert (found.name, found.roles) == ("kim", {"kitchen"})
-        assert accounts.by_token("") is None
+        assert accounts.authenticate_token("") is None
 
     def test_get_another_password_and_other_roles(self, accounts: Accounts) -> None:
         add("kim", "kitchen")
         token = staff("token", "kim").output.strip()
         staff("add", "kim", "--role", "courier", "--role", "kitchen", "--password", "a new password")
-        found = accounts.by_token(token)
+        found = accounts.authenticate_token(token)
         assert found
         assert found.roles == {"courier", "kitchen"}
-        assert accounts.by_password("kim", "a new password")
-        assert accounts.by_password("kim", PASSWORD) is None
+        assert accounts.authenticate_password("kim", "a new password")
+        assert accounts.authenticate_password("kim", PASSWORD) is None
 
     def test_cannot_sign_in_after_they_are_removed(self, accounts: Accounts) -> None:
         add()
         assert staff("remove", "ana").exit_code == 0
-        assert accounts.by_password("ana", PASSWORD) is None
+        assert accounts.authenticate_password("ana", PASSWORD) is None
         assert staff().output == "There are no accounts.\n"
 
     @pytest.mark.usefixtures("state_dir")
@@ -168,4 +168,4 @@ class TestPassword:
 
 
 def can_sign_in(state_dir: Path) -> bool:
-    return Accounts(state_dir / "staff.json").by_password("ana", PASSWORD) is not None
+    return Accounts(state_dir / "staff.json").authenticate_password("ana", PASSWORD) is not None
