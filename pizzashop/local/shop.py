@@ -131,7 +131,7 @@ class Shop:
                 raise
             moved = repairs.move_scheduler_data(self.state_dir / "scheduler")
             self.repairs.append(
-                f"scheduler: its database was damaged, it begins with a new one; the old one is {moved}"
+                f"scheduler: its database was damaged; it begins with a new one, and the damaged one is now {moved}"
             )
             process.start()
             wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)

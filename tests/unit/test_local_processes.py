@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from local_children import CHILD, PARENT, STUBBORN, Children
+from shop_client import eventually
 
 from pizzashop.errors import LocalError
 from pizzashop.local.processes import (
@@ -76,10 +77,15 @@ def test_a_process_that_ends_before_it_is_ready_is_an_error_with_the_end_of_its_
         wait_until_ready([process], 20, Shutdown())
 
 
+def restart_until_it_has_ended(process: Process) -> None:
+    process.restart()
+    eventually(lambda: process.has_ended)
+
+
 def test_a_process_that_ends_again_and_again_is_not_restarted(tmp_path: Path) -> None:
     process = Process("child", ["true"], tmp_path / "log", clock=partial(next, count(0, 5)))
     for _ in range(MAX_RESTARTS):
-        process.restart()
+        restart_until_it_has_ended(process)
     with pytest.raises(LocalError, match="child ends again and again"):
         process.restart()
 
@@ -88,4 +94,4 @@ def test_a_process_that_ends_now_and_then_is_always_restarted(tmp_path: Path) ->
     seconds = count(0, RESTART_WINDOW_SECONDS / MAX_RESTARTS)
     process = Process("child", ["true"], tmp_path / "log", clock=partial(next, seconds))
     for _ in range(3 * MAX_RESTARTS):
-        process.restart()
+        restart_until_it_has_ended(process)
