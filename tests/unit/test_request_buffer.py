@@ -1,4 +1,4 @@
-"""Where one request ends and the next begins, however its bytes come in."""
+"""Where one request ends and the next begins, whatever parts its bytes arrive in."""
 
 from http import HTTPStatus
 
@@ -15,37 +15,37 @@ CHUNKED = (
 )
 
 
-def taken(buffer: RequestBuffer) -> list[bytes]:
-    """Every request that is there."""
-    found = []
-    while (framed := buffer.take()) is not None:
-        assert not framed.cut
-        found.append(framed.content)
-    return found
+def take_requests(buffer: RequestBuffer) -> list[bytes]:
+    """Take out every request that has arrived completely."""
+    requests = []
+    while (request := buffer.next_request()) is not None:
+        assert not request.is_truncated
+        requests.append(request.content)
+    return requests
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_requests_come_out_whole_and_in_order_whatever_pieces_they_come_in(size: int) -> None:
-    stream, buffer, found = GET + POST + b"\r\n" + CHUNKED + GET, RequestBuffer(), []
+def test_requests_are_complete_and_in_order_whatever_parts_they_arrive_in(size: int) -> None:
+    stream, buffer, requests = GET + POST + b"\r\n" + CHUNKED + GET, RequestBuffer(), []
     for at in range(0, len(stream), size):
         buffer.feed(stream[at : at + size])
-        found += taken(buffer)
-    assert found == [GET, POST, CHUNKED, GET]
+        requests += take_requests(buffer)
+    assert requests == [GET, POST, CHUNKED, GET]
     assert not buffer
 
 
 @pytest.mark.parametrize("request_bytes", [GET, POST, CHUNKED])
-def test_no_request_comes_out_before_its_last_byte(request_bytes: bytes) -> None:
+def test_no_request_is_complete_before_its_last_byte(request_bytes: bytes) -> None:
     buffer = RequestBuffer()
     buffer.feed(request_bytes[:-1])
-    assert taken(buffer) == []
+    assert take_requests(buffer) == []
 
 
 CHUNKS = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("sent", "refusal"),
+    ("sent", "error_status"),
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", HTTPStatus.BAD_REQUEST),
         (b"GET /" + b"x" * MAX_HEAD_BYTES, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
@@ -56,35 +56,37 @@ CHUNKS = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["TLS hello", "endless head", "no chunk size", "endless chunk line", "large chunk", "large length"],
 )
-def test_what_has_no_end_or_is_too_large_is_not_waited_for(sent: bytes, refusal: HTTPStatus | None) -> None:
+def test_an_endless_or_too_large_request_is_refused_before_it_is_complete(
+    sent: bytes, error_status: HTTPStatus | None
+) -> None:
     buffer = RequestBuffer()
     buffer.feed(sent)
-    assert buffer.take() == (sent, True, refusal)
+    assert buffer.next_request() == (sent, True, error_status)
     assert not buffer
 
 
-def test_of_events_that_are_too_large_the_beginning_comes_out() -> None:
-    """The sidecar delivers again, without end, what has no answer: so some of it must be answered."""
+def test_the_start_of_a_bulk_of_events_that_is_too_large_is_passed_on() -> None:
+    """The sidecar delivers a bulk without an answer again and again, so the first events must be answered."""
     head = b"POST /orders-sub HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"
-    buffer, piece = RequestBuffer(), b"x" * 1024 * 1024
+    buffer, part = RequestBuffer(), b"x" * 1024 * 1024
     buffer.feed(head)
-    while (framed := buffer.take()) is None:
+    while (request := buffer.next_request()) is None:
         assert len(buffer) <= len(head) + MAX_BODY_BYTES
-        buffer.feed(piece)
-    assert framed.cut
-    assert framed.refusal is None
-    assert framed.content.startswith(head + piece)
-    assert len(framed.content) >= len(head) + MAX_BODY_BYTES
+        buffer.feed(part)
+    assert request.is_truncated
+    assert request.error_status is None
+    assert request.content.startswith(head + part)
+    assert len(request.content) >= len(head) + MAX_BODY_BYTES
 
 
-def test_what_the_largest_route_takes_is_collected() -> None:
+def test_the_largest_body_that_a_route_accepts_fits_into_the_buffer() -> None:
     assert MAX_BODY_BYTES > MAX_BULK_BYTES
 
 
-def test_a_client_is_asked_for_its_body_once() -> None:
+def test_a_client_that_expects_it_gets_one_100_continue() -> None:
     buffer = RequestBuffer()
     buffer.feed(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-    assert taken(buffer) == []
+    assert take_requests(buffer) == []
     assert [buffer.wants_continue(), buffer.wants_continue()] == [True, False]
     buffer.feed(b"hello")
-    assert len(taken(buffer)) == 1
+    assert len(take_requests(buffer)) == 1

@@ -1,4 +1,4 @@
-"""A role as a process, without a sidecar: what it loads, what it does with signals, and with too many connections."""
+"""The process of a role, without a sidecar: its signals, slow clients, many connections, and its imports."""
 
 import http.client
 import json
@@ -24,110 +24,111 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[1])))
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[2]))
 os.execv(sys.argv[3], sys.argv[3:])
 """
-Serve = Callable[..., "Serving"]
+Serve = Callable[..., "ServedRole"]
 
 
-class Serving:
-    """A role that is served on a port of its own."""
+class ServedRole:
+    """A process that serves role `kitchen` on its own port."""
 
-    def __init__(self, port: int, files: int, on_hup: str, log: Path) -> None:
+    def __init__(self, port: int, max_open_files: int, sighup_handler: str, log: Path) -> None:
         self.port = port
-        role = [PIZZASHOP, "serve", "--role", "kitchen", "--port", str(port)]
+        serve = [PIZZASHOP, "serve", "--role", "kitchen", "--port", str(port)]
         with log.open("w") as output:
-            command = [sys.executable, "-c", START, str(files), on_hup, *role]
+            command = [sys.executable, "-c", START, str(max_open_files), sighup_handler, *serve]
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 
     @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         assert self.process.poll() is None
         return http_ok(self.port, "/healthz")
 
     def connect(self, stack: ExitStack, count: int, sent: bytes) -> list[socket.socket]:
-        """Clients that have sent this, and keep their connections open."""
-        made = []
+        """Return clients that have sent these bytes and keep their connections open."""
+        clients = []
         for number in range(count):
             source = (f"127.0.0.{number % 250 + 2}", 0)
-            made.append(stack.enter_context(socket.create_connection(("127.0.0.1", self.port), source_address=source)))
-            made[-1].sendall(sent)
-        return made
+            client = socket.create_connection(("127.0.0.1", self.port), source_address=source)
+            clients.append(stack.enter_context(client))
+            client.sendall(sent)
+        return clients
 
-    def end(self, number: int) -> int:
-        """Send a signal and wait for the end; the exit code."""
-        self.process.send_signal(number)
+    def stop(self, signal_: int) -> int:
+        """Send a signal, wait for the process to exit, and return its exit code."""
+        self.process.send_signal(signal_)
         return self.process.wait(timeout=15)
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Serve role `kitchen` with so many open files at most, and this handling of SIGHUP."""
+    """A function that serves role `kitchen` with a limit of open files and a handler of SIGHUP."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     with ExitStack() as stack:
 
-        def start(files: int = 8192, on_hup: str = "SIG_DFL") -> Serving:
+        def start(max_open_files: int = 8192, sighup_handler: str = "SIG_DFL") -> ServedRole:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
-            serving = Serving(port, files, on_hup, tmp_path / "log")
-            stack.callback(serving.process.wait)
-            stack.callback(serving.process.kill)
-            eventually(lambda: serving.healthy)
-            return serving
+            served = ServedRole(port, max_open_files, sighup_handler, tmp_path / "log")
+            stack.callback(served.process.wait)
+            stack.callback(served.process.kill)
+            eventually(lambda: served.is_healthy)
+            return served
 
         yield start
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_ends_when_it_is_told_to(serve: Serve, number: int) -> None:
-    assert serve().end(number) == 0
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_the_process(serve: Serve, signal_: int) -> None:
+    assert serve().stop(signal_) == 0
 
 
-def test_it_outlives_its_terminal_where_it_was_told_so(serve: Serve) -> None:
-    serving = serve(on_hup="SIG_IGN")
-    serving.process.send_signal(signal.SIGHUP)
-    assert serving.healthy
-    assert serving.end(signal.SIGTERM) == 0
+def test_under_nohup_the_process_outlives_its_terminal(serve: Serve) -> None:
+    served = serve(sighup_handler="SIG_IGN")
+    served.process.send_signal(signal.SIGHUP)
+    assert served.is_healthy
+    assert served.stop(signal.SIGTERM) == 0
 
 
-def test_a_client_that_never_asks_does_not_keep_it(serve: Serve) -> None:
-    serving = serve()
-    with socket.create_connection(("127.0.0.1", serving.port)):
-        assert serving.end(signal.SIGTERM) == 0
+def test_a_client_without_a_request_does_not_delay_the_stop(serve: Serve) -> None:
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port)):
+        assert served.stop(signal.SIGTERM) == 0
 
 
-def test_told_twice_from_the_keyboard_it_ends_at_once(serve: Serve) -> None:
-    serving = serve()
-    with socket.create_connection(("127.0.0.1", serving.port)) as slow:
+def test_a_second_ctrl_c_ends_the_process_at_once(serve: Serve) -> None:
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port)) as slow:
         slow.sendall(b"POST /cook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
-        other = http.client.HTTPConnection("127.0.0.1", serving.port)
-        assert asked(other) == 200
-        serving.process.send_signal(signal.SIGINT)
-        eventually(lambda: asked(other), lambda status: status == 503)
-        assert serving.end(signal.SIGINT) == 1
+        other = http.client.HTTPConnection("127.0.0.1", served.port)
+        assert health_status(other) == 200
+        served.process.send_signal(signal.SIGINT)
+        eventually(lambda: health_status(other), lambda status: status == 503)
+        assert served.stop(signal.SIGINT) == 1
 
 
-def test_where_the_server_itself_fails_it_ends_whoever_is_being_served(serve: Serve) -> None:
-    serving = serve()
-    with socket.create_connection(("127.0.0.1", serving.port)) as slow:
+def test_a_failure_of_the_server_ends_the_process_although_a_client_is_connected(serve: Serve) -> None:
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port)) as slow:
         slow.sendall(b"POST /cook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
-        assert serving.end(signal.SIGABRT) == 1
+        assert served.stop(signal.SIGABRT) == 1
 
 
-def test_more_connections_than_it_may_have_files_keep_nobody_out(serve: Serve) -> None:
-    serving = serve(files=256)
+def test_more_connections_than_open_files_do_not_block_new_clients(serve: Serve) -> None:
+    served = serve(max_open_files=256)
     with ExitStack() as stack:
-        serving.connect(stack, 300, b"")
-        assert serving.healthy
+        served.connect(stack, 300, b"")
+        assert served.is_healthy
 
 
 HEAD = b"POST /cook HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-UNFINISHED = {
+INCOMPLETE = {
     "nothing": b"",
     "half a head": b"GET /healthz HTTP/1.1\r\nHost:",
     "half a body": HEAD + b"Content-Length: 100\r\n\r\n{",
     "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
     "half a GET": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n",
 }
-LAZY = {
+NOT_CLOSED = {
     "no close": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "no HTTP": b"what is this\r\n\r\n",
@@ -136,27 +137,27 @@ LAZY = {
 }
 
 
-@pytest.mark.parametrize("sent", [*UNFINISHED.values(), *LAZY.values()], ids=[*UNFINISHED, *LAZY])
-def test_clients_that_send_half_a_request_or_do_not_close_hold_up_nobody(serve: Serve, sent: bytes) -> None:
-    serving = serve()
+@pytest.mark.parametrize("sent", [*INCOMPLETE.values(), *NOT_CLOSED.values()], ids=[*INCOMPLETE, *NOT_CLOSED])
+def test_clients_that_send_half_a_request_or_do_not_close_delay_no_other(serve: Serve, sent: bytes) -> None:
+    served = serve()
     with ExitStack() as stack:
-        serving.connect(stack, 420, sent)
-        assert serving.healthy
+        served.connect(stack, 420, sent)
+        assert served.is_healthy
 
 
-def test_two_thousand_such_clients_hold_up_nobody(serve: Serve) -> None:
-    serving = serve()
+def test_two_thousand_slow_clients_delay_no_other(serve: Serve) -> None:
+    served = serve()
     with ExitStack() as stack:
-        for sent in UNFINISHED.values():
-            serving.connect(stack, 400, sent)
-        assert serving.healthy
+        for sent in INCOMPLETE.values():
+            served.connect(stack, 400, sent)
+        assert served.is_healthy
 
 
-def test_each_wait_for_a_client_ends(serve: Serve) -> None:
-    """Also where bytes come in all the time: it is the whole that has a limit."""
-    serving = serve()
+def test_each_wait_for_a_client_has_a_limit(serve: Serve) -> None:
+    """The limit is in total: bytes that keep arriving do not extend it."""
+    served = serve()
     with ExitStack() as stack:
-        waiting = {name: serving.connect(stack, 1, sent)[0] for name, sent in {**UNFINISHED, **LAZY}.items()}
+        waiting = {name: served.connect(stack, 1, sent)[0] for name, sent in {**INCOMPLETE, **NOT_CLOSED}.items()}
         ends: dict[str, bytes] = {}
         while len(ends) < len(waiting):
             readable, _, _ = select.select([each for name, each in waiting.items() if name not in ends], [], [], 0.5)
@@ -166,34 +167,34 @@ def test_each_wait_for_a_client_ends(serve: Serve) -> None:
                 elif name in ("half a head", "half a body"):
                     waiting[name].sendall(b" ")
     assert ends.pop("nothing") == b""
-    assert {name: ends[name].split()[1] for name in UNFINISHED if name in ends} == {
-        name: b"408" for name in UNFINISHED if name in ends
+    assert {name: ends[name].split()[1] for name in INCOMPLETE if name in ends} == {
+        name: b"408" for name in INCOMPLETE if name in ends
     }
-    assert [ends[name].split()[1] for name in LAZY] == [b"200", b"400", b"400", b"413", b"400"]
+    assert [ends[name].split()[1] for name in NOT_CLOSED] == [b"200", b"400", b"400", b"413", b"400"]
 
 
 @pytest.mark.parametrize("role", [each.name for each in ROLES])
-def test_it_loads_what_its_role_needs(role: str) -> None:
-    """Whatever it loads besides is in every process of the shop, five times."""
+def test_a_process_imports_only_what_its_role_needs(role: str) -> None:
+    """Any other module would take memory in each of five processes."""
     code = f"""
 import json, sys
 import pizzashop.cli
 from pizzashop.roles import ROLE_BY_NAME
 from pizzashop.server import app, server
-app._wiring(ROLE_BY_NAME["{role}"])
+app.import_wire_function(ROLE_BY_NAME["{role}"])
 print(json.dumps([*sys.modules]))
 """
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    loaded = set(json.loads(answer.stdout))
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    imported = set(json.loads(result.stdout))
     heavy = {"rich", "limits", "yaml", "pizzashop.local", "pizzashop.console.command"}
     engine = {"asyncio", "grpc", "aiohttp"} if role != "workflow" else set()
     pages = {"flask_wtf", "babel", "pizzashop.pages"} if role != "storefront" else set()
-    assert loaded & (heavy | engine | pages) == set()
+    assert imported & (heavy | engine | pages) == set()
 
 
-def asked(connection: http.client.HTTPConnection) -> int:
-    """The status of its health, on a connection that is kept."""
+def health_status(connection: http.client.HTTPConnection) -> int:
+    """Return the HTTP status of a health check; the connection stays open."""
     connection.request("GET", "/healthz")
-    with connection.getresponse() as answer:
-        answer.read()
-        return answer.status
+    with connection.getresponse() as response:
+        response.read()
+        return response.status
