@@ -1,4 +1,4 @@
-"""A client of the shop for the tests: the contract's calls, waiting for a condition, and what the topic has."""
+"""A client of a running shop: the calls of the contract, waiting for a condition, and reading the topic."""
 
 import json
 import subprocess
@@ -27,23 +27,23 @@ OpenShop = Callable[..., AbstractContextManager[Shop]]
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], good: Callable[[T], bool] = bool, *, seconds: float = 20.0) -> T:
-    """Ask until the answer is good; fails with the last answer when the time is over."""
+def eventually(ask: Callable[[], T], is_good: Callable[[T], bool] = bool, *, seconds: float = 20.0) -> T:
+    """Ask until the answer is good, and return it. Fails with the last answer when the time is over."""
     deadline = time.monotonic() + seconds
-    while not good(answer := ask()):
-        assert time.monotonic() < deadline, f"still not so after {seconds} s: {answer}"
+    while not is_good(answer := ask()):
+        assert time.monotonic() < deadline, f"not so after {seconds} s: {answer}"
         time.sleep(0.02)
     return answer
 
 
 def new_order(prefix: str = "t") -> dict[str, Any]:
-    """An order with an id of its own."""
+    """Return an order with a new id."""
     order_id = f"{prefix}-{uuid4().hex[:10]}"
     return {"order_id": order_id, "pizza_type": "pepperoni", "size": "large", "customer": JOHN}
 
 
 class ShopClient:
-    """The contract's calls; each answers the reply's status and JSON."""
+    """The calls of the contract. Each returns the status and the JSON of the reply."""
 
     def __init__(self) -> None:
         self._http = HttpClient()
@@ -55,19 +55,19 @@ class ShopClient:
         self._http.close()
 
     def reply(self, method: str, url: str, content: Any = None, **headers: str) -> Reply:
-        """Any call: the whole reply."""
+        """Send any request, and return the whole reply."""
         options: dict[str, Any] = {"headers": headers}
         if content is not None:
             options = {"data": json.dumps(content), "headers": {"Content-Type": "application/json", **headers}}
         return self._http.request(method, url, 60.0, **options)
 
     def call(self, method: str, url: str, content: Any = None, **headers: str) -> tuple[int, Any]:
-        """Any call: the status and the JSON of the answer."""
+        """Send any request, and return the status and JSON of the reply."""
         reply = self.reply(method, url, content, **headers)
         return reply.status, json.loads(reply.body) if reply.body else None
 
     def post_utf8(self, url: str, content: Any) -> int:
-        """POST with no letter escaped, which would make it longer; the status of the answer."""
+        """POST without escaping letters, which would make the body longer. Return the status."""
         body, headers = json.dumps(content, ensure_ascii=False), {"Content-Type": "application/json"}
         return self._http.request("POST", url, 60.0, data=body, headers=headers).status
 
@@ -75,10 +75,10 @@ class ShopClient:
         """POST /start-order."""
         return self.call("POST", f"{WORKFLOW}/start-order", order)
 
-    def placed(self, prefix: str = "t") -> str:
-        """Place a new order, as a customer does, who asks again where he is told so; answers its id."""
+    def place_order(self, prefix: str = "t") -> str:
+        """Start a new order, again after each 503 as a client should, and return its id."""
         order = new_order(prefix)
-        status, answer = eventually(lambda: self.start(order), lambda said: said[0] != 503, seconds=60)
+        status, answer = eventually(lambda: self.start(order), lambda reply: reply[0] != 503, seconds=60)
         assert status == 200, answer
         order_id: str = order["order_id"]
         return order_id
@@ -91,18 +91,18 @@ class ShopClient:
         """POST /pause-order, /resume-order or /cancel-order."""
         return self.call("POST", f"{WORKFLOW}/{word}-order", {"order_id": order_id})
 
-    def runtime_status(self, order_id: str) -> Any:
-        """GET /get-status."""
+    def workflow_status(self, order_id: str) -> Any:
+        """GET /get-status: the status of the workflow, or the HTTP status of an error."""
         status, answer = self.call("GET", f"{WORKFLOW}/get-status/{order_id}")
         return answer if status == 200 else status
 
     def record(self, order_id: str) -> dict[str, Any]:
-        """GET /order/<id>: the record; {} where there is none."""
+        """GET /order/<id>: the order, {} when there is none."""
         status, answer = self.call("GET", f"{ORDERS}/order/{order_id}")
         return answer if status == 200 else {}
 
-    def until(self, order_id: str, status: str, *, attempt: int = 1, seconds: float = 30.0) -> dict[str, Any]:
-        """Wait until the record has this status in this attempt; answers it."""
+    def wait_for_status(self, order_id: str, status: str, *, attempt: int = 1, seconds: float = 30.0) -> dict[str, Any]:
+        """Wait until the order has this status in this attempt, and return the order."""
         return eventually(
             lambda: self.record(order_id),
             lambda record: (record.get("status"), record.get("attempt")) == (status, attempt),
@@ -111,18 +111,18 @@ class ShopClient:
 
 
 def stages(record: dict[str, Any], attempt: int | None = None) -> list[str]:
-    """The statuses of the record's stages, oldest first."""
+    """Return the statuses of an order's stages, oldest first."""
     entries = [entry for entry in record["history"] if entry["kind"] == "stage"]
     return [entry["status"] for entry in entries if attempt in (None, entry["attempt"])]
 
 
-def told_on_topic(order_id: str) -> Counter[tuple[int, str]]:
-    """How often each stage of each attempt was published for the order: what the Redis stream itself holds."""
+def count_published_stages(order_id: str) -> Counter[tuple[int, str]]:
+    """Count how often each stage of each attempt of an order is in the Redis stream."""
     with Valkey(port=6379) as server:
         events = [json.loads(fields[b"data"])["data"] for _, fields in server.xrange("orders")]
     return Counter((event["attempt"], event["status"]) for event in events if event["order_id"] == order_id)
 
 
 def pizzashop(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would."""
+    """Run the command line as a user does."""
     return subprocess.run([PIZZASHOP, *words], capture_output=True, text=True, timeout=60, check=False)

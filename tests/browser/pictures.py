@@ -70,13 +70,13 @@ def full(shop: Shop, client: ShopClient) -> dict[str, str]:
         client.decide(order_id, approved=True, by="ana")
     client.decide(early[3], approved=False, remake=True, note="too dark", by="ana")
     client.decide(early[4], approved=False, note="the oven is broken", by="ana")
-    client.until(early[0], "cooking_adding_toppings")
+    client.wait_for_status(early[0], "cooking_adding_toppings")
     later = [placed(client) for _ in range(5)]
-    client.until(early[0], "delivery_finding_driver")
+    client.wait_for_status(early[0], "delivery_finding_driver")
     client.command("pause", later[-1])
     new = [placed(client) for _ in range(4)]
     client.command("cancel", new.pop())
-    client.until(new[0], "processing")
+    client.wait_for_status(new[0], "processing")
     return {"cooking": new[0], "remade": early[3]}
 
 

@@ -28,21 +28,21 @@ PAGES = (
 def waiting(shop: Shop, client: ShopClient) -> str:
     """An order that waits for the manager, so that no page is empty."""
     assert shop, "opened before anybody orders"
-    order_id = client.placed("a")
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order("a")
+    client.wait_for_status(order_id, "pending_validation")
     return order_id
 
 
 def test_the_pages_work_without_scripts(person: NewPerson, client: ShopClient) -> None:
     customer, manager = person(java_script_enabled=False), person(java_script_enabled=False)
     order_id = customer.place_order("Diavola", "medium")
-    client.until(order_id, "pending_validation")
+    client.wait_for_status(order_id, "pending_validation")
     customer.page.reload()
     customer.expect_text(re.compile("manager"))
     manager.open_page("/manager")
     manager.click_action("Approve", order_id)
     manager.expect_text("Approved.")
-    client.until(order_id, "delivered")
+    client.wait_for_status(order_id, "delivered")
     customer.page.reload()
     expect(customer.page.get_by_role("link", name="Order another")).to_be_visible()
 
@@ -62,14 +62,14 @@ def test_the_pages_work_with_the_keyboard_alone(person: NewPerson, client: ShopC
     customer.page.keyboard.press("Enter")
     customer.page.wait_for_url(re.compile("/orders/"))
     order_id = customer.page.url.rpartition("/")[2]
-    client.until(order_id, "pending_validation")
+    client.wait_for_status(order_id, "pending_validation")
     manager.open_page("/manager")
     button = manager.page.get_by_label(f"Approve order {order_id}")
     tab_to(manager, lambda: button.evaluate("each => each === document.activeElement"))
     assert button.evaluate("each => getComputedStyle(each).outlineStyle") != "none"
     manager.page.keyboard.press("Enter")
     manager.expect_text("Approved.")
-    client.until(order_id, "delivered")
+    client.wait_for_status(order_id, "delivered")
 
 
 def tab_to(someone: Person, there: Callable[[], bool]) -> None:

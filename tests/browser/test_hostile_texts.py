@@ -20,11 +20,11 @@ def test_html_in_an_order_is_only_text(person: NewPerson, client: ShopClient) ->
         "</script><script>alert(3)</script>": HOSTILE,
     }
     assert client.start(order)[0] == 200
-    client.until("hostile", "pending_validation")
+    client.wait_for_status("hostile", "pending_validation")
     assert client.decide("hostile", approved=False, remake=True, note=HOSTILE, by=HOSTILE)[0] == 200
-    client.until("hostile", "pending_validation", attempt=2)
+    client.wait_for_status("hostile", "pending_validation", attempt=2)
     assert client.decide("hostile", approved=True, by=HOSTILE)[0] == 200
-    client.until("hostile", "delivery_on_the_way", attempt=2)
+    client.wait_for_status("hostile", "delivery_on_the_way", attempt=2)
     client.command("pause", "hostile")
     someone = person()
     someone.page.on("dialog", lambda dialog: someone.errors.append(f"it ran: {dialog.message}"))

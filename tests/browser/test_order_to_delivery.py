@@ -33,7 +33,7 @@ def test_an_order_goes_from_the_form_to_the_door_with_one_remake(person: NewPers
     expect(kitchen.order_card(order_id)).to_contain_text("too dark")
     expect(kitchen.order_card(order_id)).to_contain_text("pizza 2")
 
-    client.until(order_id, "pending_validation", attempt=2)
+    client.wait_for_status(order_id, "pending_validation", attempt=2)
     manager.open_page("/manager")
     manager.click_action("Approve", order_id)
     manager.expect_text("Approved. It goes on its way.")
@@ -55,7 +55,7 @@ def test_a_manager_pauses_and_resumes_an_order(person: NewPerson, client: ShopCl
     manager.click_action("Resume", order_id)
     manager.expect_text("It goes on.")
     expect(customer.page.get_by_text("The shop has paused your order")).to_have_count(0)
-    client.until(order_id, "pending_validation")
+    client.wait_for_status(order_id, "pending_validation")
 
 
 def test_a_cancellation_asks_first(person: NewPerson, client: ShopClient) -> None:
@@ -68,33 +68,33 @@ def test_a_cancellation_asks_first(person: NewPerson, client: ShopClient) -> Non
     manager.order_card(order_id).get_by_role("button", name=f"Cancel order {order_id}").click()
     manager.expect_text("Cancelled.")
     customer.expect_headline(re.compile("cancelled", re.IGNORECASE))
-    assert client.until(order_id, "cancelled")["history"][-1]["note"] == "the customer called"
+    assert client.wait_for_status(order_id, "cancelled")["history"][-1]["note"] == "the customer called"
 
 
 def test_a_decision_on_an_outdated_page_does_not_count_for_the_next_pizza(
     person: NewPerson, client: ShopClient
 ) -> None:
     manager = person(java_script_enabled=False)
-    order_id = client.placed("old")
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order("old")
+    client.wait_for_status(order_id, "pending_validation")
     manager.open_page("/manager")
     client.decide(order_id, approved=False, remake=True, attempt=1)
-    client.until(order_id, "pending_validation", attempt=2)
+    client.wait_for_status(order_id, "pending_validation", attempt=2)
     manager.click_action("Approve", order_id)
     manager.expect_text(re.compile("Attempt 1 was sent back.*Nothing was changed"))
     assert client.record(order_id)["status"] == "pending_validation"
 
 
 def test_a_manager_approves_several_orders_at_once(person: NewPerson, client: ShopClient) -> None:
-    placed = [client.placed("many") for _ in range(3)]
+    placed = [client.place_order("many") for _ in range(3)]
     for order_id in placed:
-        client.until(order_id, "pending_validation")
+        client.wait_for_status(order_id, "pending_validation")
     manager = open_staff_page(person, "/manager")
     for order_id in placed[:2]:
         manager.page.get_by_label(f"Choose order {order_id}").check()
     manager.page.locator(".several").get_by_role("button", name="Approve").click()
     for order_id in placed[:2]:
-        client.until(order_id, "delivered")
+        client.wait_for_status(order_id, "delivered")
     assert client.record(placed[2])["status"] == "pending_validation"
 
 

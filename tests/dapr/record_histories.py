@@ -46,7 +46,7 @@ def delivered(client: ShopClient) -> str:
 
 
 def decided_early(client: ShopClient) -> str:
-    order_id = client.placed()
+    order_id = client.place_order()
     client.decide(order_id, approved=True)
     return order_id
 
@@ -68,7 +68,7 @@ def remade_too_often(client: ShopClient) -> str:
 
 
 def failed_in_the_kitchen(client: ShopClient) -> str:
-    return client.placed("bad")
+    return client.place_order("bad")
 
 
 def overdue_then_approved(client: ShopClient) -> str:
@@ -138,8 +138,8 @@ def restart(order_id: str) -> None:
 
 
 def waiting(client: ShopClient) -> str:
-    order_id = client.placed()
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "pending_validation")
     return order_id
 
 
@@ -148,12 +148,12 @@ def remade(client: ShopClient, times: int) -> str:
     for attempt in range(1, times + 1):
         client.decide(order_id, approved=False, remake=True, attempt=attempt)
         if attempt < 3:
-            client.until(order_id, "pending_validation", attempt=attempt + 1)
+            client.wait_for_status(order_id, "pending_validation", attempt=attempt + 1)
     return order_id
 
 
 def overdue(client: ShopClient) -> str:
-    order_id = client.placed()
+    order_id = client.place_order()
     eventually(lambda: client.record(order_id), lambda record: "overdue" in record)
     return order_id
 
@@ -184,7 +184,7 @@ def instance(order_id: str) -> str:
 )
 def test_store(way: Callable[[ShopClient], str], client: ShopClient) -> None:
     order_id = way(client)
-    eventually(lambda: client.runtime_status(order_id), lambda status: status in ENDED)
+    eventually(lambda: client.workflow_status(order_id), lambda status: status in ENDED)
     with grpc.insecure_channel(f"{ADDRESS['host']}:{ADDRESS['port']}") as channel:
         request = pb.GetInstanceHistoryRequest(instanceId=instance(order_id))
         history = TaskHubSidecarServiceStub(channel).GetInstanceHistory(request, timeout=5)

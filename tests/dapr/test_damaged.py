@@ -22,8 +22,8 @@ def damage(state_dir: Path) -> None:
 def test_the_shop_repairs_damaged_files_and_keeps_a_copy(up: UpProcess, client: ShopClient) -> None:
     up.start()
     up.read_until(OPEN)
-    waiting = client.placed()
-    client.until(waiting, "pending_validation")
+    waiting = client.place_order()
+    client.wait_for_status(waiting, "pending_validation")
     up.end(2)
     damage(up.state_dir)
     doctor = subprocess.run([PIZZASHOP, "doctor"], env=up.env, cwd=up.cwd, capture_output=True, text=True)
@@ -36,5 +36,5 @@ def test_the_shop_repairs_damaged_files_and_keeps_a_copy(up: UpProcess, client: 
     assert str(writes) in up.output
     assert str(scheduler) in up.output
     client.decide(waiting, approved=True)
-    client.until(waiting, "delivered")
+    client.wait_for_status(waiting, "delivered")
     assert up.end(2) == 0

@@ -55,7 +55,7 @@ def test_what_the_killed_ones_leave_the_others_finish(
         each.kill()
     at_kill = time.time()
     in_flight = sum(status not in FINAL for status in statuses)
-    records = [client.until(order_id, "delivered", seconds=300) for order_id in orders]
+    records = [client.wait_for_status(order_id, "delivered", seconds=300) for order_id in orders]
     lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     over_again, in_flight_again = twice(runs(orders), at_kill)
     fault_table(("one of two of each", in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))

@@ -32,7 +32,7 @@ def _in_all_phases(client: ShopClient) -> list[str]:
     """Twenty orders, placed so that they are spread over the whole way of an order."""
     placed: list[str] = []
     while len(placed) < ORDERS:
-        order_id = client.placed("fault")
+        order_id = client.place_order("fault")
         if len(placed) % 4:
             client.decide(order_id, approved=True)
         placed.append(order_id)
@@ -79,7 +79,7 @@ def test_nothing_is_lost_and_nothing_done_twice(
     separate.start(*killed)
     for order_id in orders:
         _approve(client, order_id)
-    records = [client.until(order_id, "delivered", seconds=90) for order_id in orders]
+    records = [client.wait_for_status(order_id, "delivered", seconds=90) for order_id in orders]
     over_again, in_flight_again = twice(runs(orders), at_kill)
     lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     name = "everything" if killed == PROCESSES else killed[0]
@@ -92,13 +92,13 @@ def test_a_clock_set_back_by_an_hour_holds_up_no_order(separate: ShopProcesses, 
     separate.kill("order")
     separate.replace_program("order", *AHEAD)
     separate.start("order")
-    order_id = client.placed("clock")
+    order_id = client.place_order("clock")
     eventually(lambda: client.record(order_id)["status"], lambda status: status.startswith("cooking"))
     separate.kill("kitchen", "order")
     separate.replace_program("order")
     separate.start("order")
     assert client.record(order_id)["status"].startswith("cooking")
     separate.start("kitchen")
-    client.until(order_id, "pending_validation", seconds=40)
+    client.wait_for_status(order_id, "pending_validation", seconds=40)
     _approve(client, order_id)
-    assert stages(client.until(order_id, "delivered", seconds=40)) == list(HAPPY_PATH)
+    assert stages(client.wait_for_status(order_id, "delivered", seconds=40)) == list(HAPPY_PATH)

@@ -41,9 +41,9 @@ def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client:
     disk.clear()
     up.start()
     up.read_until(OPEN)
-    waiting = [client.placed() for _ in range(3)]
+    waiting = [client.place_order() for _ in range(3)]
     for order_id in waiting:
-        client.until(order_id, "pending_validation")
+        client.wait_for_status(order_id, "pending_validation")
     disk.fill()
     refused = eventually(lambda: start(client), lambda reply: "its disk is full" in reply.body.decode())
     assert refused.status == 503
@@ -58,7 +58,7 @@ def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client:
     for order_id in waiting:
         eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200, seconds=60)
     for order_id in waiting:
-        client.until(order_id, "delivered", seconds=60)
+        client.wait_for_status(order_id, "delivered", seconds=60)
     disk.fill()
     assert up.end(2) == 0
     assert "Traceback" not in up.output

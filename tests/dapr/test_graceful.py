@@ -32,12 +32,12 @@ def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("role", [role.name for role in ROLES])
 def test_a_role_told_to_stop_hands_over(separate: ShopProcesses, client: ShopClient, role: str) -> None:
-    order_id = client.placed()
+    order_id = client.place_order()
     client.decide(order_id, approved=True)
-    client.until(order_id, IN_THE_MIDST[role])
+    client.wait_for_status(order_id, IN_THE_MIDST[role])
     separate.terminate(role)
     eventually(lambda: not separate.is_running(role), seconds=EXIT_SECONDS)
     separate.start(role)
-    assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
+    assert stages(client.wait_for_status(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
     # Of one run each: whoever takes over may tell of the last stage again, in the name of the run that began it.
     assert twice(runs([order_id]), time.time()) == ([], [])

@@ -26,4 +26,4 @@ def test_the_shop_opens_when_a_port_becomes_free(
         eventually(shop["sidecar-kitchen"].log_text, lambda log: "address already in use" in log)
         held.close()
         opening.result(timeout=60)
-        client.until(client.placed(), "pending_validation")
+        client.wait_for_status(client.place_order(), "pending_validation")

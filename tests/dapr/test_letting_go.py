@@ -45,18 +45,18 @@ def ended(client: ShopClient, how: str) -> dict[str, Any]:
     order = new_order(how)
     order_id = order["order_id"]
     assert client.start(order)[0] == 200
-    client.until(order_id, "pending_validation")
+    client.wait_for_status(order_id, "pending_validation")
     if how == "cancelled":
         assert client.command("cancel", order_id)[0] == 200
     else:
         assert client.decide(order_id, approved=how == "delivered")[0] == 200
-    client.until(order_id, how)
+    client.wait_for_status(order_id, how)
     return order
 
 
 def test_first_the_workflow_goes_and_then_every_trace(client: ShopClient, engine: DaprWorkflowClient) -> None:
-    waiting = client.placed("waiting")
-    client.until(waiting, "pending_validation")
+    waiting = client.place_order("waiting")
+    client.wait_for_status(waiting, "pending_validation")
     orders = {how: ended(client, how) for how in ENDS}
     assert all(len(keys_of(order["order_id"])) > 2 for order in orders.values())
     for how, order in orders.items():
@@ -65,12 +65,12 @@ def test_first_the_workflow_goes_and_then_every_trace(client: ShopClient, engine
         until_left(order_id, {f"pizza-order||order_{order_id}"})
         started = {"order_id": order_id, "workflow_instance_id": instance, "status": "started"}
         assert client.start(order) == (200, started)
-        assert (client.record(order_id)["status"], client.runtime_status(order_id)) == (how, ENDS[how])
+        assert (client.record(order_id)["status"], client.workflow_status(order_id)) == (how, ENDS[how])
         assert engine.get_workflow_state(instance) is None
     for order in orders.values():
         order_id = order["order_id"]
         until_left(order_id, set())
-        assert client.call("GET", f"{ORDERS}/order/{order_id}")[0] == client.runtime_status(order_id) == 404
-    assert client.runtime_status(waiting) == "RUNNING"
+        assert client.call("GET", f"{ORDERS}/order/{order_id}")[0] == client.workflow_status(order_id) == 404
+    assert client.workflow_status(waiting) == "RUNNING"
     assert client.decide(waiting, approved=True)[0] == 200
-    client.until(waiting, "delivered")
+    client.wait_for_status(waiting, "delivered")

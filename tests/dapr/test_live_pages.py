@@ -36,7 +36,7 @@ def watching(order_id: str) -> Page:
 
 
 def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: ShopProcesses, client: ShopClient) -> None:
-    order_id = client.placed("watch")
+    order_id = client.place_order("watch")
     page = watching(order_id)
     page.until("is in the oven")
     shop.kill("order")
@@ -54,7 +54,7 @@ def test_a_page_sees_the_whole_way_through_the_death_of_role_order(shop: ShopPro
 
 
 def test_a_page_comes_again_when_the_storefront_was_killed(shop: ShopProcesses, client: ShopClient) -> None:
-    order_id = client.placed("watch")
+    order_id = client.place_order("watch")
     page = watching(order_id)
     page.until("in the oven")
     shop.kill("storefront")
@@ -70,14 +70,14 @@ def test_a_board_shows_what_comes_and_what_goes(shop: ShopProcesses, client: Sho
     assert shop.is_running("storefront")
     page = Page("/live/manager")
     page.start()
-    order_id = client.placed("watch")
+    order_id = client.place_order("watch")
     page.until(f'id="o-{order_id}"')
     assert client.command("cancel", order_id)[0] == 200
     eventually(lambda: f'id="o-{order_id}"' not in page.events[-1].text)
 
 
 def test_streams_end_when_the_storefront_is_told_to_stop(shop: ShopProcesses, client: ShopClient) -> None:
-    order_id = client.placed("watch")
+    order_id = client.place_order("watch")
     pages = [watching(order_id) for _ in range(20)]
     eventually(lambda: all(page.connected for page in pages))
     shop.terminate("storefront")

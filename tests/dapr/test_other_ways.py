@@ -60,9 +60,9 @@ def _deliver_an_order(client: ShopClient, processes: list[Process], signal_numbe
             process.start()
         for role in ROLES:
             wait_until(lambda role=role: _healthy(role), role.name, seconds=60)
-        order_id = client.placed()
+        order_id = client.place_order()
         client.decide(order_id, approved=True)
-        assert stages(client.until(order_id, "delivered")) == list(HAPPY_PATH)
+        assert stages(client.wait_for_status(order_id, "delivered")) == list(HAPPY_PATH)
 
 
 def test_one_process_behind_five_sidecars(

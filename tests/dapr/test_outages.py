@@ -61,7 +61,7 @@ def test_a_part_that_is_away_holds_up_orders_and_loses_none(
 
 def _on_their_way(client: ShopClient) -> list[str]:
     """Some orders that cook or are delivered, and some that wait for the manager."""
-    placed = [client.placed("outage") for _ in range(ORDERS)]
+    placed = [client.place_order("outage") for _ in range(ORDERS)]
     for order_id in placed[::2]:
         client.decide(order_id, approved=True)
     eventually(lambda: client.record(placed[-1])["status"], lambda status: status.startswith("cooking"))
@@ -104,4 +104,4 @@ def _go_on_to_their_end(client: ShopClient, orders: list[str]) -> None:
     for order_id in orders:
         eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200, seconds=60)
     for order_id in orders:
-        assert stages(client.until(order_id, "delivered", seconds=120)) == list(HAPPY_PATH)
+        assert stages(client.wait_for_status(order_id, "delivered", seconds=120)) == list(HAPPY_PATH)

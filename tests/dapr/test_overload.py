@@ -36,10 +36,10 @@ def test_all_is_answered_and_what_was_accepted_is_made(open_shop: OpenShop, clie
         assert len(accepted) < len(slowest), "nothing was turned away: this was no overload"
         assert max(slowest) < SOON_SECONDS
         for order_id in accepted:
-            client.until(order_id, "delivered", seconds=60)
-        last = client.placed("after")
+            client.wait_for_status(order_id, "delivered", seconds=60)
+        last = client.place_order("after")
         client.decide(last, approved=True)
-        client.until(last, "delivered", seconds=5)
+        client.wait_for_status(last, "delivered", seconds=5)
 
 
 def _approve(client: ShopClient, order_id: str) -> None:

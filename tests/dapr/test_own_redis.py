@@ -62,8 +62,8 @@ def test_orders_wait_while_it_is_out_of_memory(up: UpProcess, copied: Path, clie
         up.read_until(OPEN)
         assert f"already running, port {port}, every write appended to a file" in up.output
         assert not (up.state_dir / "valkey/appendonlydir").exists()
-        waiting = client.placed()
-        client.until(waiting, "pending_validation")
+        waiting = client.place_order()
+        client.wait_for_status(waiting, "pending_validation")
         with store_client(port, password=PASSWORD) as store:
             store.config_set("maxmemory", 1)
             for path, content in (
@@ -77,5 +77,5 @@ def test_orders_wait_while_it_is_out_of_memory(up: UpProcess, copied: Path, clie
             store.config_set("maxmemory", 0)
             up.read_until("takes writes again: orders go on")
         client.decide(waiting, approved=True)
-        client.until(waiting, "delivered")
+        client.wait_for_status(waiting, "delivered")
         assert up.end(2) == 0

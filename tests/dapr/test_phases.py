@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from shop_client import OpenShop, ShopClient, stages, told_on_topic
+from shop_client import OpenShop, ShopClient, stages, count_published_stages
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.shop import Shop
@@ -22,13 +22,13 @@ PHASES = ("processing", "cooking_making_dough", "pending_validation", "delivery_
 
 
 def _cancelled_in(client: ShopClient, stage: str) -> str:
-    order_id = client.placed()
+    order_id = client.place_order()
     if stage.startswith("delivery"):
         client.decide(order_id, approved=True)
-    client.until(order_id, stage)
+    client.wait_for_status(order_id, stage)
     assert client.command("cancel", order_id) == (200, {"order_id": order_id, "status": "cancelled"})
     assert client.record(order_id)["status"] == "cancelled"
-    assert client.runtime_status(order_id) == "TERMINATED"
+    assert client.workflow_status(order_id) == "TERMINATED"
     assert client.command("cancel", order_id)[0] == 200
     assert client.decide(order_id, approved=False)[0] == 409
     return order_id
@@ -38,46 +38,46 @@ def test_cancelled_in_any_phase_no_further_stage_begins(client: ShopClient) -> N
     with ThreadPoolExecutor(len(PHASES)) as pool:
         cancelled = list(pool.map(lambda stage: _cancelled_in(client, stage), PHASES))
     # One more order goes all the way: whatever was to happen to the others has happened by then.
-    other = client.placed()
+    other = client.place_order()
     client.decide(other, approved=True)
-    client.until(other, "delivered")
+    client.wait_for_status(other, "delivered")
     for stage, order_id in zip(PHASES, cancelled, strict=True):
         record = client.record(order_id)
         assert (record["status"], stages(record)[-1]) == ("cancelled", stage)
-        assert max(told_on_topic(order_id).values()) == 1
+        assert max(count_published_stages(order_id).values()) == 1
 
 
 def test_a_paused_order_finishes_its_step_and_waits(client: ShopClient) -> None:
-    order_id = client.placed()
-    client.until(order_id, "cooking_preparing_ingredients")
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "cooking_preparing_ingredients")
     assert client.command("pause", order_id) == (200, {"order_id": order_id, "status": "paused"})
-    assert client.runtime_status(order_id) == "SUSPENDED"
+    assert client.workflow_status(order_id) == "SUSPENDED"
     with ThreadPoolExecutor(8) as pool:
         assert {status for status, _ in pool.map(lambda _: client.command("pause", order_id), range(8))} == {200}
-    assert client.until(order_id, "cooked")["paused"] is True
-    other = client.placed()
-    client.until(other, "pending_validation")
+    assert client.wait_for_status(order_id, "cooked")["paused"] is True
+    other = client.place_order()
+    client.wait_for_status(other, "pending_validation")
     assert client.record(order_id)["status"] == "cooked"
     assert client.command("resume", order_id) == (200, {"order_id": order_id, "status": "resumed"})
-    assert client.runtime_status(order_id) == "RUNNING"
-    client.until(order_id, "pending_validation")
+    assert client.workflow_status(order_id) == "RUNNING"
+    client.wait_for_status(order_id, "pending_validation")
     client.decide(order_id, approved=True)
-    record = client.until(order_id, "delivered")
+    record = client.wait_for_status(order_id, "delivered")
     assert stages(record) == list(HAPPY_PATH)
     actions = [entry["status"] for entry in record["history"] if entry["kind"] == "action"]
     assert (actions, record["paused"]) == (["paused", "resumed"], False)
 
 
 def test_a_paused_order_can_be_cancelled(client: ShopClient) -> None:
-    order_id = client.placed()
-    client.until(order_id, "validating")
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "validating")
     client.command("pause", order_id)
     assert client.command("cancel", order_id)[0] == 200
     assert client.record(order_id)["status"] == "cancelled"
-    assert client.runtime_status(order_id) == "TERMINATED"
+    assert client.workflow_status(order_id) == "TERMINATED"
 
 
 def test_a_decision_before_the_pizza_is_cooked_is_kept(client: ShopClient) -> None:
-    order_id = client.placed()
+    order_id = client.place_order()
     assert client.decide(order_id, approved=False, remake=True)[0] == 200
-    client.until(order_id, "cooking_preparing_ingredients", attempt=2)
+    client.wait_for_status(order_id, "cooking_preparing_ingredients", attempt=2)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from shop_client import OpenShop, ShopClient, eventually, new_order, stages, told_on_topic
+from shop_client import OpenShop, ShopClient, eventually, new_order, stages, count_published_stages
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.shop import Shop
@@ -32,10 +32,10 @@ def agreed(client: ShopClient, order_id: str) -> str:
     """Wait until the order has ended; answers how, having checked that the engine says the same."""
     record = eventually(lambda: client.record(order_id), lambda record: record["status"] in FINAL)
     expected = "TERMINATED" if record["status"] == "cancelled" else "COMPLETED"
-    eventually(lambda: client.runtime_status(order_id), lambda status: status == expected)
+    eventually(lambda: client.workflow_status(order_id), lambda status: status == expected)
     ends = [entry["status"] for entry in record["history"] if entry["status"] in FINAL]
     assert ends[-1] == record["status"]
-    assert max(told_on_topic(order_id).values(), default=1) == 1
+    assert max(count_published_stages(order_id).values(), default=1) == 1
     status: str = record["status"]
     return status
 
@@ -46,13 +46,13 @@ def test_fifty_identical_starts_are_one_order(client: ShopClient) -> None:
     assert {status for status, _ in answers} == {200}
     assert len({str(answer) for _, answer in answers}) == 1
     client.decide(order["order_id"], approved=True)
-    assert stages(client.until(order["order_id"], "delivered")) == list(HAPPY_PATH)
+    assert stages(client.wait_for_status(order["order_id"], "delivered")) == list(HAPPY_PATH)
     assert agreed(client, order["order_id"]) == "delivered"
 
 
 def test_of_twenty_approvals_and_twenty_rejections_the_first_stands(client: ShopClient) -> None:
-    order_id = client.placed()
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "pending_validation")
     decisions = [True, False] * 20
     answers = at_once(*(lambda yes=yes: client.decide(order_id, approved=yes) for yes in decisions))
     verdicts = {
@@ -65,9 +65,9 @@ def test_of_twenty_approvals_and_twenty_rejections_the_first_stands(client: Shop
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_cancel_against_an_approval(client: ShopClient, number: int) -> None:
-    order_id = client.placed()
+    order_id = client.place_order()
     if number % 2:
-        client.until(order_id, "pending_validation")
+        client.wait_for_status(order_id, "pending_validation")
     cancelled, approved = at_once(
         lambda: client.command("cancel", order_id), lambda: client.decide(order_id, approved=True)
     )
@@ -77,7 +77,7 @@ def test_a_cancel_against_an_approval(client: ShopClient, number: int) -> None:
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_cancel_against_the_last_stages(client: ShopClient, number: int) -> None:
-    order_id = client.placed(f"last{number}")
+    order_id = client.place_order(f"last{number}")
     client.decide(order_id, approved=True)
     eventually(lambda: stages(client.record(order_id))[-1].startswith("deliver"))
     cancelled = client.command("cancel", order_id)[0]
@@ -86,7 +86,7 @@ def test_a_cancel_against_the_last_stages(client: ShopClient, number: int) -> No
 
 
 def test_everything_at_once_ends_once(client: ShopClient) -> None:
-    order_id = client.placed()
+    order_id = client.place_order()
     commands = [lambda word=word: client.command(word, order_id) for word in ("pause", "resume", "cancel") * 3]
     decisions = [lambda yes=yes: client.decide(order_id, approved=yes) for yes in (True, False, True)]
     answers = at_once(*commands, *decisions)

@@ -24,7 +24,7 @@ def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def overdue(client: ShopClient) -> str:
     """An order that has become overdue."""
-    order_id = client.placed()
+    order_id = client.place_order()
     eventually(lambda: client.record(order_id), lambda record: record.get("overdue") is True)
     return order_id
 
@@ -32,40 +32,40 @@ def overdue(client: ShopClient) -> str:
 def test_a_decision_after_it_was_overdue_counts(client: ShopClient) -> None:
     order_id = overdue(client)
     assert client.decide(order_id, approved=True)[0] == 200
-    record = client.until(order_id, "delivered")
+    record = client.wait_for_status(order_id, "delivered")
     assert "overdue" not in record
     assert ("action", "overdue", "the clock") in [(e["kind"], e["status"], e.get("by")) for e in record["history"]]
 
 
 def test_the_deadline_fails_the_order_after_all_reminders(client: ShopClient) -> None:
-    order_id = client.placed()
-    record = client.until(order_id, "failed")
+    order_id = client.place_order()
+    record = client.wait_for_status(order_id, "failed")
     assert record["error"] == TOO_LATE
     assert [entry["status"] for entry in record["history"]].count("overdue") == 4
     assert client.decide(order_id, approved=True)[0] == 409
-    eventually(lambda: client.runtime_status(order_id), lambda status: status == "COMPLETED")
+    eventually(lambda: client.workflow_status(order_id), lambda status: status == "COMPLETED")
 
 
 def test_a_deadline_that_passes_while_it_is_paused_has_not_passed(client: ShopClient) -> None:
     order_id = overdue(client)
     assert client.command("pause", order_id)[0] == 200
-    client.until(client.placed(), "failed")  # one that was placed later is too late by now
+    client.wait_for_status(client.place_order(), "failed")  # one that was placed later is too late by now
     assert client.command("resume", order_id)[0] == 200
-    eventually(lambda: client.runtime_status(order_id), lambda status: status == "RUNNING")
+    eventually(lambda: client.workflow_status(order_id), lambda status: status == "RUNNING")
     told = len(client.record(order_id)["history"])
     record = eventually(lambda: client.record(order_id), lambda record: len(record["history"]) > told)
     assert (record["status"], record["history"][-1]["status"]) == ("pending_validation", "overdue")
     assert client.decide(order_id, approved=True)[0] == 200
-    client.until(order_id, "delivered")
+    client.wait_for_status(order_id, "delivered")
 
 
 def test_a_decision_made_while_it_is_paused_is_in_time(client: ShopClient) -> None:
     order_id = overdue(client)
     client.command("pause", order_id)
     assert client.decide(order_id, approved=True)[0] == 200
-    client.until(client.placed(), "failed")
+    client.wait_for_status(client.place_order(), "failed")
     client.command("resume", order_id)
-    client.until(order_id, "delivered")
+    client.wait_for_status(order_id, "delivered")
 
 
 def test_paused_at_the_very_moment_at_which_it_is_reminded_it_goes_on(client: ShopClient) -> None:
@@ -87,4 +87,4 @@ def test_suspended_twice_past_the_shop_it_goes_on_when_it_is_resumed(client: Sho
     for word in ("pause", "pause", "resume"):
         answer = client.reply("POST", f"{ENGINE}/pizza-order-{order_id}/{word}")
         assert answer.status == 202, answer
-    assert client.until(order_id, "failed")["error"] == TOO_LATE
+    assert client.wait_for_status(order_id, "failed")["error"] == TOO_LATE

@@ -12,13 +12,13 @@ from pizzashop.domain.lifecycle import HAPPY_PATH
 
 def _in_flight(client: ShopClient) -> list[str]:
     """Four orders: one waits for the manager, one is on its way, one in the kitchen, one in the storefront."""
-    waiting, on_its_way = client.placed("wait"), client.placed("deliver")
+    waiting, on_its_way = client.place_order("wait"), client.place_order("deliver")
     client.decide(on_its_way, approved=True)
-    client.until(on_its_way, "delivery_finding_driver")
-    cooking = client.placed("cook")
-    client.until(cooking, "cooking_preparing_ingredients")
-    new = client.placed("new")
-    client.until(new, "validating")
+    client.wait_for_status(on_its_way, "delivery_finding_driver")
+    cooking = client.place_order("cook")
+    client.wait_for_status(cooking, "cooking_preparing_ingredients")
+    new = client.place_order("new")
+    client.wait_for_status(new, "validating")
     assert client.record(on_its_way)["status"].startswith("delivery")
     assert client.record(cooking)["status"].startswith("cooking")
     return [waiting, on_its_way, cooking, new]
@@ -37,7 +37,7 @@ def test_orders_in_flight_go_on_when_it_opens_again(
             # While the engine loads its workflows, the response may be 503.
             eventually(lambda each=order_id: client.decide(each, approved=True)[0], lambda status: status == 200)
         for order_id in orders:
-            assert stages(client.until(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
+            assert stages(client.wait_for_status(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
         # A run that continues a step may publish its last stage again, under the run that began it.
         assert twice(runs(orders), closed_at) == ([], [])
     assert len(list((tmp_path / "scheduler").glob("*-dapr-scheduler-server-0"))) == 1

@@ -82,7 +82,7 @@ def test_every_event_is_heard_whatever_is_away_meanwhile(
         eventually(lambda: client.reply("POST", PUBLISH, {**orders[half], "status": "validating"}).status == 204)
         _publish_stages(client, orders[half:])
     for order in orders:
-        client.until(order["order_id"], "validating")
+        client.wait_for_status(order["order_id"], "validating")
     eventually(_left, lambda left: left == 0)
 
 
@@ -144,10 +144,10 @@ def test_foreign_events_hold_up_no_order(separate: ShopProcesses, client: ShopCl
 
 
 def _an_order_is_delivered(client: ShopClient) -> None:
-    order_id = client.placed("after")
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order("after")
+    client.wait_for_status(order_id, "pending_validation")
     assert client.decide(order_id, approved=True)[0] == 200
-    assert stages(client.until(order_id, "delivered")) == list(HAPPY_PATH)
+    assert stages(client.wait_for_status(order_id, "delivered")) == list(HAPPY_PATH)
 
 
 def test_an_event_is_kept_once_until_an_operator_is_done_with_it(separate: ShopProcesses, client: ShopClient) -> None:

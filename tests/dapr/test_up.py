@@ -38,7 +38,7 @@ def test_up_opens_the_shop_and_ctrl_c_closes_it(up: UpProcess, project: Project,
     answer = subprocess.run(shlex.split(curl), capture_output=True, text=True, timeout=30, check=True).stdout
     assert '"started"' in answer
     client.decide("123", approved=True)
-    client.until("123", "delivered")
+    client.wait_for_status("123", "delivered")
     assert "\x1b" not in up.output
     assert up.end(signal.SIGINT) == 0
     assert "Closed" in up.output
@@ -102,14 +102,14 @@ COMMAND_WORDS = {
 def test_a_killed_process_is_restarted(up: UpProcess, project: Project, client: ShopClient) -> None:
     up.start()
     up.read_until(OPEN)
-    waiting = client.placed()
-    client.until(waiting, "pending_validation")
+    waiting = client.place_order()
+    client.wait_for_status(waiting, "pending_validation")
     for name, words in COMMAND_WORDS.items():
         up.find(words).kill()
         up.read_until(f"{name} had ended: started again")
-    for order_id in (waiting, client.placed()):
+    for order_id in (waiting, client.place_order()):
         client.decide(order_id, approved=True)
-        client.until(order_id, "delivered")
+        client.wait_for_status(order_id, "delivered")
     assert up.end(signal.SIGINT) == 0
     assert_nothing_remains(up, project)
 
@@ -136,10 +136,10 @@ def test_the_shop_stays_open_when_nobody_reads_its_output(up: UpProcess, project
     up.close_output()
     up.child.send_signal(signal.SIGHUP)
     up.find(COMMAND_WORDS["the sidecar of pizza-delivery"]).kill()
-    order_id = client.placed()
-    client.until(order_id, "pending_validation")
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "pending_validation")
     client.decide(order_id, approved=True)
-    client.until(order_id, "delivered")
+    client.wait_for_status(order_id, "delivered")
     assert up.end(signal.SIGINT) == 0
     assert_nothing_remains(up, project)
 
