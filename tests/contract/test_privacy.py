@@ -25,7 +25,7 @@ def lines_with_private_data(log: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_delivered_order_leaves_no_private_data_in_the_log(shop: FakeShop, log: pytest.LogCaptureFixture) -> None:
-    shop.place_and_work()
+    shop.place_and_run()
     shop.decide(approved=False, remake=True, note="John Doe called")
     shop.decide(approved=True)
     shop.client(STOREFRONT).post("/manager/orders", data={"text": "John Doe"})
@@ -40,9 +40,9 @@ def test_errors_leave_no_private_data_in_the_log(shop: FakeShop, log: pytest.Log
         shop.client(WORKFLOW).post("/start-order", json=content)
     for data in ({**ORDER_123, "status": 7}, {**ORDER_123, "status": "cooked", "attempt": "John"}, "John Doe"):
         shop.client(ORDER).post("/orders-sub", json={"data": data})
-    shop.sidecar.away = True
+    shop.sidecar.is_down = True
     shop.client(WORKFLOW).post("/start-order", json=ORDER_123)
-    assert "event kept aside" in log.text
+    assert "event kept as dead letter" in log.text
     assert "unavailable" in log.text
     assert lines_with_private_data(log) == []
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from shop_client import OpenShop, ShopClient, stages, count_published_stages
+from shop_client import OpenShop, ShopClient, count_published_stages, stages
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.shop import Shop

@@ -14,11 +14,11 @@ from shop_client import (
     WORKFLOW,
     OpenShop,
     ShopClient,
+    count_published_stages,
     eventually,
     new_order,
     pizzashop,
     stages,
-    count_published_stages,
 )
 
 from pizzashop.domain.lifecycle import COOK_STEP, HAPPY_PATH

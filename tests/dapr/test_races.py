@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from shop_client import OpenShop, ShopClient, eventually, new_order, stages, count_published_stages
+from shop_client import OpenShop, ShopClient, count_published_stages, eventually, new_order, stages
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.shop import Shop
