@@ -3,7 +3,7 @@
 The test understands these parts of the page:
 
 - A `console` block has commands. The number before the `$` is the terminal, and the lines below show its output.
-- A `text` block is what the terminal shows in which a command still runs.
+- A `text` block is what a command shows that still runs in one of the terminals.
 - A `diff` block changes the file that its first line names.
 - "Press Ctrl-C in terminal 1" does so.
 
@@ -72,10 +72,21 @@ class Terminal:
         os.write(self._fd, b"\x03")
         eventually(self.is_idle, seconds=PATIENCE_SECONDS)
 
-    def wait_for(self, lines: list[str]) -> None:
-        """Wait until the terminal shows these lines in this order; without lines, until the command has ended."""
-        missing = eventually(lambda: self._missing(lines), lambda found: not found, seconds=PATIENCE_SECONDS)
-        assert not missing
+    def missing(self, lines: list[str]) -> str:
+        """Return the first of these lines that the terminal does not show after those that were found last; else "".
+
+        Without lines, the end of the command is missing until it has ended.
+        """
+        text, position = self._text(), self._position
+        for line in lines:
+            found = _pattern(line).search(text, position)
+            if not found:
+                return f"{line!r} in {text[self._position :]!r}"
+            position = found.end()
+        if not lines and not self.is_idle():
+            return "the end of the command"
+        self._position = position
+        return ""
 
     def is_idle(self) -> bool:
         """Return whether the command that was typed last has ended."""
@@ -96,18 +107,6 @@ class Terminal:
                 process.kill()
         self._bash.wait()
         os.close(self._fd)
-
-    def _missing(self, lines: list[str]) -> str:
-        text, position = self._text(), self._position
-        for line in lines:
-            found = _pattern(line).search(text, position)
-            if not found:
-                return f"{line!r} in {text[self._position :]!r}"
-            position = found.end()
-        if not lines and not self.is_idle():
-            return "the command's end"
-        self._position = position
-        return ""
 
     def _text(self) -> str:
         while select.select([self._fd], [], [], 0)[0]:
@@ -151,13 +150,12 @@ class Reader:
         elif kind == "diff":
             _apply(content, self._directory)
         elif kind == "text":
-            busy = [terminal for terminal in self._terminals.values() if not terminal.is_idle()]
-            busy[-1].wait_for(_shown(content))
+            self._wait(list(self._terminals.values()), _shown(content))
         else:
             for number, command, output in COMMAND.findall(content):
                 terminal = self._terminal(number)
                 terminal.type(command)
-                terminal.wait_for(_shown(output))
+                self._wait([terminal], _shown(output))
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -170,10 +168,15 @@ class Reader:
             terminal.require_success()
 
     def _terminal(self, number: str) -> Terminal:
-        terminal = self._terminals.pop(number, None) or Terminal(self._directory, self._env)
-        # The terminal that was used last comes last.
-        self._terminals[number] = terminal
-        return terminal
+        if number not in self._terminals:
+            self._terminals[number] = Terminal(self._directory, self._env)
+        return self._terminals[number]
+
+    def _wait(self, terminals: list[Terminal], lines: list[str]) -> None:
+        """Wait until one of the terminals shows the lines."""
+        eventually(
+            lambda: [each.missing(lines) for each in terminals], lambda found: "" in found, seconds=PATIENCE_SECONDS
+        )
 
 
 @pytest.fixture
