@@ -12,13 +12,13 @@ from pizzashop import __version__, roles
 from pizzashop.console import output
 from pizzashop.errors import INTERRUPTED, ShopError
 
-# Commands that run the shop on this machine.
+# These commands run the shop on this machine.
 LOCAL_COMMANDS = {
     "up": "pizzashop.local.commands:up",
     "prepare": "pizzashop.local.commands:prepare",
     "doctor": "pizzashop.local.commands:doctor",
 }
-# Commands for the operators of a running shop.
+# These commands are for the operators of a running shop.
 CONSOLE_COMMANDS = {
     "order": "pizzashop.console.orders:order",
     "status": "pizzashop.console.orders:status",

@@ -14,7 +14,7 @@ ShopError
 
 from collections.abc import Mapping, Sequence
 
-# The exit code of a command that Ctrl-C ended: 128 and the number of SIGINT.
+# A command that Ctrl-C ends has this exit code: 128 plus the number of SIGINT.
 INTERRUPTED = 130
 
 

@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-# The attributes of a log record that a line shows; code sets them with `extra`.
+# A log line shows these attributes of its record; code sets them with `extra`.
 CONTEXT_FIELDS = ("role", "order", "attempt")
 # The SDK logs each turn of each workflow, and once more at each replay; the shop logs its own stages once.
 _VERBOSE_LOGGERS = ("WorkflowRuntime", "durabletask-worker", "durabletask-client", "DaprWorkflowClient")

@@ -32,10 +32,10 @@ class CommandContext:
     """What each command works with: the shop, the terminal, and how it follows an order."""
 
     shop: ShopApi = field(default_factory=_local_shop)
-    # Whether a person at a terminal can answer questions.
+    # A person at a terminal can answer questions.
     is_interactive: bool = field(default_factory=lambda: sys.stdin.isatty())
     poll_seconds: float = 0.25
-    # How long a watch continues while the shop does not answer.
+    # A watch ends after this time without an answer from the shop.
     max_outage_seconds: float = 120.0
 
     @cached_property
@@ -47,7 +47,7 @@ class CommandContext:
         return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
-# Pass the context to a command: the object that click carries, or else a new one.
+# This decorator passes the context to a command: the one that click has, or else a new one.
 pass_command_context = click.make_pass_decorator(CommandContext, ensure=True)
 
 

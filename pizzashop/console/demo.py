@@ -21,9 +21,9 @@ STREETS = ("Basil Lane", "Oven Street", "Harbour Road", "Mill Yard", "Tower Hill
 WISHES = ("well done", "no onions, please", "cut in eight", "ring twice", "extra napkins")
 WISH_PROBABILITY = 0.15
 
-# How long the invented manager waits before a decision.
+# The invented manager waits this long before a decision.
 DECISION_SECONDS = 12.0
-# How often the invented manager sends the first pizza of an order back.
+# The invented manager sends the first pizza of an order back with this probability.
 REMAKE_PROBABILITY = 0.1
 REMAKE_NOTES = ("too dark", "the crust is torn", "no basil on it", "cold in the middle")
 

@@ -23,9 +23,9 @@ from typing import Any
 
 from pizzashop.errors import ShopError
 
-# ASCII under its own name: click writes UTF-8 into a stream whose encoding is called ASCII.
+# This is ASCII under another name: click writes UTF-8 into a stream whose encoding is called ASCII.
 _ASCII_ENCODING = "pizzashop_ascii"
-# The name under which `codecs` knows `replace_unencodable`.
+# `codecs` knows `replace_unencodable` under this name.
 _ERROR_HANDLER = "pizzashop_replace"
 _ASCII_SYMBOLS = {"✓": "+", "●": "*", "○": "o", "↺": "<", "✗": "x", "·": "|", "…": "~", "→": ">"}
 _READER_GONE = (errno.EPIPE, errno.ECONNRESET)
@@ -41,7 +41,7 @@ class OutputFailed(ShopError):
 class OutputClosed(ShopError):
     """The reader of standard output has gone, so no message is printed."""
 
-    # The exit code of a process that SIGPIPE ended.
+    # A process that SIGPIPE ends has this exit code.
     exit_code = 128 + 13
 
 
@@ -81,7 +81,7 @@ class ProtectedOutput(io.FileIO):
 
 def protect_standard_streams() -> None:
     """Replace the standard streams of this process; a stream that a test has replaced stays."""
-    # Registered at a second call, the function would be there twice.
+    # Without this, a second call would register the function twice.
     codecs.unregister(_find_ascii)
     codecs.register(_find_ascii)
     codecs.register_error(_ERROR_HANDLER, replace_unencodable)

@@ -57,7 +57,7 @@ _SYMBOLS: dict[_State, tuple[str, str]] = {
     "failed": ("✗", "red"),
     "cancelled": ("✗", "dim"),
 }
-# Widths in terminal cells.
+# These widths are in terminal cells.
 _LABEL_WIDTH = 26
 _TIME_WIDTH = 6
 _BAR_WIDTH = 36

@@ -18,7 +18,7 @@ from pizzashop.presentation.times import clock_time
 if TYPE_CHECKING:
     from pizzashop.console.render import LiveView
 
-# The exit code of a watch whose order failed or was cancelled.
+# A watch ends with this exit code if its order failed or was cancelled.
 NOT_DELIVERED = 6
 
 

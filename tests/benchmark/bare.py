@@ -36,7 +36,7 @@ spec:
     - {name: actorStateStore, value: "true"}
 """
 WARM_UP_WORKFLOWS = 16
-# The pauses between two looks at a workflow grow as the load's do for an order.
+# The pauses between two reads of a workflow grow as those of the load between two reads of an order.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 
 

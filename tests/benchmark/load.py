@@ -11,7 +11,7 @@ from valkey import Valkey
 
 WORKFLOW, ORDERS = "http://127.0.0.1:8005", "http://127.0.0.1:8001"
 CUSTOMER = {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}
-# The pause before the first read of an order, and the longest pause between two reads.
+# These are the pause before the first read of an order, and the longest pause between two reads.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 ORDER_TIMEOUT_SECONDS = 180.0
 EVENTS_TIMEOUT_SECONDS = 60.0

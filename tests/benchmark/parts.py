@@ -19,7 +19,7 @@ from pizzashop.local.shop import Shop
 from pizzashop.roles import KITCHEN, ORDER, PUBSUB, TOPIC, WORKFLOW, Role
 
 COUNT = 300
-# The time that an order at pace 0 spends in each of its four steps, with 32 orders at a time.
+# An order at pace 0 spends this time in each of its four steps, with 32 orders at a time.
 STEP_SECONDS = 0.25
 # One order needs these invocations between roles: accept, three claims, decide, end, and its three steps.
 INVOCATIONS = 9

@@ -10,7 +10,7 @@ from valkey import Valkey
 from pizzashop.dapr.http import HttpClient
 from pizzashop.local.shop import Shop
 
-# What the keys of the store are for, by the start of their names.
+# The start of a key shows what the key is for.
 KIND_OF_PREFIX = {
     "order_": "records",
     "orders_": "index",

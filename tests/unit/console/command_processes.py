@@ -28,7 +28,7 @@ LOCALES_WITHOUT_UTF8 = {
     "posix": {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii:strict"},
     "latin-1": {"PYTHONIOENCODING": "latin-1"},
 }
-# A name with letters of many kinds.
+# This name has letters of many kinds.
 NAME = "José 漢字 👩‍🍳"
 StartCommand = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -35,7 +35,7 @@ class FakeShop:
     def __init__(self) -> None:
         self.records: dict[str, list[Any]] = {}
         self.answers: dict[str, Any] = {}
-        # The path and the body or query of each request that is not `GET /order/<id>`.
+        # Each request but `GET /order/<id>`: its path, and its body or query.
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
 
