@@ -173,4 +173,4 @@ COOK_STEP = _step("cook", "cooking_failed")
 VALIDATE_STEP = _step("validate", "validation_failed")
 DELIVER_STEP = _step("deliver", "delivery_failed")
 STEPS = (ORDER_STEP, COOK_STEP, VALIDATE_STEP, DELIVER_STEP)
-STEP_BY_NAME = {step.name: step for step in STEPS}
+STEP_BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}

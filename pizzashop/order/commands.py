@@ -100,7 +100,9 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
     """Return the routes under `/order/<order_id>` that the other roles call."""
     routes = Routes("commands", prefix="/order/<order_id>")
 
-    def change(order_id: str, uid: str | None, change_record: Callable[[Record], BaseModel | None]) -> Any:
+    def change(
+        order_id: str, uid: str | None, change_record: Callable[[Record], BaseModel | None]
+    ) -> ResponseReturnValue:
         """Change the record and return the answer as JSON. Raise NotFound when the id is another order's by now."""
 
         def change_version(record: Record) -> BaseModel | None:

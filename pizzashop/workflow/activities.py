@@ -246,7 +246,7 @@ def _step_result(order: Order, sent: Order, answer: Order) -> Order:
     """Return the status and the error of a step, and in `more` the fields that the role added or changed."""
     if _is_whole(order):
         return answer
-    result = {name: answer[name] for name in ("status", "error") if name in answer}
+    result: Order = {name: answer[name] for name in ("status", "error") if name in answer}
     changed = {n: value for n, value in answer.items() if n not in _SHOP_FIELDS and (n, value) not in sent.items()}
     more = {**order.get("more", {}), **changed}
     return {**result, "more": more} if more else result

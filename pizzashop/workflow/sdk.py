@@ -15,7 +15,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal import shared
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
-from pizzashop.dapr.replies import store_reason
+from pizzashop.dapr.replies import explain_store_error
 from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
 
@@ -111,7 +111,7 @@ def _unavailable_reason(details: str) -> str:
     if "missing from state store" in details:
         # A store that ran out of memory causes this. `pizzashop up` removes such workflows when it starts.
         return "The workflow engine cannot read this order's workflow, of which the store has taken in only half"
-    return store_reason(details) or "The workflow engine does not answer just now"
+    return explain_store_error(details) or "The workflow engine does not answer just now"
 
 
 class EngineStub:

@@ -1,57 +1,72 @@
-"""A workflow that is suspended at any moment goes on when it is resumed, and begins nothing twice."""
-
-import logging
-from collections.abc import Generator
-from datetime import UTC, datetime
-from typing import Any
+"""One caller at a time suspends or resumes a workflow, and what a crashed caller leaves is settled."""
 
 import pytest
-from dapr.ext.workflow import DaprWorkflowContext
-from dapr.ext.workflow._durabletask.internal import helpers
-from dapr.ext.workflow._durabletask.internal import protos as pb
-from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor, _Registry
 
-from pizzashop.workflow import sdk
+from pizzashop.domain.history import utc_timestamp
+from pizzashop.domain.reconciliation import find_need
+from pizzashop.domain.record import Record
+from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS, SuspensionClaim, claim_suspension, release_suspension
+from pizzashop.errors import Conflict
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-START = [
-    helpers.new_workflow_started_event(NOON),
-    helpers.new_execution_started_event("story", "1"),
-]
-COOKED = [*START, helpers.new_task_scheduled_event(1, "cook"), helpers.new_task_completed_event(1, '"cooked"')]
-
-
-def story(ctx: DaprWorkflowContext, _: Any) -> Generator[Any, Any, Any]:
-    yield ctx.call_activity("cook")
-    yield ctx.call_activity("deliver")
-    return "delivered"
+LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture
-def registry() -> _Registry:
-    sdk.patch_suspension()
-    found = _Registry()
-    found.add_named_orchestrator("story", story)
-    return found
+def record() -> Record:
+    started = Record.accept("uid-1", {"order_id": "123"}, LONG_AGO, with_workflow=True)
+    started.workflow_started = True
+    return started
 
 
-def did(registry: _Registry, before: list[pb.HistoryEvent], *new: pb.HistoryEvent) -> list[str]:
-    """What the workflow does about the new events: an activity's name, or how it ends."""
-    executor = _OrchestrationExecutor(registry, logging.getLogger("replay"))
-    actions = executor.execute("1", before, list(new)).actions
-    return [a.scheduleTask.name or pb.OrchestrationStatus.Name(a.completeWorkflow.workflowStatus) for a in actions]
+def claim(record: Record, run: str, now: float) -> bool:
+    return claim_suspension(record, SuspensionClaim(run=run), now).granted
 
 
-def test_what_it_begins_as_it_is_suspended_begins_once(registry: _Registry) -> None:
-    suspended = [*COOKED, helpers.new_suspend_event()]
-    assert did(registry, suspended[:3], *suspended[3:]) == ["deliver"]
-    noted = [*suspended, helpers.new_task_scheduled_event(2, "deliver")]
-    assert did(registry, noted, helpers.new_workflow_started_event(NOON)) == []
-    done = [*noted, helpers.new_task_completed_event(2, '"delivered"')]
-    assert did(registry, noted, done[-1]) == []
-    assert did(registry, done, helpers.new_resume_event()) == ["ORCHESTRATION_STATUS_COMPLETED"]
+def release(record: Record, run: str, now: float, *, settled: bool = True) -> None:
+    release_suspension(record, SuspensionClaim(run=run, release=True, settled=settled), now)
 
 
-def test_suspended_twice_it_goes_on_at_the_resume(registry: _Registry) -> None:
-    twice = [*COOKED[:3], helpers.new_suspend_event(), helpers.new_suspend_event(), COOKED[3]]
-    assert did(registry, twice, helpers.new_resume_event()) == ["deliver"]
+def test_one_caller_at_a_time_has_the_lease(record: Record) -> None:
+    assert claim(record, "a", now=100)
+    assert not claim(record, "b", now=101)
+    release(record, "a", now=101)
+    assert claim(record, "b", now=102)
+
+
+def test_the_lease_of_a_crashed_caller_ends(record: Record) -> None:
+    claim(record, "a", now=100)
+    assert claim(record, "b", now=100 + SUSPENSION_LEASE_SECONDS)
+
+
+def test_a_clock_set_back_by_an_hour_keeps_nobody_from_pausing(record: Record) -> None:
+    claim(record, "a", now=3700)
+    assert find_need(record, now=100) == "suspension"
+    release(record, "b", now=100)
+    assert claim(record, "b", now=100)
+
+
+def test_only_its_holder_releases_a_lease(record: Record) -> None:
+    claim(record, "a", now=100)
+    release(record, "b", now=101)
+    assert not claim(record, "c", now=101)
+
+
+def test_a_closed_order_is_neither_paused_nor_resumed(record: Record) -> None:
+    record.cancel(utc_timestamp(), None, None)
+    with pytest.raises(Conflict):
+        claim(record, "a", now=100)
+
+
+def test_a_lease_that_was_never_released_is_settled_when_it_ends(record: Record) -> None:
+    claim(record, "a", now=100)
+    assert find_need(record, now=101) is None
+    assert find_need(record, now=101 + SUSPENSION_LEASE_SECONDS) == "suspension"
+
+
+def test_a_lease_that_was_released_without_an_answer_of_the_engine_is_settled_at_once(record: Record) -> None:
+    claim(record, "a", now=100)
+    release(record, "a", now=101, settled=False)
+    assert find_need(record, now=102) == "suspension"
+    assert claim(record, "b", now=102), "and nobody has to wait for it"
+    release(record, "b", now=103)
+    assert find_need(record, now=104) is None

@@ -1,11 +1,11 @@
-"""Waiting for the manager: reminders, the deadline, and the time that does not count."""
+"""Decisions: reminders while one is missing, the deadline, and the time that does not count."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision, seconds_waited
-from pizzashop.domain.history import Entry
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.record import Record
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,8 +19,8 @@ def at(seconds: float) -> str:
 
 @pytest.fixture
 def record() -> Record:
-    waits = Record.accept("uid-1", {"order_id": "123"}, at(-10), wanted=True)
-    waits.hear([Entry(status="pending_validation", at=at(0))])
+    waits = Record.accept("uid-1", {"order_id": "123"}, at(-10), with_workflow=True)
+    waits.apply_stages([HistoryEntry(status="pending_validation", at=at(0))])
     return waits
 
 
@@ -28,7 +28,7 @@ def ask(record: Record, seconds: float, reminder: float | None = 10, deadline: f
     return check_decision(record, DecisionQuery(attempt=1, reminder=reminder, deadline=deadline), at(seconds))
 
 
-def overdue(record: Record) -> list[Entry]:
+def overdue(record: Record) -> list[HistoryEntry]:
     return [entry for entry in record.history if entry.status == "overdue"]
 
 
@@ -40,17 +40,17 @@ def test_it_is_overdue_after_one_two_four_and_eight_reminders(record: Record) ->
     assert record.view()["overdue"] is True
 
 
-def test_not_before_its_time(record: Record) -> None:
+def test_it_is_not_overdue_before_its_time(record: Record) -> None:
     assert ask(record, 9.5) == DecisionState(seconds=0.5)
     assert (overdue(record), "overdue" in record.view()) == ([], False)
 
 
-def test_asked_again_it_is_reminded_once(record: Record) -> None:
+def test_each_reminder_is_noted_once(record: Record) -> None:
     assert [ask(record, 10).seconds, ask(record, 10).seconds, ask(record, 11).seconds] == [10, 10, 9]
     assert len(overdue(record)) == 1
 
 
-def test_after_a_long_silence_one_reminder_stands_for_those_that_were_missed(record: Record) -> None:
+def test_after_a_long_outage_one_reminder_stands_for_those_that_were_missed(record: Record) -> None:
     assert ask(record, 50).seconds == 30
     assert len(overdue(record)) == 1
 
@@ -68,14 +68,14 @@ def test_a_deadline_fails_the_order_at_once(record: Record) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "approved", "remake"), [("approved", 1, 0), ("rejected", 0, 0), ("remake", 0, 1)])
-def test_a_decision_that_was_recorded_comes_before_the_deadline(
+def test_a_recorded_decision_counts_after_the_deadline_too(
     record: Record, verdict: str, approved: bool, remake: bool
 ) -> None:
     record.decide(verdict, 1, at(99), None, None)
     standing = ask(record, 500, deadline=100)
     assert standing.decision is not None
     assert (standing.decision.approved, standing.decision.remake) == (approved, remake)
-    assert (record.final, overdue(record)) == (False, [])
+    assert (record.is_final, overdue(record)) == (False, [])
 
 
 def test_it_is_overdue_only_while_it_waits(record: Record) -> None:
@@ -84,18 +84,10 @@ def test_it_is_overdue_only_while_it_waits(record: Record) -> None:
     assert "overdue" not in record.view()
 
 
-def test_an_order_that_ended_says_how(record: Record) -> None:
+def test_the_end_of_an_order_is_shown(record: Record) -> None:
     record.cancel(at(1), None, None)
     record.end("cancelled", at(2), None)
     assert ask(record, 10) == DecisionState(failed="the order is cancelled")
-
-
-def test_what_the_workflow_knows_may_still_be_on_its_way_to_the_record() -> None:
-    record = Record.accept("uid-1", {"order_id": "123"}, at(-10), wanted=True)
-    stage = Entry(status="pending_validation", at=at(0))
-    asked = DecisionQuery(attempt=1, reminder=10, history=[stage])
-    assert check_decision(record, asked, at(10)).seconds == 10
-    assert record.overdue
 
 
 class TestPaused:
@@ -110,15 +102,15 @@ class TestPaused:
         assert ask(record, 16).seconds == 10
 
     def test_nor_what_was_paused_before_the_pizza_was_there(self, record: Record) -> None:
-        record.history[1:1] = [Entry(kind="action", status="paused", at=at(-5))]
+        record.history[1:1] = [HistoryEntry(kind="action", status="paused", at=at(-5))]
         record.resume(at(0), None, None)
-        record.history.append(Entry(kind="action", status="resumed", at=at(4)))
+        record.history.append(HistoryEntry(kind="action", status="resumed", at=at(4)))
         assert seconds_waited(record, 1, at(10)) == 6
 
     def test_nothing_is_due_while_it_is_paused(self, record: Record) -> None:
         record.pause(at(50), None, None)
         assert ask(record, 5000, deadline=100).seconds == 1
-        assert (overdue(record), record.final) == ([], False)
+        assert (overdue(record), record.is_final) == ([], False)
         record.resume(at(5000), None, None)
         assert ask(record, 5049, deadline=100).failed is None
         assert ask(record, 5050, deadline=100).failed == DEADLINE
@@ -126,6 +118,6 @@ class TestPaused:
     def test_another_attempt_has_its_own_time(self, record: Record) -> None:
         ask(record, 10)
         record.decide("remake", 1, at(11), None, None)
-        record.hear([Entry(status="pending_validation", attempt=2, at=at(100))])
-        assert not record.overdue
+        record.apply_stages([HistoryEntry(status="pending_validation", attempt=2, at=at(100))])
+        assert not record.is_overdue
         assert check_decision(record, DecisionQuery(attempt=2, reminder=10), at(105)).seconds == 5
