@@ -1,8 +1,6 @@
 """The application of role `storefront`: its step, and the pages with what they depend on."""
 
-from pathlib import Path
-
-from flask import Flask
+from flask import Blueprint, Flask
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.pages import boards, customer, live, manager, order_form, responses, sign_in
@@ -12,7 +10,6 @@ from pizzashop.pages.rendering import register_template_helpers
 from pizzashop.settings import Settings
 from pizzashop.steps.routes import step_context, storefront_routes
 from pizzashop.web.dependencies import Dependencies
-from pizzashop.web.routes import Routes
 
 
 def wire(app: Flask, settings: Settings, dependencies: Dependencies, authenticator: Authenticator) -> None:
@@ -24,7 +21,7 @@ def wire(app: Flask, settings: Settings, dependencies: Dependencies, authenticat
     # The process stops them when it stops.
     app.extensions["live_states"] = live_states
 
-    pages = Routes("pages", template_folder=str(Path(__file__).parent / "templates")).blueprint
+    pages = Blueprint("pages", __name__, template_folder="templates")
     register_template_helpers(pages, settings.currency, authenticator)
     for routes in (
         responses.make_routes(),

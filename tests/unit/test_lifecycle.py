@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
+import pizzashop
 from pizzashop import pages
 from pizzashop.domain.lifecycle import (
     COOK_STEP,
@@ -18,6 +19,7 @@ from pizzashop.domain.lifecycle import (
     STATUS_BY_NAME,
     STATUS_TABLE,
     STATUSES,
+    STEPS,
     Decision,
     Picture,
     ProgressStep,
@@ -89,3 +91,12 @@ def test_a_step_ends_with_its_last_status() -> None:
 
 def test_only_an_ended_order_is_in_the_phase_ended() -> None:
     assert {row.name for row in STATUS_TABLE if row.phase == "ended"} == FINAL
+
+
+def test_no_other_file_of_the_shop_lists_stages() -> None:
+    assert pizzashop.__file__
+    package = Path(pizzashop.__file__).parent
+    texts = {path: path.read_text() for kind in ("py", "html", "js", "css") for path in package.rglob(f"*.{kind}")}
+    # A step answers with its last status, so other files may name that.
+    stages = [f'"{stage.status}"' for step in STEPS for stage in step.stages if stage.status != step.done_status]
+    assert [path.name for path, text in texts.items() if any(stage in text for stage in stages)] == ["lifecycle.py"]
