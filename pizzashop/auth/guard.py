@@ -3,7 +3,6 @@
 The routes declare who may call them (`web/routes.py`); `Authenticator` finds out who the sender is.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from pizzashop.auth.origin import SAFE_METHODS
 from pizzashop.auth.people import CUSTOMER, EXTERNAL, INTERNAL, PUBLIC, STAFF_ROLES, Person
 from pizzashop.domain.ids import is_generated_id, parse_generated_id
 from pizzashop.roles import STOREFRONT, Role
+from pizzashop.web.dependencies import Clock
 from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import declared_routes
 
@@ -22,11 +22,8 @@ from pizzashop.web.routes import declared_routes
 SESSION_ENTRY = "staff"
 
 
-def register_guard(
-    app: Flask, role: Role, authenticator: Authenticator, clock: Callable[[], float] = time.time
-) -> None:
-    """Check each request of a role, unless neither the staff nor the sidecar has a token."""
-    app.extensions.update(door=authenticator, now=clock)
+def register_guard(app: Flask, role: Role, authenticator: Authenticator, clock: Clock) -> None:
+    """Check each request of a role, unless neither the staff nor the sidecar has to authenticate."""
     if not authenticator.requires_sign_in and not authenticator.app_token:
         return
     if role is STOREFRONT:
@@ -53,7 +50,7 @@ def access_check() -> Callable[[], bool]:
 class _Guard:
     """Check the requests of one application; `g.person` then says who has signed in."""
 
-    def __init__(self, app: Flask, authenticator: Authenticator, clock: Callable[[], float]) -> None:
+    def __init__(self, app: Flask, authenticator: Authenticator, clock: Clock) -> None:
         self._routes = declared_routes(app)
         self._authenticator, self._clock = authenticator, clock
 
@@ -100,7 +97,9 @@ class _Guard:
         return None if has_token or request.method in SAFE_METHODS else _check_csrf_token()
 
     def _authenticate_session(self, staff_session: Mapping[str, Any] | None) -> Person | None:
-        return self._authenticator.authenticate_session(staff_session, self._clock()) if staff_session else None
+        if not staff_session:
+            return None
+        return self._authenticator.authenticate_session(staff_session, self._clock().timestamp())
 
 
 def _check_csrf_token() -> Response | None:

@@ -4,8 +4,7 @@ A request first passes the origin check (`auth/origin.py`) and the guard (`auth/
 reads the body and answers JSON or a page. Every error becomes a problem (`web/problems.py`).
 """
 
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
@@ -16,12 +15,16 @@ from pizzashop.auth.guard import register_guard
 from pizzashop.auth.origin import register_origin_check
 from pizzashop.auth.people import PUBLIC
 from pizzashop.errors import Unavailable
-from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
+from pizzashop.roles import KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.server.openapi import openapi_document
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
 from pizzashop.web.problems import register_error_handlers
 from pizzashop.web.routes import Routes
+
+if TYPE_CHECKING:
+    from pizzashop.workflow.capacity import Capacity
+    from pizzashop.workflow.commands import OrderCommands
 
 
 class Health(BaseModel):
@@ -38,43 +41,43 @@ class Document(BaseModel):
 
 
 def create_app(
-    role: Role, settings: Settings, dependencies: Dependencies, authenticator: Authenticator, **extra: object
+    role: Role,
+    settings: Settings,
+    dependencies: Dependencies,
+    authenticator: Authenticator,
+    *,
+    commands: "OrderCommands | None" = None,
+    capacity: "Capacity | None" = None,
 ) -> Flask:
-    """Create the application of one role; `extra` holds the arguments that only this role's `wire` function has."""
+    """Create the application of one role; only role `workflow` needs `commands` and `capacity`."""
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    if role is STOREFRONT:
-        extra["authenticator"] = authenticator
-    import_wire_function(role)(app, settings, dependencies, **extra)
-    register_error_handlers(app)
-    app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)
-    register_origin_check(app, settings)
-    register_guard(app, role, authenticator, lambda: dependencies.clock().timestamp())
-    return app
-
-
-def import_wire_function(role: Role) -> Callable[..., None]:
-    """Import the package of a role, and no other, and return its function that registers the role's routes."""
+    # Import only the package of this role: the others would take memory in each process.
     if role is ORDER:
         from pizzashop.order import routes as order
 
-        return order.wire
-    if role is STOREFRONT:
+        order.wire(app, settings, dependencies)
+    elif role is STOREFRONT:
         from pizzashop.pages import routes as pages
 
-        return pages.wire
-    if role is KITCHEN:
+        pages.wire(app, settings, dependencies, authenticator)
+    elif role is WORKFLOW:
+        from pizzashop.workflow import routes as workflow
+
+        assert commands is not None
+        assert capacity is not None
+        workflow.wire(app, settings, dependencies, commands=commands, capacity=capacity)
+    else:
         from pizzashop.steps import routes as steps
 
-        return steps.wire_kitchen
-    if role is DELIVERY:
-        from pizzashop.steps import routes as steps
-
-        return steps.wire_delivery
-    from pizzashop.workflow import routes as workflow
-
-    return workflow.wire
+        wire = steps.wire_kitchen if role is KITCHEN else steps.wire_delivery
+        wire(app, settings, dependencies)
+    register_error_handlers(app)
+    app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)
+    register_origin_check(app, settings)
+    register_guard(app, role, authenticator, dependencies.clock)
+    return app
 
 
 def _common_routes(role: Role, limit: ConcurrencyLimit) -> Routes:

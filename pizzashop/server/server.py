@@ -113,18 +113,19 @@ class RunningRoles:
         grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
         sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
         dependencies = Dependencies(sidecar, self._limit)
-        extra = self._start_background(sidecar, grpc_port) if role is WORKFLOW else {}
-        app = create_app(role, self._settings, dependencies, self._authenticator, **extra)
+        if role is WORKFLOW:
+            # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
+            from pizzashop.workflow.background import Background
+
+            self._background = background = Background(sidecar, grpc_port, self._settings)
+            commands, capacity = background.commands, background.capacity
+            return create_app(
+                role, self._settings, dependencies, self._authenticator, commands=commands, capacity=capacity
+            )
+        app = create_app(role, self._settings, dependencies, self._authenticator)
         if role is STOREFRONT:
             self._stop_live_pages = app.extensions["live_states"].stop
         return app
-
-    def _start_background(self, sidecar: SidecarClient, grpc_port: int) -> dict[str, object]:
-        # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
-        from pizzashop.workflow.background import Background
-
-        self._background = background = Background(sidecar, grpc_port, self._settings)
-        return {"commands": background.commands, "capacity": background.capacity}
 
 
 class _RoleWorker(RequestWorker):

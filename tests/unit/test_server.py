@@ -179,9 +179,16 @@ def test_a_process_imports_only_what_its_role_needs(role: str) -> None:
     code = f"""
 import json, sys
 import pizzashop.cli
+from pizzashop.auth.authentication import Authenticator
+from pizzashop.dapr.client import SidecarClient
+from pizzashop.dapr.http import HttpClient
 from pizzashop.roles import ROLE_BY_NAME
-from pizzashop.server import app, server
-app.import_wire_function(ROLE_BY_NAME["{role}"])
+from pizzashop.server import server
+from pizzashop.settings import Settings
+from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+dependencies = Dependencies(SidecarClient(HttpClient(), 3500), ConcurrencyLimit(1))
+parts = dict(commands=object(), capacity=object()) if "{role}" == "workflow" else dict()
+server.create_app(ROLE_BY_NAME["{role}"], Settings(), dependencies, Authenticator(), **parts)
 print(json.dumps([*sys.modules]))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
