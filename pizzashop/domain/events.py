@@ -27,9 +27,9 @@ def build_stage_event(order: dict[str, Any], entry: HistoryEntry, run: str) -> d
 
 
 def parse_event(cloud_event: Any, received_at: str) -> StageEvent:
-    """Read a CloudEvent, whose `data` is an object or a JSON string. Raises InvalidRequest.
+    """Read a CloudEvent, whose `data` is an object or a JSON string. Raise InvalidRequest when it is invalid.
 
-    Events without a `run` are not the shop's own: their stage counts from `received_at`.
+    An event without a `run` is not the shop's own, so its time is not trusted: `received_at` counts.
     """
     data = _parse_data(cloud_event)
     if data is None and isinstance(cloud_event, dict) and "unreadable" in cloud_event:

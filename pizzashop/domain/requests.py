@@ -42,7 +42,7 @@ class Request(BaseModel):
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Check `content` (parsed JSON). Raises InvalidRequest, which names every invalid field."""
+        """Check `content` (parsed JSON). Raise InvalidRequest, which names every invalid field."""
         try:
             return cls.model_validate(content)
         except ValidationError as error:
@@ -82,7 +82,7 @@ class NewOrder(OrderContent):
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Check `content` as `Request.parse` does. Raises InvalidRequest for reserved fields too."""
+        """Check `content` as `Request.parse` does. Raise InvalidRequest for reserved fields too."""
         order = super().parse(content)
         taken = sorted(RESERVED_FIELDS & set(order.model_extra or ()))
         if taken:

@@ -1,6 +1,6 @@
-"""How long the shop keeps an order after its end. First its workflow goes, then its content, then its key.
+"""How long the shop keeps an order after its end.
 
-The workflow goes after one retention, the content after two. The key stays for a grace period as an empty record.
+After one retention the engine purges its workflow. After two its record is emptied, then its key erased.
 """
 
 from datetime import datetime, timedelta

@@ -80,7 +80,7 @@ class OrderRows:
         return [Row.from_record(each, self._pace) for each in self._repository.find_many(order_ids)]
 
     def pages_newest_first(self, seconds: float, open_rows: list[Row]) -> Iterator[list[Row]]:
-        """Yield the rows page by page, newest first. Raises ReadingIncomplete when it takes more than `seconds`."""
+        """Yield the rows page by page, newest first. Raise ReadingIncomplete when it takes more than `seconds`."""
         until, open_by_id = time.monotonic() + seconds, {row.order_id: row for row in open_rows}
         numbers = self._repository.index.page_numbers()[-MAX_PAGES:]
         with self._lock:
@@ -111,8 +111,9 @@ class OrderRows:
         rows = dict(page.ended)
         for place, order_id in to_read.items():
             row = rows[place] = _row_at((number, place), by_id.get(order_id))
-            # At the end of the index an id is there before its record is.
-            if row.final if row is not None else number < last_number - 1:
+            # Near the end of the index, an id may be there before its record.
+            is_settled = row.final if row is not None else number < last_number - 1
+            if is_settled:
                 page.ended[place] = row
         self._pages[number] = page
         return [row for place in reversed(range(len(page.ids))) if (row := rows[place]) is not None]

@@ -56,7 +56,7 @@ class WriteCache:
                 self._entries.popitem(last=False)
 
     def discard(self, key: str) -> None:
-        """Drop a value that may not be what the store has."""
+        """Remove a value that may be outdated."""
         with self._lock:
             self._entries.pop(key, None)
 

@@ -95,9 +95,10 @@ class DeadLetters:
         self._foreign_rate = _TokenBucket(FOREIGN_BURST, FOREIGN_SECONDS)
 
     def keep(self, rejected: Sequence[Rejected]) -> list[str | None]:
-        """Keep events and return the id of each, None for a foreign event that was not kept. Raises Unavailable.
+        """Keep events and return the id of each, None for a foreign event that was not kept.
 
-        An event that is kept already changes in nothing but the reason.
+        An event that is kept already gets the new reason, and stays the same otherwise. Raise Unavailable when the
+        store cannot be reached: then none of the events counts as kept.
         """
         named = {order_id for each in rejected if (order_id := find_order_id(each.event)) is not None}
         known = self._repository.find_stored(sorted(named)).keys()
@@ -116,7 +117,7 @@ class DeadLetters:
         return letters, page[-1] if len(ids) > len(page) else None
 
     def get(self, event_id: str) -> DeadLetter:
-        """Return a dead letter. Raises NotFound."""
+        """Return a dead letter. Raise NotFound when there is none."""
         value = self._sidecar.load(_key(event_id)).value if event_id in self._ids() else None
         if not value:
             raise NotFound("Event not found")

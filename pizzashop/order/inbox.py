@@ -98,9 +98,7 @@ class Inbox:
         try:
             ids = self._dead_letters.keep(rejected) if rejected else []
         except Unavailable as error:
-            log.warning(
-                "%d events could not be kept as dead letters, Dapr delivers them again: %s", len(rejected), error
-            )
+            log.warning("%d dead letters could not be stored, Dapr delivers them again: %s", len(rejected), error)
             return [RETRY] * len(rejected)
         return [IGNORED if event_id is None else DROP for event_id in ids]
 
@@ -108,13 +106,12 @@ class Inbox:
 class TopicLag:
     """How far the records are behind the topic, by the age that new events have when they arrive."""
 
-    def __init__(self, max_seconds: float = MAX_LAG_SECONDS) -> None:
-        self._max_seconds = max_seconds
+    def __init__(self) -> None:
         self._late_until = 0.0
 
     def observe(self, published_at: str) -> None:
         """Note that an event arrived that was published at this time."""
-        is_late = self._max_seconds < seconds_since(published_at) < MAX_EVENT_AGE_SECONDS
+        is_late = MAX_LAG_SECONDS < seconds_since(published_at) < MAX_EVENT_AGE_SECONDS
         self._late_until = time.monotonic() + LAG_VALID_SECONDS if is_late else 0.0
 
     def check(self) -> None:
@@ -124,7 +121,10 @@ class TopicLag:
 
 
 def parse_delivery(raw: bytes) -> tuple[Any, BulkEntries | None]:
-    """Parse what Dapr delivers: return its content, and its entries when it is a bulk. Raises InvalidRequest."""
+    """Parse what Dapr delivers. Return its content, and its entries when it is a bulk.
+
+    Raise InvalidRequest when it is neither JSON nor a bulk that can be split into entries.
+    """
     try:
         content = parse_json(raw)
     except InvalidRequest:
@@ -215,7 +215,10 @@ def _split(text: bytes) -> Iterator[bytes]:
 
 
 def _apply_events(record: Record, events: list[StageEvent]) -> list[StageEvent]:
-    """Add the stages of events to a record. Return the events that were new. Raises NotFound."""
+    """Add the stages of events to a record. Return the events that were new.
+
+    Raise NotFound when all of them are about a deleted order that had the id before.
+    """
     own = [event for event in events if event.uid in (None, record.uid)]
     if not own:
         raise NotFound("This order was deleted, and another has its id")

@@ -167,7 +167,7 @@ class OrderIndex:
     def delete_page(self, number: int, now: datetime, grace: float) -> bool:
         """Delete a page that no record has a position on, `grace` seconds after the first call. Never the last page.
 
-        Returns whether the page is gone. A process that still takes it for the last page changes its ETag by an append,
+        Return whether the page is gone. A process that still takes it for the last page changes its ETag by an append,
         so the deletion fails.
         """
         if number >= self._read_last_number():

@@ -20,7 +20,7 @@ from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import Conflict, CorruptData, NotFound, ShopError, Unavailable
-from pizzashop.order.cache import WRITE_CACHE_SECONDS, ReadCache, WriteCache
+from pizzashop.order.cache import ReadCache, WriteCache
 from pizzashop.order.index import OpenOrders, OrderIndex
 
 _LOCKS = 1024
@@ -41,7 +41,7 @@ class StoredRecord:
     is_cached: bool = False
 
     def parse(self) -> Record | None:
-        """Return the record, None when the key is absent. Raises CorruptData."""
+        """Return the record, None when the key is absent. Raise CorruptData when it cannot be read."""
         if not self.stored.value:
             return None
         try:
@@ -54,14 +54,14 @@ class StoredRecord:
 class Repository:
     """All records, and the index of them. A deleted record is absent, unless a method says otherwise."""
 
-    def __init__(self, sidecar: Sidecar, cache_seconds: float = WRITE_CACHE_SECONDS) -> None:
-        self._store = _RecordStore(sidecar, WriteCache(cache_seconds))
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._store = _RecordStore(sidecar)
         self.read_cache = self._store.read_cache
         self.index = OrderIndex(sidecar)
         self.open_orders = OpenOrders(sidecar)
 
     def get(self, order_id: str) -> Record:
-        """Read a record. Raises NotFound."""
+        """Read a record. Raise NotFound when there is none."""
         return _require_present(self.find(order_id))
 
     def find(self, order_id: str) -> Record | None:
@@ -78,7 +78,7 @@ class Repository:
         return {each.order_id: _parse_or_log(each) for each in found if each.stored.value}
 
     def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
-        """Create the record of an order, or return the one that exists. Raises Conflict when that has other content.
+        """Create the record of an order, or return the one that exists. Raise Conflict when that has other content.
 
         With `with_workflow` the record asks for a workflow, which runs under `settings`.
         """
@@ -102,7 +102,8 @@ class Repository:
     def change(self, order_id: str, change: Change[T], *, include_deleted: bool = False) -> T:
         """Apply a change to a record, write it, and return the result of the change.
 
-        A conflict with another writer makes it call `change` again. Raises NotFound, or what `change` raises.
+        After a conflict with another writer it calls `change` again. Raise NotFound when there is no record, and what
+        `change` raises.
         """
         result = self.change_many({order_id: change}, include_deleted=include_deleted)[order_id]
         if isinstance(result, ShopError):
@@ -152,6 +153,7 @@ class Repository:
         record = Record.accept(
             uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version
         )
+        # The index comes first: a crash may leave an id without a record, but never a record without its id.
         record.page, record.place = self.index.append(order["order_id"])
         self.open_orders.add(order["order_id"])
         return record
@@ -177,8 +179,9 @@ class Repository:
 class _RecordStore:
     """Records in the state store, and the caches of this process."""
 
-    def __init__(self, sidecar: Sidecar, write_cache: WriteCache) -> None:
-        self._sidecar, self._write_cache = sidecar, write_cache
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._write_cache = WriteCache()
         self.read_cache = ReadCache(lambda order_ids: [each.stored.value for each in self.read_many(order_ids)])
         # Between processes the ETag decides. Within one, a lock prevents most of the conflicts.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]

@@ -128,7 +128,7 @@ class ExpiredQuery(Request):
 
 
 class OrderReference(Request):
-    """An order, told by `uid` from others that have had its id."""
+    """An order; `uid` distinguishes it from others that had the same id."""
 
     order_id: OrderId
     uid: str = Field(max_length=64)

@@ -161,12 +161,12 @@ class TestRecord:
 
     def test_late_events_bring_nothing_back(self, shop: FakeShop) -> None:
         deliver(shop)
-        told = list(shop.sidecar.published)
+        events = list(shop.sidecar.published)
         shop.run_housekeeping(days=7.1)
         shop.run_housekeeping(days=14.1)
-        shop.sidecar.deliver(*told)
+        shop.sidecar.deliver(*events)
         clean_everything(shop)
-        shop.sidecar.deliver(*told)
+        shop.sidecar.deliver(*events)
         assert keys_of(shop) == set()
 
 
