@@ -18,7 +18,7 @@ OVERDUE = "overdue"
 
 StepName = Literal["order", "cook", "validate", "deliver"]
 
-# Where an order stands on the staff's boards.
+# The place of an order on the staff's boards.
 Phase = Literal["to_make", "cooking", "deciding", "ending", "on_the_way", "ended"]
 
 

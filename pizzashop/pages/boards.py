@@ -9,7 +9,7 @@ from pizzashop.pages.drawings import hour_bars
 from pizzashop.presentation.boards import Board
 from pizzashop.web.routes import Routes
 
-# How many orders each list of a board shows at most; below it stands how many more there are.
+# How many orders each list of a board shows at most; the list then says how many more there are.
 MAX_ORDERS = {"kitchen": 24, "manager": 40, "delivery": 60}
 
 

@@ -1,7 +1,7 @@
 """`/live/...`: the part of a page that changes, as server-sent events, or as answers to repeated requests.
 
-The id of an event is the ETag of what the page shows: an order's version, or a digest of the board. So a page that
-connects again, to whichever process, gets what it has missed, and nothing when it has missed nothing.
+An event has the ETag of its content as id: an order's version, or a digest of the board. So a page that connects again,
+to any process, gets only what it has missed.
 """
 
 import re

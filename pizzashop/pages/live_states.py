@@ -1,6 +1,6 @@
 """The latest states of the orders and boards that the pages of this process show.
 
-One thread asks role `order` for all changes, a few times a second, in one request; it asks nothing while nobody waits.
+One thread asks role `order` for all changes in one request, a few times a second. Without readers it stops.
 A waiting reader gets the latest state only: a slow reader misses the states in between, and delays nobody.
 """
 
@@ -25,9 +25,9 @@ from pizzashop.presentation.boards import Board
 BOARD = "the board"
 
 POLL_SECONDS = 0.2
-# The pause between two requests is this many times as long as a request takes, so that a busy shop is asked less often.
+# The pause between two requests lasts this many times as long as a request. So a busy shop is asked less often.
 PAUSE_FACTOR = 3.0
-# How long a state is kept up to date after its last reader, so that the next one is answered from memory.
+# How long a state is kept up to date after its last reader. The next reader is then answered from memory.
 KEEP_SECONDS = 30.0
 
 _VERSION = re.compile(r"[0-9]{1,9}")
@@ -212,6 +212,6 @@ class LiveStates:
 
 
 def _is_outdated(board: Board) -> bool:
-    """Return whether the board may change although its orders do not: an order became late, or more are to be read."""
+    """Return whether the board changes although its orders do not: one became late, or more are to be read."""
     now = utc_timestamp()
     return not board.complete or any(row.late_at and board.at < row.late_at <= now for row in board.orders)

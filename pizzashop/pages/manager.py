@@ -1,7 +1,7 @@
-"""The manager's pages: the board, the list of orders, the page of one order, and what can be done to orders.
+"""The manager's pages: the board, the list of orders, the page of one order, and the actions on orders.
 
-An action that was done redirects to a page that says so, by the name of the action. An action that was not done
-answers with its HTTP status, and the reason on the page from which it was asked; no session has to keep it.
+After an action the browser is redirected to a page that confirms it, because its address names the action. A failed
+action answers with its HTTP status, and shows the reason on the page from which it was sent.
 """
 
 import json
@@ -47,7 +47,7 @@ SEVERAL_SECONDS = 8.0
 
 
 class Action(NamedTuple):
-    """An action on an order: the path and content of its command to role `workflow`, and the words when it is done."""
+    """An action on an order: the path and content of its command, and the words when it is done."""
 
     path: str
     content: dict[str, Any]
@@ -92,7 +92,7 @@ def make_routes(backend: Backend) -> Routes:
 
     @routes.post("/orders", MANAGER)
     def search() -> ResponseReturnValue:
-        """The orders of a name or an id. It is a POST, because a customer's name must not stand in an address."""
+        """The orders of a name or an id. It is a POST, because a customer's name must not be in an address."""
         form = request.form
         return search_page(form.get("text", ""), form.get("standing", ""), form.get("after", ""))
 

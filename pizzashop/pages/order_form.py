@@ -1,7 +1,7 @@
 """The menu, and the form with which a customer orders a pizza.
 
-The page gives each form the id of the order that it makes. So a form that is sent twice makes one order, and a form
-whose answer was lost can be sent again.
+The page gives each form the id of its order. So a form that is sent twice makes one order. A form whose answer was lost
+can be sent again.
 """
 
 from collections.abc import Mapping

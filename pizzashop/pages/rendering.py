@@ -1,4 +1,4 @@
-"""What every template can use: filters for orders and times, who looks at the page, and the token of its forms."""
+"""What every template can use: filters for orders and times, the person who is signed in, and CSRF tokens."""
 
 import re
 from collections.abc import Callable

@@ -22,8 +22,8 @@ from pizzashop.presentation.progress import (
 class Row(BaseModel):
     """What a board shows of an order. Times are RFC 3339; `late_at` is when it becomes late if nothing happens.
 
-    `making` is the number of the pizza that is being made, `decision` the one on the present attempt, `note` the reason
-    for the last remake.
+    `making` is the number of the pizza that is being made. `decision` is the one on the present attempt. `note` is the
+    reason for the last remake.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """One size: its name in an order, its letter on the menu, and what it adds to the price of a small pizza."""
+    """One size: its name in an order, its letter on the menu, and its surcharge to the price of a small pizza."""
 
     name: str
     letter: str

@@ -23,9 +23,9 @@ from pizzashop.domain.lifecycle import (
 )
 from pizzashop.domain.record import Record
 
-# An order is late when its stage lasts longer than this many times its seconds,
+# A stage is late after this many times its seconds and the slack.
 LATE_FACTOR = 2.0
-# and this much longer: a killed role delays an order by a lease of 8 seconds and a little more.
+# The slack covers a killed role, which delays an order by a lease of 8 seconds and a little more.
 LATE_SLACK_SECONDS = 10.0
 
 STATUSES_OF_PROGRESS = {
@@ -47,7 +47,7 @@ def current_attempt(record: Record) -> int:
 
 
 def phase_of(record: Record) -> Phase:
-    """Return where the order stands on the boards."""
+    """Return the order's place on the staff's boards."""
     if record.is_closed:
         return "ended"
     decision = pending_decision(record)

@@ -1,6 +1,6 @@
 """Durations and moments as people read them.
 
-Moments are shown in the time zone (`TZ`) of the machine that runs the role or command, whatever the browser's zone is.
+Moments are shown in the time zone (`TZ`) of the machine that runs the role or command, not in the browser's.
 "Today" and the chart of the day's hours use the same zone.
 """
 

@@ -68,7 +68,7 @@ async function poll() {
     const headers = { Accept: "text/html", "If-None-Match": `"${etag}"` };
     const reply = await fetch(part.dataset.live, { headers, cache: "no-store" });
     seconds = Number(reply.headers.get("Retry-After")) || seconds;
-    // The order is deleted, or the reader is signed out: the page itself says so.
+    // The order is deleted, or the reader is signed out: the reloaded page shows it.
     if (reply.status === 404 || reply.redirected) return location.reload();
     if (reply.status === 200) show(await reply.text(), reply.headers.get("ETag").replace(/^W\/|"/g, ""));
     if (reply.status === 200 || reply.status === 304) setStatus("");
