@@ -126,5 +126,5 @@ def serve(names: tuple[str, ...], port: int | None) -> None:
 
     chosen = roles.ROLES if "all" in names else tuple(roles.ROLE_BY_NAME[name] for name in dict.fromkeys(names))
     if port is not None and len(chosen) > 1:
-        raise click.UsageError("--port is for one role: several have a port each.")
+        raise click.UsageError("--port can be used with one role only.")
     run({port or role.port: role for role in chosen}, Settings.from_env())

@@ -96,4 +96,4 @@ def _is_early(record: OrderRecord) -> bool:
 
 def _send_command(request: OrdersRequest, action: str, order_id: str) -> tuple[str, JsonObject]:
     answer = request.context.shop.send_command(action, request.body(order_id))
-    return f"Order {order_id} is {answer.get('status', f'told to {action}')}.", answer
+    return f"Order {order_id} is {answer.get('status', 'changed')}.", answer

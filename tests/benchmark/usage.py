@@ -65,20 +65,25 @@ def _scheduler_usage(shop: Shop) -> dict[str, str]:
 def _resident_memory(shop: Shop) -> dict[str, str]:
     """Return the resident memory of each process."""
     return {
-        name: f"{sum(each.memory_info().rss for each in found) >> 20} MB"
-        for name, found in processes_by_name(shop).items()
+        name: f"{sum(process.memory_info().rss for process in processes) >> 20} MB"
+        for name, processes in processes_by_name(shop).items()
     }
 
 
 def proportional_memory(shop: Shop) -> dict[str, float]:
     """Return the memory of each process in MB; shared memory is divided between the processes that share it (PSS)."""
-    found = processes_by_name(shop)
-    return {name: sum(each.memory_full_info().pss for each in found[name]) / (1 << 20) for name in found}
+    return {
+        name: sum(process.memory_full_info().pss for process in processes) / (1 << 20)
+        for name, processes in processes_by_name(shop).items()
+    }
 
 
 def cpu_seconds(shop: Shop) -> dict[str, float]:
     """Return the CPU seconds that each process has used so far."""
-    return {name: sum(sum(each.cpu_times()[:2]) for each in found) for name, found in processes_by_name(shop).items()}
+    return {
+        name: sum(sum(process.cpu_times()[:2]) for process in processes)
+        for name, processes in processes_by_name(shop).items()
+    }
 
 
 def processes_by_name(shop: Shop) -> dict[str, list[Process]]:
