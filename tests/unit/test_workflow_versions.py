@@ -1,4 +1,4 @@
-"""Orders in flight across versions: stored histories, told again by today's code as after a crash at any turn."""
+"""Orders in flight go on with new code: stored histories are replayed, as after a crash at any turn."""
 
 import json
 import logging
@@ -13,22 +13,22 @@ from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor, _Regis
 from fakes.sidecar import FakeSidecar
 from google.protobuf.json_format import ParseDict
 
-from pizzashop.workflow.activities import Activities
+from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import Capacity
-from pizzashop.workflow.pizza_workflow import NAME, Steps, pizza_workflow
-from pizzashop.workflow.worker import LATEST, VERSIONS, register
+from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizza_workflow
+from pizzashop.workflow.worker import LATEST_VERSION, WORKFLOW_VERSIONS, register_workflow
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 STORED = sorted(HISTORIES.glob("*/*.json"))
 CONFIRMATIONS = {"taskScheduled", "timerCreated", "executionCompleted"}
 NAMES = [f"{path.parent.name}-{path.stem}" for path in STORED]
-OF_TODAY = [path for path in STORED if path.parent.name == LATEST]
+OF_LATEST = [path for path in STORED if path.parent.name == LATEST_VERSION]
 
 Events = list[pb.HistoryEvent]
-Did = tuple[str, ...]
+Action = tuple[str, ...]
 
 
-def stored(path: Path) -> Events:
+def read_history(path: Path) -> Events:
     return list(ParseDict(json.loads(path.read_text()), pb.GetInstanceHistoryResponse()).events)
 
 
@@ -36,17 +36,17 @@ def kind(event: pb.HistoryEvent) -> str:
     return str(event.WhichOneof("eventType"))
 
 
-def turns(events: Events) -> Iterator[tuple[Events, Events, list[Did]]]:
-    """Each turn of the workflow: what was before, what was new, and what the workflow did about it."""
+def turns(events: Events) -> Iterator[tuple[Events, Events, list[Action]]]:
+    """Yield each turn of the workflow: the events before it, the new events, and the actions of the workflow."""
     starts = [place for place, event in enumerate(events) if kind(event) == "workflowStarted"]
     for start, end in zip(starts, [*starts[1:], len(events)], strict=True):
         turn = events[start:end]
         new = [event for event in turn if kind(event) not in CONFIRMATIONS]
-        yield events[:start], new, [confirmed(event) for event in turn if kind(event) in CONFIRMATIONS]
+        yield events[:start], new, [confirmed_action(event) for event in turn if kind(event) in CONFIRMATIONS]
 
 
-def confirmed(event: pb.HistoryEvent) -> Did:
-    """What the engine noted of something that the workflow did."""
+def confirmed_action(event: pb.HistoryEvent) -> Action:
+    """Return an action of the workflow by the event with which the engine confirmed it."""
     if kind(event) == "taskScheduled":
         return "activity", event.taskScheduled.name
     if kind(event) == "timerCreated":
@@ -55,8 +55,8 @@ def confirmed(event: pb.HistoryEvent) -> Did:
     return "end", pb.OrchestrationStatus.Name(ended.workflowStatus), ended.result.value
 
 
-def done(action: Any) -> Did:
-    """The same of what today's code does."""
+def action_of(action: Any) -> Action:
+    """Return an action of the present code in the same form."""
     if action.HasField("scheduleTask"):
         return "activity", action.scheduleTask.name
     if action.HasField("createTimer"):
@@ -65,12 +65,12 @@ def done(action: Any) -> Did:
     return "end", pb.OrchestrationStatus.Name(ended.workflowStatus), ended.result.value
 
 
-def differences(events: Events, registry: _Registry) -> list[tuple[int, list[Did], list[Did]]]:
-    """At which turns today's code does something else than what was done: what then, and what now."""
+def differences(events: Events, registry: _Registry) -> list[tuple[int, list[Action], list[Action]]]:
+    """Return the turns at which the present code acts differently: its number, and the actions then and now."""
     found = []
     for number, (before, new, then) in enumerate(turns(events)):
         executor = _OrchestrationExecutor(registry, logging.getLogger("replay"))
-        now = [done(action) for action in executor.execute("pizza-order-1", before, new).actions]
+        now = [action_of(action) for action in executor.execute("pizza-order-1", before, new).actions]
         if now != then:
             found.append((number, then, now))
     return found
@@ -80,20 +80,21 @@ def differences(events: Events, registry: _Registry) -> list[tuple[int, list[Did
 def registered() -> _Registry:
     """The workflow and its activities, as the worker registers them."""
     runtime = WorkflowRuntime(host="127.0.0.1", port="1")
-    register(runtime, Activities(FakeSidecar(), 0), Capacity(8))
+    sidecar = FakeSidecar()
+    register_workflow(runtime, Activities(sidecar, 0, ContentCache(sidecar)), Capacity(8))
     registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
     assert isinstance(registry, _Registry)
     return registry
 
 
-def altered(story: Callable[[Any, Any], Steps]) -> _Registry:
+def changed_registry(workflow: Callable[[Any, Any], WorkflowSteps]) -> _Registry:
     registry = _Registry()
-    registry.add_named_orchestrator(NAME, story, LATEST, True)
+    registry.add_named_orchestrator(WORKFLOW_NAME, workflow, LATEST_VERSION, True)
     return registry
 
 
-def test_each_kind_of_ending_is_stored_of_each_version() -> None:
-    wanted = {
+def test_each_version_has_a_history_of_each_ending() -> None:
+    endings = {
         "delivered",
         "rejected",
         "remade_then_delivered",
@@ -104,27 +105,27 @@ def test_each_kind_of_ending_is_stored_of_each_version() -> None:
         "cancelled_while_it_waits",
         "paused_and_resumed",
     }
-    for version in VERSIONS:
-        assert wanted <= {path.stem for path in STORED if path.parent.name == version}
+    for version in WORKFLOW_VERSIONS:
+        assert endings <= {path.stem for path in STORED if path.parent.name == version}
 
 
-def test_each_version_that_has_histories_is_told_still() -> None:
-    assert {path.parent.name for path in STORED} == set(VERSIONS)
-
-
-@pytest.mark.parametrize("path", STORED, ids=NAMES)
-def test_todays_code_goes_on_as_it_began_wherever_it_stood(path: Path, registered: _Registry) -> None:
-    assert differences(stored(path), registered) == []
+def test_each_version_with_histories_is_still_registered() -> None:
+    assert {path.parent.name for path in STORED} == set(WORKFLOW_VERSIONS)
 
 
 @pytest.mark.parametrize("path", STORED, ids=NAMES)
-def test_each_activity_that_was_asked_for_is_there_still(path: Path, registered: _Registry) -> None:
-    asked = {event.taskScheduled.name for event in stored(path) if kind(event) == "taskScheduled"}
-    assert asked - set(registered.activities) == set()
+def test_an_order_in_flight_goes_on_as_it_began_wherever_it_is(path: Path, registered: _Registry) -> None:
+    assert differences(read_history(path), registered) == []
+
+
+@pytest.mark.parametrize("path", STORED, ids=NAMES)
+def test_each_activity_of_an_order_in_flight_is_still_registered(path: Path, registered: _Registry) -> None:
+    called = {event.taskScheduled.name for event in read_history(path) if kind(event) == "taskScheduled"}
+    assert called - set(registered.activities) == set()
 
 
 class Changed:
-    """The engine's context, with one change to what the story asks of it."""
+    """The engine's context, with one change to what the workflow calls."""
 
     def __init__(self, ctx: Any, names: dict[str, str] | None = None, *, impatient: bool = False) -> None:
         self._ctx, self._names, self._impatient = ctx, names or {}, impatient
@@ -137,37 +138,37 @@ class Changed:
         return self._ctx.wait_for_external_event("Another" if self._impatient else name, **more)
 
 
-def swapped(ctx: Any, plan: dict[str, Any]) -> Steps:
+def swapped(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
     names = {"cook_pizza": "validate_pizza", "validate_pizza": "cook_pizza"}
-    return pizza_workflow(Changed(ctx, names), plan)  # type: ignore[arg-type]
+    return pizza_workflow(Changed(ctx, names), start)  # type: ignore[arg-type]
 
 
-def renamed(ctx: Any, plan: dict[str, Any]) -> Steps:
-    return pizza_workflow(Changed(ctx, {"deliver_pizza": "bring_pizza"}), plan)  # type: ignore[arg-type]
+def renamed(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+    return pizza_workflow(Changed(ctx, {"deliver_pizza": "bring_pizza"}), start)  # type: ignore[arg-type]
 
 
-def waiting_for_another_event(ctx: Any, plan: dict[str, Any]) -> Steps:
-    return pizza_workflow(Changed(ctx, impatient=True), plan)  # type: ignore[arg-type]
+def waiting_for_another_event(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+    return pizza_workflow(Changed(ctx, impatient=True), start)  # type: ignore[arg-type]
 
 
-def with_one_more_at_the_beginning(ctx: Any, plan: dict[str, Any]) -> Steps:
+def with_one_more_at_the_beginning(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
     yield ctx.call_activity("greet_customer", input=None)
-    return (yield from pizza_workflow(ctx, plan))
+    return (yield from pizza_workflow(ctx, start))
 
 
-def with_one_more_at_the_end(ctx: Any, plan: dict[str, Any]) -> Steps:
-    result = yield from pizza_workflow(ctx, plan)
+def with_one_more_at_the_end(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+    result = yield from pizza_workflow(ctx, start)
     yield ctx.call_activity("thank_customer", input=None)
     return result
 
 
-def with_another_result(ctx: Any, plan: dict[str, Any]) -> Steps:
-    result = yield from pizza_workflow(ctx, plan)
+def with_another_result(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+    result = yield from pizza_workflow(ctx, start)
     return {**result, "thanks": True}
 
 
 @pytest.mark.parametrize(
-    "story",
+    "workflow",
     [
         swapped,
         renamed,
@@ -176,11 +177,11 @@ def with_another_result(ctx: Any, plan: dict[str, Any]) -> Steps:
         with_one_more_at_the_end,
         with_another_result,
     ],
-    ids=lambda story: story.__name__,
+    ids=lambda workflow: workflow.__name__,
 )
-def test_a_change_that_would_break_orders_in_flight_is_noticed(story: Callable[[Any, Any], Steps]) -> None:
-    assert any(differences(stored(path), altered(story)) for path in OF_TODAY)
+def test_a_change_that_would_break_orders_in_flight_is_noticed(workflow: Callable[[Any, Any], WorkflowSteps]) -> None:
+    assert any(differences(read_history(path), changed_registry(workflow)) for path in OF_LATEST)
 
 
-def test_the_story_as_it_is_passes_the_same_way() -> None:
-    assert not any(differences(stored(path), altered(pizza_workflow)) for path in OF_TODAY)
+def test_the_present_workflow_passes_the_same_check() -> None:
+    assert not any(differences(read_history(path), changed_registry(pizza_workflow)) for path in OF_LATEST)
