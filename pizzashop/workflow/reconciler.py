@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pizzashop.dapr.sidecar import Sidecar
@@ -89,7 +89,7 @@ class Watchdog:
 class _Retries:
     """The tries to settle one need of one order."""
 
-    first_at: float = field(default_factory=time.monotonic)
+    first_at: float
     next_at: float = 0.0
     pause: float = EVERY_SECONDS
 
@@ -118,7 +118,7 @@ class Reconciler(PeriodicTask):
             self._watchdog.reset()
             raise
         orders = {(order["order_id"], order["need"]): order for order in found["orders"]}
-        self._retries = {key: self._retries.get(key) or _Retries() for key in orders}
+        self._retries = {key: self._retries.get(key) or _Retries(time.monotonic()) for key in orders}
         for key, retries in self._retries.items():
             if self.stopping.is_set():
                 return

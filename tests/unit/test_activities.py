@@ -1,4 +1,4 @@
-"""The activities that end an order: whatever they meant to write, they answer the end that the record has."""
+"""The activities: each may run twice, and tells the record first. The order's content does not travel through them."""
 
 import asyncio
 from typing import Any
@@ -6,13 +6,21 @@ from typing import Any
 import pytest
 from fakes.shop import ORDER_123, FakeShop
 
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.workflow.activities import Activities, Activity
+from pizzashop.workflow.activities import Activities, Activity, ContentCache
+
+
+@pytest.fixture
+def placed(shop: FakeShop) -> FakeShop:
+    """The sample order is started, and its workflow has not run yet."""
+    shop.place()
+    return shop
 
 
 @pytest.fixture
 def approved(shop: FakeShop) -> FakeShop:
-    """The sample order is approved, and not under way yet."""
+    """The sample order is cooked and approved, and its delivery has not begun yet."""
     shop.place_and_run()
     shop.sidecar.invoke(ORDER, "POST", "/order/123/decide", {"order_id": "123", "approved": True})
     return shop
@@ -20,101 +28,134 @@ def approved(shop: FakeShop) -> FakeShop:
 
 @pytest.fixture
 def activities(shop: FakeShop) -> Activities:
-    return Activities(shop.sidecar, 0)
+    return make_activities(shop.sidecar)
 
 
-def do(activity: Activity, content: dict[str, Any]) -> dict[str, Any]:
+def make_activities(sidecar: Any, **more: Any) -> Activities:
+    return Activities(sidecar, 0, ContentCache(sidecar), **more)
+
+
+def run(activity: Activity, content: dict[str, Any]) -> dict[str, Any]:
     return asyncio.run(activity(None, content))  # type: ignore[arg-type]
 
 
-def end(shop: FakeShop, status: str) -> None:
-    shop.sidecar.invoke(ORDER, "POST", "/order/123/end", {"status": status})
-
-
-def order(shop: FakeShop) -> dict[str, Any]:
+def order_ref(shop: FakeShop) -> dict[str, Any]:
+    """The sample order as it travels through the engine."""
     uid = shop.sidecar.invoke(ORDER, "GET", "/order/123/summary")["uid"]
-    return {**ORDER_123, "attempt": 1, "uid": uid}
+    return {"order_id": "123", "uid": uid, "attempt": 1}
 
 
-def test_a_pizza_is_delivered_where_the_record_says_so(approved: FakeShop, activities: Activities) -> None:
-    assert do(activities.deliver_pizza, order(approved)) == {**ORDER_123, "status": "delivered", "attempt": 1}
-    assert approved.record()["status"] == "delivered"
+class TestEnds:
+    """Whatever an activity was to write, it returns the end that the record has."""
+
+    def test_a_delivered_pizza_is_delivered_in_the_record_too(self, approved: FakeShop, activities: Activities) -> None:
+        answer = run(activities.deliver_pizza, order_ref(approved))
+        assert answer == {**ORDER_123, "status": "delivered", "attempt": 1}
+        assert approved.record()["status"] == "delivered"
+
+    @pytest.mark.parametrize("status", ["cancelled", "failed"])
+    def test_an_order_that_has_ended_meanwhile_is_not_delivered(
+        self, approved: FakeShop, activities: Activities, status: str
+    ) -> None:
+        def end_at_delivery(event: dict[str, Any]) -> None:
+            if event["status"] == "delivered":
+                approved.end(status)
+
+        approved.sidecar.on_publish = end_at_delivery
+        answer = run(activities.deliver_pizza, order_ref(approved))
+        assert answer == {"status": status, "error": f"the order is {status}"}
+        assert approved.record()["status"] == status
+
+    def test_a_failure_after_the_delivery_does_not_count(self, approved: FakeShop, activities: Activities) -> None:
+        order = order_ref(approved)
+        run(activities.deliver_pizza, order)
+        result = run(activities.end_order, {"order": order, "error": "Delivery failed"})
+        assert result == {"order_id": "123", "status": "completed", "final_status": "delivered"}
+        assert approved.record()["status"] == "delivered"
+
+    @pytest.mark.parametrize(("end", "error"), [(None, "no oven"), ("cancelled", "cancelled")])
+    def test_the_result_of_a_failed_order_is_the_end_in_the_record(
+        self, approved: FakeShop, activities: Activities, end: str | None, error: str
+    ) -> None:
+        order = order_ref(approved)
+        if end is not None:
+            approved.end(end)
+        result = run(activities.end_order, {"order": order, "error": "no oven"})
+        assert result == {"order_id": "123", "status": "failed", "error": error}
+        assert approved.record()["status"] == (end or "failed")
 
 
-@pytest.mark.parametrize("status", ["cancelled", "failed"])
-def test_not_where_the_order_has_another_end_by_then(approved: FakeShop, activities: Activities, status: str) -> None:
-    def end_as_it_arrives(event: dict[str, Any]) -> None:
-        if event["status"] == "delivered":
-            end(approved, status)
+class TestValidation:
+    """A pizza is put before the manager: first in the record, then on the topic."""
 
-    approved.sidecar.on_publish = end_as_it_arrives
-    answer = do(activities.deliver_pizza, order(approved))
-    assert answer == {"status": status, "error": f"the order is {status}"}
-    assert approved.record()["status"] == status
+    @pytest.fixture
+    def cooked(self, placed: FakeShop, activities: Activities) -> FakeShop:
+        run(activities.order_pizza, order_ref(placed))
+        run(activities.cook_pizza, order_ref(placed))
+        placed.sidecar.published.clear()
+        placed.sidecar.delivers_events = False
+        return placed
 
+    def test_the_record_knows_it_without_the_event(self, cooked: FakeShop, activities: Activities) -> None:
+        assert run(activities.validate_pizza, order_ref(cooked)) == {"status": "pending_validation"}
+        assert cooked.record()["status"] == "pending_validation"
+        (event,) = cooked.sidecar.published
+        recorded = cooked.record()["history"][-1]
+        assert event == {**ORDER_123, **order_ref(cooked), **event, "status": "pending_validation"}
+        assert (event["run"], event["at"]) == ("validate-1", recorded["at"])
 
-def test_a_failure_after_the_delivery_was_written_does_not_count(approved: FakeShop, activities: Activities) -> None:
-    do(activities.deliver_pizza, order(approved))
-    result = do(activities.end_order, {"order": order(approved), "error": "Delivery failed"})
-    assert result == {"order_id": "123", "status": "completed", "final_status": "delivered"}
-    assert approved.record()["status"] == "delivered"
+    def test_repeated_after_a_crash_it_publishes_the_same_event(self, cooked: FakeShop, activities: Activities) -> None:
+        run(activities.validate_pizza, order_ref(cooked))
+        before = cooked.record()
+        run(activities.validate_pizza, order_ref(cooked))
+        first, second = cooked.sidecar.published
+        assert first == second
+        assert cooked.record()["history"] == before["history"]
 
-
-@pytest.mark.parametrize(("stands", "error"), [(None, "no oven"), ("cancelled", "cancelled")])
-def test_a_failure_is_told_by_the_end_that_stands(
-    approved: FakeShop, activities: Activities, stands: str | None, error: str
-) -> None:
-    if stands is not None:
-        end(approved, stands)
-    result = do(activities.end_order, {"order": order(approved), "error": "no oven"})
-    assert result == {"order_id": "123", "status": "failed", "error": error}
-    assert approved.record()["status"] == (stands or "failed")
+    def test_a_cancelled_order_is_not_put_before_the_manager(self, cooked: FakeShop, activities: Activities) -> None:
+        order = order_ref(cooked)
+        cooked.end("cancelled")
+        result = run(activities.validate_pizza, order)
+        assert result == {"status": "refused", "error": "Order 123 is closed: the order is cancelled"}
+        assert cooked.sidecar.published == []
+        assert "validation_123" not in cooked.sidecar.stored_keys()
 
 
 class TestWhatTravels:
-    """Which order it is goes through the engine, and what becomes of it; what the order says comes from its record."""
+    """An order's id and the results travel through the engine; its content is read from its record."""
 
-    @pytest.fixture
-    def placed(self, shop: FakeShop) -> dict[str, Any]:
-        shop.place()
-        return {name: value for name, value in order(shop).items() if name in ("order_id", "uid", "attempt")}
+    def test_the_role_gets_the_whole_order(self, placed: FakeShop, activities: Activities) -> None:
+        assert run(activities.order_pizza, order_ref(placed)) == {"status": "confirmed"}
+        assert all(ORDER_123.items() <= event.items() for event in placed.sidecar.published)
+        assert len(placed.sidecar.published) == 3
 
-    def test_the_role_gets_the_whole_order(
-        self, shop: FakeShop, activities: Activities, placed: dict[str, Any]
-    ) -> None:
-        assert do(activities.order_pizza, placed) == {"status": "confirmed"}
-        assert all(ORDER_123.items() <= event.items() for event in shop.sidecar.published)
-        assert len(shop.sidecar.published) == 3
-
-    def test_so_does_the_topic(self, shop: FakeShop, activities: Activities, placed: dict[str, Any]) -> None:
-        do(activities.order_pizza, placed)
-        do(activities.cook_pizza, placed)
-        became = do(activities.validate_pizza, placed)
-        assert became.keys() == {"status", "history"}
-        assert ORDER_123.items() <= shop.sidecar.published[-1].items()
-
-    def test_what_a_role_adds_to_the_order_goes_along(self, placed: dict[str, Any]) -> None:
-        """A kitchen of somebody's own may say more than it was told."""
+    def test_fields_that_a_role_adds_travel_along(self, placed: FakeShop) -> None:
+        """Somebody's own kitchen may answer more than it was sent."""
+        order = order_ref(placed)
         sidecar = Answering({**ORDER_123, "status": "cooked", "oven": 3, "attempt": 1, "size": "huge"})
-        answer = do(Activities(sidecar, 0).cook_pizza, {**placed, "more": {"driver": "ana"}})  # type: ignore[arg-type]
+        answer = run(make_activities(sidecar).cook_pizza, {**order, "more": {"driver": "ana"}})
         assert answer == {"status": "cooked", "more": {"driver": "ana", "oven": 3, "size": "huge"}}
-        assert sidecar.sent[-1] == {**ORDER_123, **placed, "driver": "ana"}
+        assert sidecar.sent[-1] == {**ORDER_123, **order, "driver": "ana"}
 
-    def test_a_deleted_order_is_refused(self, shop: FakeShop, activities: Activities, placed: dict[str, Any]) -> None:
-        end(shop, "failed")
-        assert shop.client(ORDER).delete("/order/123").status_code == 200
-        assert do(activities.cook_pizza, placed) == {"status": "refused", "error": "Order not found"}
+    def test_a_deleted_order_is_refused(self, placed: FakeShop, activities: Activities) -> None:
+        order = order_ref(placed)
+        placed.end("failed")
+        assert placed.client(ORDER).delete("/order/123").status_code == 200
+        assert run(activities.cook_pizza, order) == {"status": "refused", "error": "Order not found"}
 
-    def test_a_workflow_of_version_1_gets_the_whole_order_back(
-        self, shop: FakeShop, activities: Activities, placed: dict[str, Any]
-    ) -> None:
-        answer = do(activities.order_pizza, {**ORDER_123, **placed})
-        assert {**ORDER_123, **placed, "status": "confirmed"}.items() <= answer.items()
-        assert [path for _, path in shop.sidecar.invoked if path.endswith("/content")] == []
+    def test_in_version_1_the_whole_order_travels(self, placed: FakeShop, activities: Activities) -> None:
+        order = {**ORDER_123, **order_ref(placed), "history": [{"status": "accepted", "at": "2026-01-01T00:00:00Z"}]}
+        order = run(activities.order_pizza, order)
+        order = run(activities.cook_pizza, order)
+        order = run(activities.validate_pizza, order)
+        assert {**ORDER_123, **order_ref(placed), "status": "pending_validation"}.items() <= order.items()
+        placed.sidecar.invoke(ORDER, "POST", "/order/123/decide", {"order_id": "123", "approved": True})
+        assert run(activities.deliver_pizza, order)["status"] == "delivered"
+        assert [path for _, path in placed.sidecar.invoked if path.endswith("/content")] == []
 
 
 class Answering:
-    """A sidecar behind which a role answers so, and role `order` knows the sample order."""
+    """A sidecar behind which role `order` has the sample order, and every other role answers the same."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         self._answer = answer
@@ -125,3 +166,43 @@ class Answering:
         assert seconds
         self.sent.append(content)
         return ORDER_123 if role is ORDER else self._answer
+
+
+class Counting:
+    """A sidecar that counts heartbeats. The first one is lost, and the third one sets `is_enough`."""
+
+    def __init__(self) -> None:
+        self.heartbeats: list[tuple[str, Any]] = []
+        self.is_enough = asyncio.Event()
+
+    async def ainvoke(self, role: Role, path: str, content: Any, _: float) -> None:
+        assert role is ORDER
+        self.heartbeats.append((path, content))
+        if len(self.heartbeats) == 1:
+            raise Unavailable("lost")
+        if len(self.heartbeats) == 3:
+            self.is_enough.set()
+
+
+ORDER_REF = {"order_id": "123", "uid": "uid-1", "attempt": 1}
+
+
+class TestHeartbeat:
+    def test_a_long_activity_reports_that_it_runs_and_stops_at_its_end(self) -> None:
+        async def work() -> list[tuple[str, Any]]:
+            sidecar = Counting()
+            async with make_activities(sidecar, heartbeat_seconds=0.001).heartbeat(ORDER_REF):
+                await sidecar.is_enough.wait()
+            assert len(asyncio.all_tasks()) == 1, "nothing goes on"
+            return sidecar.heartbeats
+
+        assert asyncio.run(work())[:3] == [("/order/123/heartbeat", {"uid": "uid-1"})] * 3
+
+    def test_a_short_activity_sends_no_heartbeat(self) -> None:
+        async def work() -> list[tuple[str, Any]]:
+            sidecar = Counting()
+            async with make_activities(sidecar).heartbeat(ORDER_REF):
+                await asyncio.sleep(0)
+            return sidecar.heartbeats
+
+        assert asyncio.run(work()) == []

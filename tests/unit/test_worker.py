@@ -1,4 +1,4 @@
-"""The workflow worker beside a sidecar that is not there."""
+"""The workflow worker beside a sidecar that does not run."""
 
 import logging
 import threading
@@ -10,16 +10,16 @@ from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.worker import Worker
 
-NOBODY_LISTENS = 1
+CLOSED_PORT = 1
 
 
-def test_a_worker_that_is_stopped_before_its_sidecar_is_there_ends_without_an_error(
+def test_a_worker_that_is_stopped_before_its_sidecar_runs_ends_without_an_error(
     shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = Worker(NOBODY_LISTENS, Activities(shop.sidecar, 0), Capacity(1))
+    worker = Worker(CLOSED_PORT, Activities(shop.sidecar, 0, shop.contents), Capacity(1))
     worker.start()
     thread = next(each for each in threading.enumerate() if each.name == "workflow-worker")
     worker.stop()
     thread.join()
-    assert not worker.ready.is_set()
+    assert not worker.is_ready.is_set()
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []

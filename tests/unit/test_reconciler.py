@@ -1,0 +1,135 @@
+"""The reconciler: what it cannot settle it tries again ever more rarely, and it notices stuck orders."""
+
+import time
+from typing import Any
+
+import pytest
+
+from pizzashop.domain.reconciliation import STUCK_SECONDS
+from pizzashop.domain.requests import OrderRef
+from pizzashop.errors import Unavailable
+from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.reconciler import EVERY_SECONDS, MAX_RESTART_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
+
+
+class Unsettled:
+    """Sidecar and commands at once: an order is to be cancelled, and the engine is away."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.needs = ["cancel"]
+        self.tried_at: list[float] = []
+        self.forced: list[bool] = []
+
+    def invoke(self, *_: Any) -> dict[str, Any]:
+        return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs], "progress": {}}
+
+    def cancel(self, _: OrderRef, *, force: bool) -> None:
+        self.tried_at.append(self.seconds)
+        self.forced.append(force)
+        raise Unavailable("the engine is away")
+
+
+@pytest.fixture
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
+    unsettled = Unsettled()
+    monkeypatch.setattr(time, "monotonic", lambda: 1000 + unsettled.seconds)
+    return unsettled
+
+
+def make_reconciler(unsettled: Unsettled) -> Reconciler:
+    return Reconciler(unsettled, unsettled, Capacity(8), Watchdog())  # type: ignore[arg-type]
+
+
+def run_until(reconciler: Reconciler, unsettled: Unsettled, seconds: float) -> None:
+    while unsettled.seconds < seconds:
+        reconciler.run_once()
+        unsettled.seconds += EVERY_SECONDS
+
+
+class TestRetries:
+    def test_a_command_is_repeated_after_pauses_that_double_up_to_two_minutes(self, unsettled: Unsettled) -> None:
+        run_until(make_reconciler(unsettled), unsettled, 440)
+        assert unsettled.tried_at == [0, 3, 9, 21, 45, 93, 189, 309, 429]
+
+    def test_after_half_a_minute_a_cancelled_order_ends_without_the_engine(self, unsettled: Unsettled) -> None:
+        run_until(make_reconciler(unsettled), unsettled, 440)
+        assert unsettled.forced == [False] * 4 + [True] * 5
+
+    def test_a_new_need_is_settled_at_once(self, unsettled: Unsettled) -> None:
+        reconciler = make_reconciler(unsettled)
+        run_until(reconciler, unsettled, 12)
+        unsettled.needs = []
+        run_until(reconciler, unsettled, 15)
+        unsettled.needs = ["cancel"]
+        run_until(reconciler, unsettled, 21)
+        assert unsettled.tried_at == [0, 3, 9, 15, 18]
+
+
+class Watched:
+    """A watchdog and its clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.watchdog = Watchdog(clock=lambda: self.seconds)
+
+    def observe_after(self, seconds: float, **progress: str) -> list[str]:
+        self.seconds += seconds
+        return self.watchdog.observe(progress)
+
+
+class TestWatchdog:
+    @pytest.fixture
+    def watched(self) -> Watched:
+        watched = Watched()
+        assert watched.observe_after(0, a="1") == []
+        return watched
+
+    def test_an_order_without_progress_is_stuck(self, watched: Watched) -> None:
+        assert watched.observe_after(STUCK_SECONDS - 1, a="1") == []
+        assert watched.observe_after(1, a="1") == ["a"]
+
+    def test_any_progress_counts(self, watched: Watched) -> None:
+        assert watched.observe_after(STUCK_SECONDS - 1, a="2") == []
+        assert watched.observe_after(STUCK_SECONDS - 1, a="2") == []
+        assert watched.observe_after(1, a="2") == ["a"]
+
+    def test_a_time_without_observation_does_not_count(self, watched: Watched) -> None:
+        watched.observe_after(STUCK_SECONDS - 1, a="1")
+        watched.watchdog.reset()
+        assert watched.observe_after(1, a="1") == []
+
+    def test_an_ended_order_is_forgotten(self, watched: Watched) -> None:
+        watched.observe_after(1)
+        assert watched.observe_after(STUCK_SECONDS, a="1") == []
+
+    def test_a_woken_order_has_a_while_to_make_progress(self, watched: Watched) -> None:
+        watched.observe_after(STUCK_SECONDS, a="1")
+        assert not watched.watchdog.was_woken("a")
+        watched.watchdog.note_woken("a")
+        assert watched.observe_after(WAKE_SECONDS - 1, a="1") == []
+        assert watched.observe_after(1, a="1") == ["a"]
+        assert watched.watchdog.was_woken("a")
+
+    def test_an_order_that_made_progress_is_woken_first_the_next_time(self, watched: Watched) -> None:
+        watched.observe_after(STUCK_SECONDS, a="1")
+        watched.watchdog.note_woken("a")
+        watched.observe_after(1, a="2")
+        assert watched.observe_after(STUCK_SECONDS, a="2") == ["a"]
+        assert not watched.watchdog.was_woken("a")
+
+    def test_an_order_that_was_restarted_in_vain_is_recovered_ever_more_rarely(self, watched: Watched) -> None:
+        waited = []
+        for _ in range(6):
+            began = watched.seconds
+            while not watched.observe_after(1, a="1"):
+                pass
+            waited.append(watched.seconds - began)
+            watched.watchdog.note_restarted("a")
+        assert waited == [STUCK_SECONDS, 120, 240, 480, MAX_RESTART_SECONDS, MAX_RESTART_SECONDS]
+
+    def test_an_order_for_which_nothing_can_be_done_is_postponed(self, watched: Watched) -> None:
+        watched.observe_after(STUCK_SECONDS, a="1")
+        watched.watchdog.postpone("a")
+        assert watched.observe_after(STUCK_SECONDS - 1, a="1") == []
+        assert watched.observe_after(1, a="1") == ["a"]
