@@ -1,7 +1,7 @@
 """The workflow of an order in version v1, which was released: the whole order travels through the engine.
 
 An order goes on with the version that it began with. Delete this file when no order in flight began with v1
-(docs/changing-the-workflow.md). It shares no step with the present version, and its decisions must not change.
+(docs/how-to/change-the-workflow.md). It shares no step with the present version, and its decisions must not change.
 """
 
 from collections.abc import Generator

@@ -16,9 +16,9 @@ every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
 
 def documented_access(role: Role) -> dict[str, set[str]]:
-    """Return who may call each route of a role, as the column `access` of docs/contract.md has it."""
+    """Return who may call each route of a role, as the parentheses in docs/contract.md have it."""
     sections = [PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0] for title in ("Every role", f"Role `{role.name}`")]
-    found = re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|", "".join(sections), re.MULTILINE)
+    found = re.findall(r"^- (`[A-Z]+ /[^`]*`.*?) \(([a-z, ]+)\): ", "".join(sections), re.MULTILINE)
     return {
         route.replace("<id>", "<order_id>"): set(access.split(", "))
         for routes, access in found
