@@ -55,10 +55,13 @@ class Repository:
     """All records, and the index of them. A deleted record is absent, unless a method says otherwise."""
 
     def __init__(self, sidecar: Sidecar) -> None:
-        self._store = _RecordStore(sidecar)
-        self.read_cache = self._store.read_cache
+        self._sidecar = sidecar
         self.index = OrderIndex(sidecar)
         self.open_orders = OpenOrders(sidecar)
+        self.read_cache = ReadCache(lambda order_ids: [each.stored.value for each in self._read_many(order_ids)])
+        self._write_cache = WriteCache()
+        # Between processes the ETag decides. Within one, a lock prevents most of the conflicts.
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def get(self, order_id: str) -> Record:
         """Read a record. Raise NotFound when there is none."""
@@ -66,7 +69,7 @@ class Repository:
 
     def find(self, order_id: str) -> Record | None:
         """Read a record, also a deleted one; None when there never was one."""
-        return self._store.read(order_id).parse()
+        return self._read(order_id).parse()
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
         """Read those of the records that exist and can be read."""
@@ -74,7 +77,7 @@ class Repository:
 
     def find_stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
         """Read those of the records that exist, also deleted ones, by id; None for one that cannot be read."""
-        found = self._store.read_many(list(dict.fromkeys(order_ids)))
+        found = self._read_many(list(dict.fromkeys(order_ids)))
         return {each.order_id: _parse_or_log(each) for each in found if each.stored.value}
 
     def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
@@ -83,9 +86,9 @@ class Repository:
         With `with_workflow` the record asks for a workflow, which runs under `settings`.
         """
         order_id: str = order["order_id"]
-        with self._store.lock([order_id]):
+        with self._lock([order_id]):
             for _ in range(_MAX_TRIES):
-                read = self._store.read(order_id)
+                read = self._read(order_id)
                 record = read.parse()
                 if record is None or record.deleted:
                     record = self._create(order, with_workflow, settings, record.version + 1 if record else 1)
@@ -95,7 +98,7 @@ class Repository:
                     return record
                 else:
                     record.version += 1
-                if self._store.write_many([(read, record)]) == [True]:
+                if self._write_many([(read, record)]):
                     return record
         raise _too_many_writers(order_id)
 
@@ -120,11 +123,15 @@ class Repository:
         """
         results: dict[str, T | ShopError] = {}
         left = list(changes)
-        with self._store.lock(changes):
+        with self._lock(changes):
             for _ in range(_MAX_TRIES):
-                read = self._store.read_cached_or_stored(left)
-                outcomes = [_apply(each, changes[each.order_id], include_deleted) for each in read]
-                results |= {each.read.order_id: each.result for each in self._commit(outcomes, trust_cached_noop)}
+                outcomes = [_apply(each, changes[each.order_id], include_deleted) for each in self._read_cached(left)]
+                written = self._write_many([(each.read, each.changed) for each in outcomes if each.changed is not None])
+                for each in outcomes:
+                    if each.is_valid(written, trust_cached_noop):
+                        results[each.read.order_id] = each.result
+                    else:
+                        self._write_cache.discard(_key(each.read.order_id))
                 left = [order_id for order_id in changes if order_id not in results]
                 if not left:
                     return results
@@ -140,12 +147,25 @@ class Repository:
 
     def erase(self, order_id: str, version: int) -> bool:
         """Remove the key of a deleted record that still has this version. Return whether the key is gone."""
-        with self._store.lock([order_id]):
-            read = self._store.read(order_id)
+        with self._lock([order_id]):
+            read = self._read(order_id)
             record = read.parse()
             if record is None or record.version != version or not record.deleted:
                 return record is None
-            return self._store.delete(read)
+            self._write_cache.discard(_key(order_id))
+            try:
+                self._sidecar.delete(_key(order_id), read.stored.etag)
+            except EtagMismatch:
+                return False
+            return True
+
+    @contextmanager
+    def _lock(self, order_ids: Iterable[str]) -> Iterator[None]:
+        """Keep other threads of this process from changing these records."""
+        with ExitStack() as stack:
+            for number in sorted({crc32(order_id.encode()) % _LOCKS for order_id in order_ids}):
+                stack.enter_context(self._locks[number])
+            yield
 
     def _create(
         self, order: dict[str, Any], with_workflow: bool, settings: WorkflowSettings | None, version: int
@@ -158,82 +178,35 @@ class Repository:
         self.open_orders.add(order["order_id"])
         return record
 
-    def _commit(self, outcomes: Sequence["_Outcome"], trust_cached_noop: bool) -> list["_Outcome"]:
-        """Write the records that changed. Return the outcomes that are valid; the others have to be tried again."""
-        changed = [(each.read, each.changed) for each in outcomes if each.changed is not None]
-        written = iter(self._store.write_many(changed))
-        valid = []
-        for each in outcomes:
-            if each.changed is not None:
-                is_valid = next(written)
-            else:
-                is_noop = not isinstance(each.result, ShopError)
-                is_valid = not each.read.is_cached or (trust_cached_noop and is_noop)
-            if is_valid:
-                valid.append(each)
-            else:
-                self._store.forget(each.read.order_id)
-        return valid
-
-
-class _RecordStore:
-    """Records in the state store, and the caches of this process."""
-
-    def __init__(self, sidecar: Sidecar) -> None:
-        self._sidecar = sidecar
-        self._write_cache = WriteCache()
-        self.read_cache = ReadCache(lambda order_ids: [each.stored.value for each in self.read_many(order_ids)])
-        # Between processes the ETag decides. Within one, a lock prevents most of the conflicts.
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
-
-    @contextmanager
-    def lock(self, order_ids: Iterable[str]) -> Iterator[None]:
-        """Keep other threads of this process from changing these records."""
-        with ExitStack() as stack:
-            for number in sorted({crc32(order_id.encode()) % _LOCKS for order_id in order_ids}):
-                stack.enter_context(self._locks[number])
-            yield
-
-    def read(self, order_id: str) -> StoredRecord:
+    def _read(self, order_id: str) -> StoredRecord:
         return StoredRecord(order_id, self._sidecar.load(_key(order_id)))
 
-    def read_many(self, order_ids: Sequence[str]) -> list[StoredRecord]:
+    def _read_many(self, order_ids: Sequence[str]) -> list[StoredRecord]:
         found = self._sidecar.load_many([_key(each) for each in order_ids])
         return [StoredRecord(order_id, stored) for order_id, stored in zip(order_ids, found, strict=True)]
 
-    def read_cached_or_stored(self, order_ids: Iterable[str]) -> list[StoredRecord]:
+    def _read_cached(self, order_ids: Iterable[str]) -> list[StoredRecord]:
         """Take records from the write cache, and read the others."""
         found = {order_id: self._write_cache.get(_key(order_id)) for order_id in order_ids}
         cached = [StoredRecord(id_, value, is_cached=True) for id_, value in found.items() if value is not None]
         missing = [order_id for order_id, value in found.items() if value is None]
         # A single read joins the reads of other threads in one request.
-        return cached + ([self.read(missing[0])] if len(missing) == 1 else self.read_many(missing))
+        return cached + ([self._read(missing[0])] if len(missing) == 1 else self._read_many(missing))
 
-    def forget(self, order_id: str) -> None:
-        """Drop a record from the write cache, so that it is read from the store the next time."""
-        self._write_cache.discard(_key(order_id))
-
-    def write_many(self, changes: Sequence[tuple[StoredRecord, Record]]) -> list[bool]:
-        """Write each record that nobody changed since it was read. Return which were written."""
+    def _write_many(self, changes: Sequence[tuple[StoredRecord, Record]]) -> set[str]:
+        """Write each record that no other writer changed since it was read. Return the ids of those written."""
         writes = [Write(_key(read.order_id), record.model_dump_json(), read.stored.etag) for read, record in changes]
         for write in writes:
             self._write_cache.discard(write.key)
         results = self._sidecar.save_many(writes) if writes else []
+        written = set()
         for write, (read, record), is_written in zip(writes, changes, results, strict=True):
             if is_written:
+                written.add(read.order_id)
                 self.read_cache.update(read.order_id, write.value.encode())
                 if not record.deleted:
                     self._write_cache.put(write)
-        return results
-
-    def delete(self, read: StoredRecord) -> bool:
-        """Remove the key of a record that nobody changed since it was read. Return whether it is gone."""
-        self.forget(read.order_id)
-        try:
-            self._sidecar.delete(_key(read.order_id), read.stored.etag)
-        except EtagMismatch:
-            return False
-        return True
+        return written
 
 
 class _Outcome(NamedTuple):
@@ -242,6 +215,15 @@ class _Outcome(NamedTuple):
     read: StoredRecord
     result: Any
     changed: Record | None = None
+
+    def is_valid(self, written: set[str], trust_cached_noop: bool) -> bool:
+        """Return whether the result counts. Otherwise the change has to be made again."""
+        if self.changed is not None:
+            return self.read.order_id in written
+        if self.read.is_cached:
+            # An outdated record may refuse what the present one allows, so an error never counts.
+            return trust_cached_noop and not isinstance(self.result, ShopError)
+        return True
 
 
 def _apply(read: StoredRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
