@@ -27,20 +27,19 @@ def test_a_released_lease_does_nothing(shop: FakeShop, post: Post, another: Call
     post("/cancel-order")
     another()
     before = shop.record()
-    history = [{"status": "delivery_arriving", "attempt": 1, "at": "2026-11-24T12:00:00Z"}]
-    claim = {"step": "deliver", "attempt": 1, "run": "old", "uid": uid, "history": history, "release": True}
+    claim = {"step": "deliver", "attempt": 1, "run": "old", "uid": uid, "release": True}
     shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim)
     assert shop.record() == before
 
 
 def test_a_decision_does_nothing(shop: FakeShop, post: Post, another: Callable[[], None]) -> None:
     shop.place_and_run()
-    tell = shop.engine.decide
+    decide = shop.engine.decide
 
     def delayed(order_id: str, decision: dict[str, object]) -> None:
         post("/cancel-order")
         another()
-        tell(order_id, decision)
+        decide(order_id, decision)
 
     shop.engine.decide = delayed  # type: ignore[method-assign]
     post("/validate-pizza", approved=True, by="an old click")
