@@ -90,6 +90,7 @@ class DeadLetters:
         self, sidecar: Sidecar, repository: Repository, max_own: int = MAX_OWN, max_foreign: int = MAX_FOREIGN
     ) -> None:
         self._sidecar, self._repository = sidecar, repository
+        # The keys keep the names that earlier releases gave them.
         self._own = _IdList(StoredList(sidecar, "aside_list"), max_own)
         self._foreign = _IdList(StoredList(sidecar, "aside_foreign"), max_foreign)
         self._foreign_rate = _TokenBucket(FOREIGN_BURST, FOREIGN_SECONDS)
