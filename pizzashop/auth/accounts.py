@@ -21,7 +21,7 @@ from typing import Any
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from pizzashop.auth.people import Person, make_person
+from pizzashop.auth.people import EVERY_STAFF_ROLE, MANAGER, Person
 from pizzashop.errors import CorruptData, LocalError, NotFound
 
 SESSION_KEY_FILE = "session.key"
@@ -37,8 +37,8 @@ class Account:
     token: str = ""
 
     def person(self, name: str) -> Person:
-        """Return the person whose account this is."""
-        return make_person(name, frozenset(self.roles))
+        """Return the person whose account this is; a manager has every role."""
+        return Person(name, EVERY_STAFF_ROLE if MANAGER in self.roles else frozenset(self.roles))
 
 
 class Accounts:
@@ -149,8 +149,8 @@ def revoke_sign_in_link(state_dir: Path) -> None:
 class SignedOutSessions:
     """The sessions that were signed out within the last `max_age_seconds`; older sessions have expired.
 
-    The browser still has the cookie of such a session. Each session is one file, so that all processes of the role see
-    it, and processes that write at the same time do not conflict.
+    The browser still has the cookie of such a session. Each session is one file: all processes of the role see it, and
+    two processes can write at the same time.
     """
 
     def __init__(self, directory: Path, max_age_seconds: float) -> None:

@@ -85,8 +85,8 @@ class Authenticator:
         name = redeem_sign_in_link(self.state_dir, token)
         return None if name is None else Person(name, EVERY_STAFF_ROLE)
 
-    # A session is a JSON object in a signed cookie: `name`, `since` (seconds since the epoch), and `mark`, which is a
-    # digest of the credential that the person signed in with. Browsers keep it: its field names must not change.
+    # A session is a JSON object in a signed cookie. `since` is in seconds since the epoch; `mark` is a digest of the
+    # credential that the person signed in with. Browsers keep the cookie, so the field names must not change.
 
     def create_session(self, person: Person, now: float) -> dict[str, Any]:
         """Return the session of a person who has just signed in."""

@@ -25,11 +25,6 @@ class Person(NamedTuple):
     roles: frozenset[str]
 
 
-def make_person(name: str, roles: frozenset[str]) -> Person:
-    """Return a person with these roles; a manager has every role."""
-    return Person(name, EVERY_STAFF_ROLE if MANAGER in roles else roles)
-
-
 def login_name() -> str:
     """Return the name of the user at this terminal; bytes in it that are not UTF-8 are replaced."""
     try:

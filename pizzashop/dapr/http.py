@@ -1,8 +1,8 @@
 """A small HTTP/1.1 client for threads, with pooled connections, and the parts that `async_http.py` shares with it.
 
 The client sends each request once: only its caller knows whether a second request would do harm. It notices when the
-server has closed a pooled connection, and opens another. If the server closes a connection while a request is on its
-way, or does not answer in time, the caller gets Unavailable.
+server has closed a pooled connection, and opens another. The caller gets Unavailable if the server does not answer in
+time, or closes the connection during a request.
 """
 
 import select

@@ -12,8 +12,8 @@ from pizzashop.dapr.http import Reply
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 
 _REFUSAL_OF_STATUS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
-# A role answers these to a caller that it does not accept or limits. Between roles that is a wrong token in the
-# configuration or a busy moment, so a retry may help.
+# A role answers these to callers that it does not know (401, 403) or that call too often (429). Between roles the cause
+# is a wrong token in the configuration, or a busy moment: a retry may help.
 _UNAVAILABLE_STATUSES = (401, 403, 429)
 _STANDARD_FIELDS = frozenset({"type", "title", "status", "detail", "error", "errors"})
 # Redis and Valkey begin an error with one of these codes.

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 MAX_HEAD_BYTES = 64 * 1024
-# One byte more than the largest body that any route accepts, so that the route can see that a body is too large.
+# One byte more than the largest body that any route accepts: so the route can see that a body is too large.
 MAX_BODY_BYTES = 64 * 1024 * 1024 + 1
 MAX_CHUNK_LINE_BYTES = 4096
 

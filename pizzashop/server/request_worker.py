@@ -1,7 +1,7 @@
 """A gunicorn worker that passes a request to a thread only after the whole request has arrived.
 
 One loop accepts connections and collects requests; threads run the application. A slow client, an incomplete request or
-a connection that stays open costs a connection but no thread, and each such wait has a total time limit. So a thread is
+a connection that stays open costs a connection but no thread. Each such wait has a total time limit. So a thread is
 always free for health checks, events and calls of other roles.
 
 It uses gunicorn's public base class for workers: `gunicorn -k pizzashop.server.request_worker.RequestWorker` works too.
@@ -27,13 +27,14 @@ from pizzashop.dapr.http import is_readable
 from pizzashop.server.request_buffer import BufferedRequest, RequestBuffer
 from pizzashop.web.problems import problem_bytes
 
-# The time limits of a client, each in total: to send the head of a request after connecting, to send the body after
-# that, and to receive one part of an answer.
+# A client may take this long, in total, to send the head of a request after connecting.
 HEAD_SECONDS = 10.0
+# A client may take this long, in total, to send the body after the head.
 BODY_SECONDS = 20.0
+# A client may take this long to receive one part of an answer.
 SEND_SECONDS = 10.0
-# After the last answer, read and discard what the client still sends until it closes the connection, or until one of
-# these limits. Closing at once could destroy the answer on its way (RFC 9112, section 9.6).
+# After the last answer the worker reads and discards data until the client closes the connection, within these limits.
+# Closing at once could destroy the answer on its way (RFC 9112, section 9.6).
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
 # A worker that is stopping closes connections without a request after this time.
@@ -108,8 +109,11 @@ class RequestWorker(Worker):
         self._set_accepting(False)
         for listener in self.sockets:
             listener.close()
-        end = time.monotonic() + self.cfg.graceful_timeout
-        self._shorten_idle_deadlines(STOPPING_IDLE_SECONDS)
+        now = time.monotonic()
+        for connection in (*self._idle, *self._incomplete):
+            if not connection.buffer:
+                connection.deadline = min(connection.deadline, now + STOPPING_IDLE_SECONDS)
+        end = now + self.cfg.graceful_timeout
         while self._connection_count and time.monotonic() < end:
             self._run_loop_once()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -234,12 +238,6 @@ class RequestWorker(Worker):
         while sum(len(each.buffer) for each in self._incomplete) > MAX_INCOMPLETE_BYTES:
             self._drop(max(self._incomplete, key=lambda each: len(each.buffer)))
 
-    def _shorten_idle_deadlines(self, seconds: float) -> None:
-        latest = time.monotonic() + seconds
-        for connection in (*self._idle, *self._incomplete):
-            if not connection.buffer:
-                connection.deadline = min(connection.deadline, latest)
-
     def _linger(self, connection: ClientConnection) -> None:
         """Tell the client that no answer follows, then discard what it sends until it closes the connection."""
         connection.is_lingering = True
@@ -316,13 +314,13 @@ class RequestWorker(Worker):
             if response is not None and response.headers_sent:
                 self.log.exception("The answer is incomplete, because the application failed")
             else:
-                client_socket = cast(socket.socket, _ProblemSocket(sock))
+                client_socket = cast(socket.socket, _JsonErrorSocket(sock))
                 self.handle_error(request, client_socket, connection.client, error)
         return False
 
 
-class _ProblemSocket:
-    """A client's socket that turns the error pages of gunicorn, which are HTML, into problems."""
+class _JsonErrorSocket:
+    """A wrapper of a socket that sends the HTML error pages of gunicorn as problems in JSON."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock

@@ -188,7 +188,7 @@ class _RoleWorker(RequestWorker):
         except BaseException:
             log.critical("the server has failed, and the process exits", exc_info=True)
         finally:
-            # A normal exit would wait for threads, and a thread may wait for a client that does not read its answer.
+            # A normal exit would wait for threads. A thread may wait for a client that does not read its answer.
             os._exit(status)
 
 
