@@ -54,7 +54,7 @@ class ShopProcesses:
         stop_processes([self._shop[name] for name in names], 0, Shutdown())
 
     def freeze(self, *names: str) -> None:
-        """Suspend each process and its descendants: connections stay open, and nobody answers."""
+        """Suspend each process and its descendants: their connections stay open without any answer."""
         self._signal_trees(signal.SIGSTOP, *names)
 
     def thaw(self, *names: str) -> None:

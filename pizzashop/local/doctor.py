@@ -101,7 +101,7 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
     cli = dapr_binaries.dapr_cli(cache_dir)
     found = f"{dapr_binaries.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
     yield Finding("Dapr CLI", "ok", found)
-    yield Finding("Go", "ok", "not needed, because there is a Dapr")
+    yield Finding("Go", "ok", "not needed, because Dapr is installed or built")
 
 
 def check_services() -> Iterator[Finding]:

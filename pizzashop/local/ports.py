@@ -99,13 +99,13 @@ def describe_taken_ports(ports: Iterable[int]) -> str:
 
 
 def ports_of_closing_connections(ports: Iterable[int]) -> list[int]:
-    """Return the taken ports if outgoing connections alone hold them; empty if a server listens on one."""
+    """Return the taken ports if only outgoing connections hold them; empty if a server listens on one."""
     taken = taken_ports(ports)
     return [] if listening_ports().intersection(taken) else taken
 
 
 def wait_for_closing_connections(ports: Iterable[int], shutdown: Shutdown, report: ReportPorts | None = None) -> None:
-    """Wait while closing outgoing connections alone hold some of the ports; `report` receives these ports once."""
+    """Wait while only closing outgoing connections hold some of the ports; `report` receives these ports once."""
     deadline = time.monotonic() + CLOSING_SECONDS
     while (taken := ports_of_closing_connections(ports)) and time.monotonic() < deadline:
         if report:

@@ -209,8 +209,8 @@ def _refusal(error: valkey.ResponseError, connection: Connection) -> Problem:
         return Problem(f"its user may not do what the shop does: {message}", remedy)
     if message.startswith("MISCONF"):
         text = f"it cannot write to its disk and takes no writes: {message}"
-        return Problem(text, "make room there; its log says more")
-    return Problem(f"it refuses a write: {message}", "its documentation says what that means")
+        return Problem(text, "make room there, and see its log")
+    return Problem(f"it refuses a write: {message}", "see its documentation")
 
 
 def _login_fault(connection: Connection, message: str) -> Problem:
@@ -238,7 +238,7 @@ def _persistence(client: valkey.Valkey, info: dict[str, Any]) -> tuple[str, str]
         }.get(_setting(client, "appendfsync") or "", ("every write appended to a file", ""))
     save = _setting(client, "save")
     if save is None:
-        return "", "it does not tell how it keeps its data beyond snapshots: a crash may lose orders"
+        return "", "it does not report how it keeps its data beyond snapshots: a crash may lose orders"
     if intervals := re.findall(r"(\d+) \d+", save):
         longest = _format_duration(max(map(int, intervals)))
         return "snapshots alone", f"it keeps snapshots alone (save {save}): a crash loses up to {longest} of orders"

@@ -1,7 +1,7 @@
 """Damaged data files after a crash: find and repair those of the embedded Valkey, replace those of the scheduler.
 
 A damaged file is copied before it is changed. The scheduler's database (etcd) may be replaced as a whole: the records
-of the orders are in the store, and the shop schedules again whatever the orders wait for.
+of the orders are in the store, and the shop schedules their timers again.
 """
 
 import os
@@ -123,7 +123,7 @@ def _usable_files(aof_dir: Path) -> list[str]:
         for suffix in (".base.rdb", ".incr.aof")
     )
     if not bases:
-        raise LocalError(f"{aof_dir} has lost its base file: put back a copy, or move it away to begin anew.")
+        raise LocalError(f"{aof_dir} has lost its base file: put back a copy, or move it away to start with no orders.")
     # A rewrite has just finished the newer of two bases. Only the newest incremental file belongs to it.
     return [bases[-1], *(increments if len(bases) == 1 else increments[-1:])]
 

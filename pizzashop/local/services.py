@@ -88,42 +88,38 @@ def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[s
     }
 
 
-def role_processes(state_dir: Path, project: Project, env: Mapping[str, str], shutdown: Shutdown) -> dict[str, Process]:
-    """Return the roles by name. `env` is the environment that all of them share, see `role_environment`."""
-    host = role_host(env)
-    return {
-        app.name: Process(
-            app.app_id,
-            app.command,
-            state_dir / "logs" / f"{app.name}.log",
-            {**env, **app.env, **app_environment(app)},
-            app.directory,
-            app.app_ports,
-            partial(_is_role_ready, app, host),
-            shutdown,
-        )
-        for app in project.apps
-        if app.command
-    }
-
-
-def sidecar_processes(
+def app_processes(
     state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str], shutdown: Shutdown
-) -> dict[str, Process]:
-    """Return the sidecars by name, such as `sidecar-kitchen`; `env` as for the roles."""
-    host = role_host(env)
-    return {
-        f"sidecar-{app.name}": Process(
+) -> tuple[dict[str, Process], dict[str, Process]]:
+    """Return the roles by name, such as `kitchen`, and their sidecars, such as `sidecar-kitchen`.
+
+    `env` is the environment that all of them share, see `role_environment`.
+    """
+    host, logs = role_host(env), state_dir / "logs"
+    roles, sidecars = dict[str, Process](), dict[str, Process]()
+    for app in project.apps:
+        name = f"sidecar-{app.name}"
+        sidecars[name] = Process(
             f"the sidecar of {app.app_id}",
             daprd_command(dapr, project, app, host),
-            state_dir / "logs" / f"sidecar-{app.name}.log",
+            logs / f"{name}.log",
             env,
             ports=app.sidecar_ports,
             is_ready=partial(http_ok, app.ports["daprHTTPPort"], "/v1.0/healthz"),
             shutdown=shutdown,
         )
-        for app in project.apps
-    }
+        if app.command:
+            roles[app.name] = Process(
+                app.app_id,
+                app.command,
+                logs / f"{app.name}.log",
+                {**env, **app.env, **app_environment(app)},
+                app.directory,
+                app.app_ports,
+                partial(_is_role_ready, app, host),
+                shutdown,
+            )
+    return roles, sidecars
 
 
 def valkey_binary() -> Path:

@@ -32,7 +32,7 @@ from pizzashop.local.processes import (
     wait_until_ready,
 )
 from pizzashop.local.project import Project
-from pizzashop.local.services import role_environment, role_processes, service_processes, sidecar_processes
+from pizzashop.local.services import app_processes, role_environment, service_processes
 from pizzashop.local.shutdown import Shutdown
 
 SERVICE_START_SECONDS = 30.0
@@ -61,10 +61,8 @@ class Shop:
     ) -> None:
         self.state_dir, self.project = state_dir, project
         self.shutdown = shutdown or Shutdown()
-        environment = role_environment(env)
         self.services = service_processes(state_dir, dapr, self.shutdown)
-        self.roles = role_processes(state_dir, project, environment, self.shutdown)
-        self.sidecars = sidecar_processes(state_dir, project, dapr, environment, self.shutdown)
+        self.roles, self.sidecars = app_processes(state_dir, project, dapr, role_environment(env), self.shutdown)
         # One sentence for each file that was damaged and has been repaired.
         self.repairs: list[str] = []
         self._needs_valkey = needs_valkey
@@ -185,7 +183,7 @@ class PidFile:
             yield
 
     def write(self, processes: Iterable[psutil.Process]) -> None:
-        """Write the pid and the start time of each process: the system may give the pid alone to another process."""
+        """Write the pid and the start time of each process: the system may reuse a pid for another process."""
         entries = []
         for process in processes:
             with suppress(psutil.NoSuchProcess):

@@ -151,7 +151,7 @@ def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
 
 @contextmanager
 def _follow(logs: Sequence[Path]) -> Iterator[None]:
-    """Print what is added to the logs within the block."""
+    """Print all new log lines within the block."""
     # `tail -F` waits for a file that does not exist yet, and follows one that a restart replaces.
     command = ["tail", "-q", "-n", "+1", "-F", *map(str, logs)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as tail:
