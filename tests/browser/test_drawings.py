@@ -45,7 +45,7 @@ def place(shop: FakeShop, order_id: str, status: str, customer: Any) -> None:
     shop.sidecar.delivers_at_once = True
     assert shop.client(WORKFLOW).post("/start-order", json=content).status_code == 200
     if status == "delivered":
-        shop.engine.work(order_id)
+        shop.engine.run(order_id)
         shop.decide(approved=True, order_id=order_id)
     for each in HAPPY_PATH[1 : HAPPY_PATH.index(status) + 1]:
         shop.client(ORDER).post("/orders-sub", json={"data": stage(each) | content})
