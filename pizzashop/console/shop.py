@@ -23,13 +23,10 @@ JsonObject = dict[str, Any]
 
 CONNECT_SECONDS = 2.0
 _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
-    400: InvalidRequest,
-    401: NotAllowed,
-    403: NotAllowed,
+    **dict.fromkeys((400, 413, 415), InvalidRequest),
+    **dict.fromkeys((401, 403), NotAllowed),
     404: NotFound,
     409: Conflict,
-    413: InvalidRequest,
-    415: InvalidRequest,
     503: Unavailable,
 }
 

@@ -79,14 +79,7 @@ def _piped_password() -> str:
 
 @staff.command()
 @click.argument("name", callback=_check_name)
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    required=True,
-    type=click.Choice(STAFF_ROLES),
-    help="A role of the account; may be given several times.",
-)
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(STAFF_ROLES), help="Repeatable.")
 @click.option("--password", callback=_read_password, help="Without it the terminal asks; a script pipes it in.")
 def add(name: str, roles: tuple[str, ...], password: str) -> None:
     """Add an account, or change the roles and password of one: its user then has to sign in again."""
