@@ -34,7 +34,8 @@ def read_answer(reply: Reply) -> Any:
     """Return the JSON that another role answered; raise Refused if it refused, and Unavailable for any other error."""
     if reply.status < 300:
         return _json_content(reply)
-    problem = _problem(reply)
+    is_problem = reply.headers.get("content-type", "").startswith("application/problem+json")
+    problem = json_object(reply) if is_problem else None
     if problem is None:
         raise Unavailable(f"A role cannot be reached: {reply.status} {_excerpt(reply)}")
     detail = str(problem.get("detail", ""))
@@ -63,7 +64,8 @@ def conditional_write_error(reply: Reply) -> Unavailable | None:
 
     The sidecar answers 409 in both cases.
     """
-    for line in _dapr_message(reply).splitlines():
+    message = str((json_object(reply) or {}).get("message", ""))
+    for line in message.splitlines():
         _, marker, error = line.rpartition("error from state store: ")
         if marker and not _ETAG_MISMATCH.search(error):
             return Unavailable(explain_store_error(error) or f"The state store failed: {error}")
@@ -95,15 +97,6 @@ def _json_content(reply: Reply) -> Any:
         # When a role is killed while it answers, its sidecar passes on the part that it has received.
         # The error does not quote the body: it may contain a customer's name and address, and errors are logged.
         raise Unavailable(f"A role gave half an answer, {len(reply.body)} bytes") from None
-
-
-def _problem(reply: Reply) -> dict[str, Any] | None:
-    is_problem = reply.headers.get("content-type", "").startswith("application/problem+json")
-    return json_object(reply) if is_problem else None
-
-
-def _dapr_message(reply: Reply) -> str:
-    return str((json_object(reply) or {}).get("message", ""))
 
 
 def _excerpt(reply: Reply) -> str:
