@@ -196,7 +196,7 @@ class OrderIndex:
         return int((self._last_number.read() or ["0"])[0])
 
     def _begin_page_after(self, number: int) -> int:
-        """Begin a page, unless another process did so already. Return the number of the last page."""
+        """Begin a page, unless another replica did so already. Return the number of the last page."""
         return int(self._last_number.update(lambda last: [str(max(number + 1, int((last or ["0"])[0])))])[0])
 
     def _get_last_page(self) -> tuple[int, StoredList]:
