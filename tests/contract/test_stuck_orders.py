@@ -1,4 +1,4 @@
-"""An order that the engine has lost is stuck: the sweep recovers it, and nothing of it begins twice."""
+"""An order whose workflow the engine has lost is stuck: the reconciler recovers it, and no stage begins twice."""
 
 import time
 from collections.abc import Callable
@@ -10,45 +10,45 @@ from fakes.shop import FakeShop, Post
 from pizzashop.domain import reconciliation
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.domain.reconciliation import STUCK_SECONDS
+from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER
-from pizzashop.workflow.commands import OrderCommands
 from pizzashop.workflow.reconciler import CANCEL_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
 
 class Watched:
-    """A shop whose sweep looks when it is told to, at the time that it is told."""
+    """A shop, and its reconciler with a clock of its own."""
 
     def __init__(self, shop: FakeShop) -> None:
         self.shop, self.seconds = shop, 0.0
-        self.sweep: Reconciler = shop.make_reconciler(Watchdog(clock=lambda: self.seconds))
-        self.sweep.once()
+        self.reconciler: Reconciler = shop.make_reconciler(Watchdog(clock=lambda: self.seconds))
+        self.reconciler.run_once()
 
-    def pass_by(self, seconds: float) -> None:
+    def reconcile_after(self, seconds: float) -> None:
         self.seconds += seconds
-        self.sweep.once()
+        self.reconciler.run_once()
 
     def until_woken(self) -> None:
-        self.pass_by(0)
-        self.pass_by(STUCK_SECONDS)
+        self.reconcile_after(0)
+        self.reconcile_after(STUCK_SECONDS)
 
     def until_restarted(self) -> None:
         self.until_woken()
-        self.pass_by(WAKE_SECONDS)
+        self.reconcile_after(WAKE_SECONDS)
 
 
 @pytest.fixture
 def watched(shop: FakeShop) -> Watched:
-    """The sample order has been accepted and has begun; what its workflow waits for is lost."""
+    """The sample order is accepted, its workflow runs, and the engine has lost what that waits for."""
     shop.place()
     shop.engine.hanging.add("123")
     shop.engine.instances["123"].status = "RUNNING"
     return Watched(shop)
 
 
-def test_it_is_woken_and_then_restarted(watched: Watched, shop: FakeShop) -> None:
+def test_its_workflow_is_woken_and_then_restarted(watched: Watched, shop: FakeShop) -> None:
     watched.until_woken()
     assert (shop.engine.woken, shop.engine.scheduled) == (["123"], ["123"])
-    watched.pass_by(WAKE_SECONDS)
+    watched.reconcile_after(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
     shop.engine.run()
     shop.decide(approved=True)
@@ -71,7 +71,7 @@ def lost_while_it_is_made_again(shop: FakeShop) -> None:
 
 
 @pytest.mark.parametrize("lost", [lost_while_it_waits, lost_after_the_decision, lost_while_it_is_made_again])
-def test_wherever_it_stood_each_stage_begins_once(shop: FakeShop, lost: Callable[[FakeShop], None]) -> None:
+def test_wherever_it_was_lost_each_stage_begins_once(shop: FakeShop, lost: Callable[[FakeShop], None]) -> None:
     lost(shop)
     attempt, before = shop.record()["attempt"], shop.history()
     shop.engine.hanging.add("123")
@@ -89,7 +89,7 @@ def test_wherever_it_stood_each_stage_begins_once(shop: FakeShop, lost: Callable
     assert len(runs) == len({(attempt, status) for attempt, status, _ in runs})
 
 
-def test_the_settings_of_its_start_hold_to_its_end(shop: FakeShop) -> None:
+def test_the_settings_of_its_first_start_hold(shop: FakeShop) -> None:
     shop.place_and_run()
     shop.settings = shop.settings.model_copy(update={"max_remakes": 0})
     shop.engine.hanging.add("123")
@@ -100,61 +100,61 @@ def test_the_settings_of_its_start_hold_to_its_end(shop: FakeShop) -> None:
     assert shop.record()["attempt"] == 2
 
 
-def test_of_two_processes_that_see_it_one_begins_it_again(watched: Watched, shop: FakeShop) -> None:
+def test_of_two_replicas_one_restarts_it(watched: Watched, shop: FakeShop) -> None:
     other = Watched(shop)
     for each in (watched, other):
         each.until_woken()
     for each in (watched, other):
-        each.pass_by(WAKE_SECONDS)
+        each.reconcile_after(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123", "123"]
-    asked = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["progress"]["123"]
-    office = OrderCommands(shop.sidecar, shop.engine, shop.settings)
+    progress = shop.sidecar.invoke(ORDER, "GET", "/unsettled")["progress"]["123"]
+    commands = shop.make_commands()
     shop.sidecar.invoke(ORDER, "POST", "/order/123/heartbeat", {"uid": None})
-    assert office.recover("123", asked, is_woken=True) is None, "asked at the same moment, and a little later"
+    assert commands.recover("123", progress, was_woken=True) is None, "it has made progress meanwhile"
     assert shop.engine.scheduled == ["123", "123"]
 
 
-def test_one_that_moves_once_woken_is_left_alone(watched: Watched, shop: FakeShop) -> None:
+def test_a_workflow_that_goes_on_once_woken_is_not_restarted(watched: Watched, shop: FakeShop) -> None:
     watched.until_woken()
     shop.engine.hanging.clear()
     shop.engine.instances["123"].status = "PENDING"
     shop.engine.run()
-    watched.pass_by(WAKE_SECONDS)
+    watched.reconcile_after(WAKE_SECONDS)
     assert shop.engine.scheduled == ["123"]
 
 
-def test_not_while_an_activity_of_it_is_under_way_here(watched: Watched, shop: FakeShop) -> None:
-    with shop.in_hand.under_way("123"):
+def test_it_is_not_stuck_while_an_activity_runs_in_this_process(watched: Watched, shop: FakeShop) -> None:
+    with shop.capacity.run_activity("123"):
         watched.until_restarted()
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
 
-def test_nor_while_another_process_says_that_one_is(watched: Watched, shop: FakeShop) -> None:
+def test_it_is_not_stuck_while_another_process_sends_heartbeats(watched: Watched, shop: FakeShop) -> None:
     for _ in range(10):
-        watched.pass_by(STUCK_SECONDS - 1)
+        watched.reconcile_after(STUCK_SECONDS - 1)
         shop.sidecar.invoke(ORDER, "POST", "/order/123/heartbeat", {"uid": None})
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
 
-def test_nor_after_role_order_was_away(watched: Watched, shop: FakeShop) -> None:
-    watched.pass_by(STUCK_SECONDS - 1)
+def test_the_time_that_role_order_was_away_does_not_count(watched: Watched, shop: FakeShop) -> None:
+    watched.reconcile_after(STUCK_SECONDS - 1)
     shop.sidecar.is_down = True
-    with pytest.raises(Exception, match="away"):
-        watched.pass_by(1)
+    with pytest.raises(Unavailable):
+        watched.reconcile_after(1)
     shop.sidecar.is_down = False
-    watched.pass_by(1)
+    watched.reconcile_after(1)
     assert not shop.engine.woken
 
 
-def test_nor_while_the_engine_does_not_act(watched: Watched, shop: FakeShop) -> None:
+def test_nothing_is_restarted_while_the_engine_is_away(watched: Watched, shop: FakeShop) -> None:
     shop.engine.is_down = True
     for _ in range(10):
-        watched.pass_by(STUCK_SECONDS)
+        watched.reconcile_after(STUCK_SECONDS)
     shop.engine.is_down = False
     assert shop.engine.scheduled == ["123"]
 
 
-def test_nor_while_it_is_paused(watched: Watched, shop: FakeShop, post: Post) -> None:
+def test_a_paused_order_is_not_stuck(watched: Watched, shop: FakeShop, post: Post) -> None:
     assert post("/pause-order").status_code == 200
     for _ in range(3):
         watched.until_restarted()
@@ -164,7 +164,7 @@ def test_nor_while_it_is_paused(watched: Watched, shop: FakeShop, post: Post) ->
     assert shop.engine.scheduled == ["123", "123"]
 
 
-def test_nor_while_the_manager_has_it(shop: FakeShop) -> None:
+def test_an_order_before_the_manager_is_not_stuck(shop: FakeShop) -> None:
     shop.place_and_run()
     watched = Watched(shop)
     for _ in range(3):
@@ -179,22 +179,26 @@ def test_a_workflow_that_ended_without_its_order_is_restarted(watched: Watched, 
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123", "123"])
 
 
-def test_one_that_the_engine_does_not_know_is_restarted(watched: Watched, shop: FakeShop) -> None:
+def test_a_workflow_that_the_engine_does_not_know_is_restarted(watched: Watched, shop: FakeShop) -> None:
     del shop.engine.instances["123"]
     shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim(shop))
     watched.until_woken()
     assert shop.engine.scheduled == ["123", "123"]
 
 
-def test_one_that_is_suspended_past_the_shop_goes_on_as_its_record_says(watched: Watched, shop: FakeShop) -> None:
+def test_a_workflow_that_somebody_suspended_directly_goes_on_as_the_record_says(
+    watched: Watched, shop: FakeShop
+) -> None:
     shop.engine.pause("123")
     watched.until_woken()
     assert shop.engine.status("123") == "RUNNING"
 
 
 @pytest.mark.parametrize("too_large", [True, False])
-def test_one_that_is_stalled_is_restarted_for_its_size_alone(watched: Watched, shop: FakeShop, too_large: bool) -> None:
-    """Where its version of the workflow is missing, the release that has it is to go on with it."""
+def test_a_stalled_workflow_is_restarted_only_if_it_is_too_large(
+    watched: Watched, shop: FakeShop, too_large: bool
+) -> None:
+    """If no process runs its version, the release that has it must go on with it."""
     shop.engine.instances["123"].status = "STALLED"
     shop.engine.too_large = {"123"} if too_large else set()
     watched.until_restarted()
@@ -203,7 +207,7 @@ def test_one_that_is_stalled_is_restarted_for_its_size_alone(watched: Watched, s
 
 
 @pytest.mark.parametrize("status", ["STALLED", "FAILED"])
-def test_it_can_be_cancelled_whatever_the_engine_makes_of_it(
+def test_it_can_be_cancelled_whatever_its_runtime_status(
     watched: Watched, shop: FakeShop, post: Post, status: str
 ) -> None:
     assert watched
@@ -212,7 +216,7 @@ def test_it_can_be_cancelled_whatever_the_engine_makes_of_it(
     assert shop.record()["status"] == "cancelled"
 
 
-def test_where_the_engine_never_ends_it_the_order_is_cancelled_all_the_same(
+def test_it_is_cancelled_even_if_the_engine_never_terminates_its_workflow(
     shop: FakeShop, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.place_and_run()
@@ -221,13 +225,13 @@ def test_where_the_engine_never_ends_it_the_order_is_cancelled_all_the_same(
     at = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: 1000 + at[-1])
     monkeypatch.setattr(reconciliation, "SETTLE_SECONDS", -1)
-    sweep = shop.make_reconciler()
+    reconciler = shop.make_reconciler()
     for seconds in (0, CANCEL_SECONDS - 1):
         at.append(seconds)
-        sweep.once()
+        reconciler.run_once()
         assert shop.sidecar.invoke(ORDER, "GET", "/order/123/summary")["cancelling"]
     at.append(2 * CANCEL_SECONDS)
-    sweep.once()
+    reconciler.run_once()
     assert shop.record()["status"] == "cancelled"
     assert shop.sidecar.invoke(ORDER, "GET", "/order/123/summary")["status"] == "cancelled"
 

@@ -1,4 +1,4 @@
-"""`make histories`: has an order of each kind go its way on real Dapr, and stores what the engine kept of it."""
+"""`make histories`: process an order of each kind on real Dapr, and store the history that the engine has of it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,16 +17,17 @@ from pizzashop.dapr.http import HttpClient
 from pizzashop.local.shop import Shop
 from pizzashop.roles import ORDER, WORKFLOW
 from pizzashop.settings import Settings
+from pizzashop.workflow.activities import ContentCache
 from pizzashop.workflow.commands import OrderCommands
 from pizzashop.workflow.engine import DaprEngine
 from pizzashop.workflow.pizza_workflow import DECISION_EVENT
-from pizzashop.workflow.worker import LATEST
+from pizzashop.workflow.worker import LATEST_VERSION
 
 pytestmark = pytest.mark.usefixtures("shop")
 
-HISTORIES = Path(__file__).parents[1] / "histories" / LATEST
+HISTORIES = Path(__file__).parents[1] / "histories" / LATEST_VERSION
 ADDRESS = {"host": "127.0.0.1", "port": str(WORKFLOW.dapr_grpc_port)}
-PAST_THE_SHOP = {"approved": True, "recorded": True, "by": "ana", "note": "raised by hand"}
+RAISED_DIRECTLY = {"approved": True, "by": "ana", "note": "raised by hand"}
 ENDED = ("COMPLETED", "TERMINATED", "FAILED")
 
 
@@ -106,7 +107,7 @@ def paused_beyond_a_reminder(client: ShopClient) -> str:
 
 def decided_in_the_engine(client: ShopClient) -> str:
     order_id = waiting(client)
-    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECISION_EVENT, data=PAST_THE_SHOP)
+    DaprWorkflowClient(**ADDRESS).raise_workflow_event(instance(order_id), DECISION_EVENT, data=RAISED_DIRECTLY)
     return order_id
 
 
@@ -128,12 +129,12 @@ def restarted_after_the_decision(client: ShopClient) -> str:
 
 
 def restart(order_id: str) -> None:
-    """As the sweep does with a stuck order."""
+    """Restart a workflow as the reconciler does with a stuck order."""
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     with HttpClient() as http:
         sidecar = SidecarClient(http, WORKFLOW.dapr_http_port)
         progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
-        OrderCommands(sidecar, engine, Settings()).recover(order_id, progress, is_woken=True)
+        OrderCommands(sidecar, engine, Settings(), ContentCache(sidecar)).recover(order_id, progress, was_woken=True)
     engine.close()
 
 

@@ -16,7 +16,7 @@ from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
-AHEAD = sys.executable, str(Path(__file__).with_name("ahead.py"))
+AHEAD = sys.executable, str(Path(__file__).with_name("clock_ahead.py"))
 PACE = 0.15
 ORDERS = 20
 

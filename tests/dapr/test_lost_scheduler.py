@@ -15,7 +15,7 @@ from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
-IMPATIENT = sys.executable, str(Path(__file__).with_name("impatient.py"))
+SHORT_TIMEOUTS = sys.executable, str(Path(__file__).with_name("short_timeouts.py"))
 PACE = 0.3
 REMINDER_SECONDS = 8
 
@@ -24,7 +24,7 @@ REMINDER_SECONDS = 8
 def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[ShopProcesses]:
     env = {"PIZZASHOP_PACE": str(PACE), "PIZZASHOP_VALIDATION_REMINDER": str(REMINDER_SECONDS)}
     made = ShopProcesses(tmp_path, project, dapr, env)
-    made.change("workflow", *IMPATIENT)
+    made.change("workflow", *SHORT_TIMEOUTS)
     with made.running() as running:
         yield running
 

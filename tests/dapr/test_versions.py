@@ -12,7 +12,7 @@ from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
 
-NEWER = sys.executable, str(Path(__file__).with_name("newer.py"))
+NEWER = sys.executable, str(Path(__file__).with_name("newer_release.py"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Two processes of a role share its work; one of each is killed in the midst of orders, and the others finish it."""
+"""Two replicas of a role share its work; one of each is killed, and the others finish all orders."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from doubled import Second
+from replica import Replica
 from shop_client import FaultTable, ShopClient, eventually, new_order, stages
 from shop_processes import ShopProcesses
 from told import runs, twice
@@ -21,37 +21,37 @@ PACE = 0.5
 ORDERS = 200
 CLIENTS = 16
 SHARED = (ORDER, KITCHEN, WORKFLOW)
-SAYS_WHEN_IT_WORKS = {"order": "pending_validation", "kitchen": "cooking_baking", "workflow": "workflow worker ready"}
-"""`pending_validation` is the one thing that a record hears of by the topic alone."""
+# What the log of a replica has when it works.
+WORKS = {"kitchen": "cooking_baking", "workflow": "the workflow worker is ready"}
 
-Doubled = dict[str, Second]
+Replicas = dict[str, Replica]
 
 
 @pytest.fixture
-def doubled(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doubled]:
-    """A shop with two processes each of `workflow`, `kitchen` and `order`: the second of each."""
-    directory, env = tmp_path_factory.mktemp("doubled"), {"PIZZASHOP_PACE": str(PACE)}
+def replicas(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
+    """A shop with two replicas each of `workflow`, `kitchen` and `order`: the second ones."""
+    directory, env = tmp_path_factory.mktemp("replicas"), {"PIZZASHOP_PACE": str(PACE)}
     ours = replace(project, config=project.config.with_name("mdns.yaml"))
-    seconds = {role.name: Second(role, directory, ours, dapr, env) for role in SHARED}
+    replicas = {role.name: Replica(role, directory, ours, dapr, env) for role in SHARED}
     with ShopProcesses(directory, ours, dapr, env).running(), ExitStack() as stack:
-        for each in seconds.values():
+        for each in replicas.values():
             stack.callback(each.stop)
             each.start()
-        for each in seconds.values():
+        for each in replicas.values():
             each.wait()
-        yield seconds
+        yield replicas
 
 
 @pytest.mark.timeout(900)
-def test_what_the_killed_ones_leave_the_others_finish(
-    doubled: Doubled, client: ShopClient, fault_table: FaultTable
+def test_orders_of_killed_replicas_are_finished_by_the_others(
+    replicas: Replicas, client: ShopClient, fault_table: FaultTable
 ) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         orders = list(pool.map(lambda _: _placed_and_approved(client), range(ORDERS)))
-        for name, each in doubled.items():
-            eventually(lambda name=name, each=each: SAYS_WHEN_IT_WORKS[name] in each.text(), seconds=60)
+        for name, text in WORKS.items():
+            eventually(lambda name=name, text=text: text in replicas[name].log_text(), seconds=60)
         statuses = list(pool.map(lambda order_id: client.record(order_id)["status"], orders))
-    for each in doubled.values():
+    for each in replicas.values():
         each.kill()
     at_kill = time.time()
     in_flight = sum(status not in FINAL for status in statuses)

@@ -1,4 +1,4 @@
-"""A second process of a role, with a sidecar of its own, beside a shop that runs."""
+"""A replica of a role: a second process with a sidecar of its own, beside a running shop."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,16 +15,16 @@ from pizzashop.local.services import app_environment, daprd_command, role_enviro
 from pizzashop.local.shutdown import Shutdown, wait_until
 from pizzashop.roles import Role
 
-FURTHER = 100
-"""A second process has the ports of the first, and so much."""
+# The ports of a replica are those of the first process, plus this.
+PORT_OFFSET = 100
 
 
-class Second:
-    """The role's second process and its sidecar: started, and ended or killed together."""
+class Replica:
+    """A second process of the role and its sidecar, which start and stop together."""
 
     def __init__(self, role: Role, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
         first = project.app(role.app_id)
-        self._app = replace(first, ports={key: port + FURTHER for key, port in first.ports.items()})
+        self._app = replace(first, ports={key: port + PORT_OFFSET for key, port in first.ports.items()})
         base, logs = role_environment(env), state_dir / "logs"
         serve = [PIZZASHOP, *first.command[1:], "--port", str(self._app.ports["appPort"])]
         environment = {**base, **first.env, **app_environment(self._app)}
@@ -50,14 +50,14 @@ class Second:
             )
 
     def stop(self) -> None:
-        """End both."""
+        """Stop both."""
         for process in self._processes:
             process.stop(3)
 
     def kill(self) -> None:
-        """`kill -9`, of both at once and of all below them."""
+        """Kill both at once, with their child processes."""
         stop_processes(self._processes, 0, Shutdown())
 
-    def text(self) -> str:
-        """What the role's process has logged."""
+    def log_text(self) -> str:
+        """Return what the role's process has logged."""
         return self._processes[0].log_text()

@@ -1,0 +1,24 @@
+"""`pizzashop` on a machine whose clock is an hour ahead: after a normal restart its clock has been set back."""
+
+from datetime import datetime, timedelta, tzinfo
+
+from pizzashop.cli import main
+from pizzashop.domain import history
+from pizzashop.web import dependencies
+
+OFFSET = timedelta(hours=1)
+
+
+class ClockAhead(datetime):
+    """A clock that is an hour ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + OFFSET
+
+
+for module in (dependencies, history):
+    module.datetime = ClockAhead  # type: ignore[attr-defined]
+
+if __name__ == "__main__":
+    main()
