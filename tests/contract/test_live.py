@@ -94,12 +94,12 @@ def test_a_stream_begins_with_the_present_part_and_goes_on_with_changes(shop: Fa
     assert first["data"] != second["data"]
 
 
-@pytest.mark.parametrize("said", ["header", "address"])
-def test_a_page_that_connects_again_gets_what_it_missed(shop: FakeShop, said: str) -> None:
+@pytest.mark.parametrize("sent_in", ["header", "address"])
+def test_a_page_that_connects_again_gets_what_it_missed(shop: FakeShop, sent_in: str) -> None:
     with closing(open_stream(shop, "/live/orders/123")) as response:
-        mark = Stream(response).next()["id"]
-    again: dict[str, Any] = {"Last_Event_ID": mark} if said == "header" else {}
-    path = "/live/orders/123" + ("" if said == "header" else f"?since={mark}")
+        last_id = Stream(response).next()["id"]
+    again: dict[str, Any] = {"Last_Event_ID": last_id} if sent_in == "header" else {}
+    path = "/live/orders/123" + ("" if sent_in == "header" else f"?since={last_id}")
     with closing(open_stream(shop, path, **again)) as response:
         stream = Stream(response)
         publish_stage(shop, "validating")
@@ -107,8 +107,8 @@ def test_a_page_that_connects_again_gets_what_it_missed(shop: FakeShop, said: st
         event = stream.next()
         while "is in the oven" not in event["data"]:
             event = stream.next()
-    assert int(event["id"]) > int(mark)
-    assert "Checking the order" in event["data"]  # what was missed in between is in what happened
+    assert int(event["id"]) > int(last_id)
+    assert "Checking the order" in event["data"]  # the history also has the stage in between
 
 
 def test_a_page_that_is_up_to_date_gets_nothing(shop: FakeShop) -> None:
@@ -157,7 +157,7 @@ def test_a_page_without_a_free_stream_asks_repeatedly(shop: FakeShop) -> None:
     assert int(asked.headers["Retry-After"]) > 0
     again = get(shop, "/live/orders/123", If_None_Match=asked.headers["ETag"])
     assert (again.status_code, again.text) == (304, "")
-    # A place is free again when somebody has gone, also one who has not read a word.
+    # A stream is free again after its browser has left, even before the first event.
     first.close()
     with closing(open_stream(shop, "/live/orders/123")) as response:
         assert Stream(response).next()["event"] == "shown"
@@ -205,7 +205,8 @@ def test_a_stream_ends_at_its_maximum_age() -> None:
 
 def test_a_slow_page_delays_no_order(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/orders/123")) as response:
-        Stream(response)  # and reads no further
+        # The page reads the head of the stream, and nothing else.
+        Stream(response)
         publishing = threading.Thread(target=publish_stage, args=(shop, "cooking_baking"))
         publishing.start()
         publishing.join(5)

@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 @pytest.fixture
 def page(storefront: FlaskClient) -> Any:
-    """GET a page; answers its HTML."""
+    """GET a page, and return its HTML."""
 
     def page(path: str, status: int = 200) -> str:
         answer = storefront.get(path, headers={"Accept": "text/html"})

@@ -117,6 +117,14 @@ def test_a_remake_shows_its_number_the_managers_note_and_its_time(record: Record
     assert (row.making, row.note, row.decision, row.phase_since, row.since) == (2, "too dark", None, at(31), at(33))
 
 
+def test_an_early_remake_is_for_the_pizza_that_is_not_cooked_yet(record: Record) -> None:
+    begin_stage(record, "processing", 10)
+    record.decide("remake", 1, at(20), "ana", "too dark")
+    assert Row.from_record(record, 1).making == 1
+    begin_stage(record, "cooked", 30)
+    assert Row.from_record(record, 1).making == 2
+
+
 def test_an_order_is_late_from_that_moment_on(record: Record) -> None:
     row = Row.from_record(record, 1)
     assert (row.is_late(at(9.9)), row.is_late(at(10))) == (False, True)
