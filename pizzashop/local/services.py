@@ -48,14 +48,19 @@ _APP_IDS = {role.app_id for role in ROLES}
 
 def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
     """Return Valkey, placement and scheduler by name, in the order in which they start."""
+
+    def service(name: str, command: list[str], is_ready: Callable[[], bool]) -> Process:
+        log, env = state_dir / "logs" / f"{name}.log", inherited_environment()
+        return Process(name, command, log, env, ports=SERVICE_PORTS[name], is_ready=is_ready, shutdown=shutdown)
+
     valkey_dir = state_dir / "valkey"
     valkey_dir.mkdir(parents=True, exist_ok=True)
     _, placement_health, placement_peer = SERVICE_PORTS["placement"]
-    _, scheduler_health, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
     placement_options = {
         "healthz-port": placement_health,
         "initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}",
     }
+    _, scheduler_health, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
     scheduler_options = {
         "healthz-port": scheduler_health,
         "etcd-data-dir": state_dir / "scheduler",
@@ -64,27 +69,18 @@ def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[s
         "etcd-initial-cluster": f"dapr-scheduler-server-0=http://{HOST}:{etcd_peer}",
         **_ETCD_LIMITS,
     }
-    commands = {
-        "valkey": valkey_command(redis.PORT, valkey_dir),
-        "placement": _dapr_command("placement", dapr.placement, placement_options),
-        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
-    }
-    checks: dict[str, Callable[[], bool]] = {
-        "valkey": redis.is_ready,
-        "placement": partial(_is_service_ready, "placement"),
-        "scheduler": partial(_is_service_ready, "scheduler"),
-    }
     return {
-        name: Process(
-            name,
-            command,
-            state_dir / "logs" / f"{name}.log",
-            inherited_environment(),
-            ports=SERVICE_PORTS[name],
-            is_ready=checks[name],
-            shutdown=shutdown,
-        )
-        for name, command in commands.items()
+        "valkey": service("valkey", valkey_command(redis.PORT, valkey_dir), redis.is_ready),
+        "placement": service(
+            "placement",
+            _dapr_command("placement", dapr.placement, placement_options),
+            partial(_is_service_ready, "placement"),
+        ),
+        "scheduler": service(
+            "scheduler",
+            _dapr_command("scheduler", dapr.scheduler, scheduler_options),
+            partial(_is_service_ready, "scheduler"),
+        ),
     }
 
 
