@@ -56,7 +56,7 @@ class Inbox:
         self._repository, self._dead_letters = repository, dead_letters
         self.lag = TopicLag()
 
-    def take(self, cloud_events: list[Any]) -> list[str]:
+    def apply(self, cloud_events: list[Any]) -> list[str]:
         """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
         statuses = [SUCCESS] * len(cloud_events)
         rejected: dict[int, Rejected] = {}
@@ -69,7 +69,9 @@ class Inbox:
                 rejected[number] = Rejected(cloud_event, str(error))
             else:
                 by_order[event.order_id].append((number, event))
-        results = self._apply({order_id: [event for _, event in events] for order_id, events in by_order.items()})
+        results = self._apply_to_records(
+            {order_id: [event for _, event in events] for order_id, events in by_order.items()}
+        )
         for order_id, events in by_order.items():
             result = results[order_id]
             for number, _ in events:
@@ -81,7 +83,7 @@ class Inbox:
             statuses[number] = status
         return statuses
 
-    def _apply(self, by_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
+    def _apply_to_records(self, by_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
         """Apply events to their records in one write. Return the new ones of each order, or why there are none."""
         changes = {order_id: partial(_apply_events, events=events) for order_id, events in by_order.items()}
         try:

@@ -106,20 +106,20 @@ def event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
     routes = Routes("events")
 
     @routes.post("/orders-sub", INTERNAL, response=DeliveryResult, body=Delivery)
-    def take_events() -> ResponseReturnValue:
+    def receive_events() -> ResponseReturnValue:
         """Apply one CloudEvent, or several in Dapr's bulk envelope."""
         raw, is_whole = read_body_start(MAX_BULK_BYTES)
         content, entries = parse_delivery(raw) if is_whole else (None, parse_truncated_bulk(raw))
         if entries is not None:
             # The sidecar logs a line for each DROP, so a flood of foreign events would fill its log.
-            statuses = [SUCCESS if each == IGNORED else each for each in inbox.take([event for _, event in entries])]
+            statuses = [SUCCESS if each == IGNORED else each for each in inbox.apply([event for _, event in entries])]
             pairs = zip(entries, statuses, strict=True)
             return jsonify(statuses=[{"entryId": entry_id, "status": status} for (entry_id, _), status in pairs])
         if len(raw) > MAX_JSON_BYTES:
             raise RequestEntityTooLarge
         is_event = isinstance(content, dict) and "data" in content
         check_json_limits(content, MAX_EVENT_DEPTH if is_event else MAX_JSON_DEPTH)
-        (status,) = inbox.take([content])
+        (status,) = inbox.apply([content])
         return jsonify(success=status == SUCCESS, status=DROP if status == IGNORED else status)
 
     @routes.get("/events", MANAGER, response=DeadLetterPage, query=DeadLetterQuery, internal=True)
@@ -154,7 +154,7 @@ def event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
         return jsonify(success=True)
 
     def _replay(letter: DeadLetter) -> dict[str, Any]:
-        (status,) = inbox.take([letter.event])
+        (status,) = inbox.apply([letter.event])
         if status == RETRY:
             raise Unavailable("The event could not be applied now: it stays a dead letter")
         if status != SUCCESS:

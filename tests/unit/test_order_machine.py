@@ -56,7 +56,7 @@ class OrderMachine(RuleBasedStateMachine):
             self.lease_held = None
 
     @rule(begun=st.lists(stages, min_size=1, max_size=6), run=runs, which=st.integers(0, 3))
-    def take_events(self, begun: list[tuple[str, int]], run: str, which: int) -> None:
+    def deliver_events(self, begun: list[tuple[str, int]], run: str, which: int) -> None:
         """Deliver events in any order, also those of an order that had the id before."""
         uid = (self.uids[which], None)[which % 2] if which < len(self.uids) else self.uids[-1]
         events = [
@@ -71,7 +71,7 @@ class OrderMachine(RuleBasedStateMachine):
             for status, attempt in begun
         ]
         before = self.find()
-        assert self.inbox.take([cloud_event(event) for event in events]) == ["SUCCESS"] * len(events)
+        assert self.inbox.apply([cloud_event(event) for event in events]) == ["SUCCESS"] * len(events)
         if before and (before.deleted or uid not in (None, before.uid)):
             assert self.find() == before
 
@@ -80,7 +80,7 @@ class OrderMachine(RuleBasedStateMachine):
         """Begin a stage of the present attempt, so that some runs get far."""
         record = self.find()
         if record and not record.deleted:
-            self.take_events([(status, record.attempt)], RUNS[0], len(self.uids))
+            self.deliver_events([(status, record.attempt)], RUNS[0], len(self.uids))
 
     @rule(step=steps, ahead=st.integers(-1, 1), run=runs, of_present=st.booleans())
     def claim(self, step: str, ahead: int, run: str, of_present: bool) -> None:
