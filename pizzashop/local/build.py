@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pizzashop.errors import LocalError
 from pizzashop.local import dapr_binaries, go
@@ -90,28 +91,39 @@ class _Target:
 
 
 class _Progress:
-    """Shows how many modules are downloaded and how many packages are compiled, in a status line of a terminal."""
+    """Shows how far a build is: a bar in a terminal, and elsewhere a line now and then."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._phase, self._unit, self._done, self._total, self._printed_at = "", "", 0, 0, 0.0
-        self.status = console.status("")
+        self.bar = Progress(
+            TextColumn("  {task.description:<12}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self.bar.add_task("", total=None, count="")
 
     def begin(self, phase: str, unit: str = "", total: int = 0) -> None:
         """Begin a phase of the build, with `total` units of work if that is known."""
         self._phase, self._unit, self._done, self._total = phase, unit, 0, total
         self._printed_at = time.monotonic()
-        self._console.print(f"  {phase}{f': {total} {unit}' if total else ''}")
+        self.bar.reset(self._task, total=total or None, description=phase, count="")
+        if not self._console.is_terminal:
+            self._console.print(f"  {phase}{f': {total} {unit}' if total else ''}")
 
     def advance(self, _: str = "") -> None:
         """Count one unit of work."""
-        self._done += 1
-        count = f"{min(self._done, self._total)} of {self._total}" if self._total else str(self._done)
-        text = f"  {self._phase}: {count} {self._unit}"
-        self.status.update(text)
+        self._done = min(self._done + 1, self._total) if self._total else self._done + 1
+        count = f"{self._done} of {self._total} {self._unit}" if self._total else f"{self._done} {self._unit}"
+        self.bar.update(self._task, completed=self._done if self._total else 0, count=count)
         if not self._console.is_terminal and time.monotonic() - self._printed_at > _PROGRESS_SECONDS:
             self._printed_at = time.monotonic()
-            self._console.print(text)
+            self._console.print(f"  {self._phase}: {count}")
 
 
 def _is_complete(dapr: Dapr) -> bool:
@@ -153,7 +165,7 @@ def _compile(target: _Target, directory: Path, console: Console, shutdown: Shutd
     )
     bin_dir = directory / "home" / target.bin_dir.relative_to(target.home)
     progress = _Progress(console)
-    with progress.status:
+    with progress.bar:
         binary = go.installed_go()
         if binary is None:
             progress.begin("Fetching Go")

@@ -123,7 +123,7 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
             continue
         if deleted:
             names = ", ".join(deleted[:3]) + (", …" if len(deleted) > 3 else "")
-            yield f"{len(deleted)} workflows had been left half-written, and are begun again: {names}"
+            yield f"{len(deleted)} workflows were half-written, and start again from their records: {names}"
 
 
 class StorageMonitor:

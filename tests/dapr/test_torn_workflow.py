@@ -1,0 +1,57 @@
+"""A workflow of which the store kept only half is deleted, and restarted from the order's record."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+import valkey
+from dapr.ext.workflow import DaprWorkflowClient
+from own_valkey import client as store_client
+from shop_client import WORKFLOW, ShopClient, eventually
+from up_process import OPEN, UpProcess
+
+from pizzashop.local.redis import PORT
+
+
+@pytest.fixture
+def store() -> Iterator["valkey.Valkey[bytes]"]:
+    with store_client(PORT) as found:
+        yield found
+
+
+def lose_an_event(up: UpProcess, store: "valkey.Valkey[bytes]", order_id: str) -> None:
+    """Leave the order's workflow as a Redis without memory does: its metadata names an event that does not exist.
+
+    Meanwhile the role is frozen, so it does not take the event. Its sidecar has the event in memory, and is killed.
+    """
+    role, sidecar = up.find("serve --role workflow"), up.find("--app-id=pizza-workflow")
+    role.send_signal(signal.SIGSTOP)
+    engine = DaprWorkflowClient(host="127.0.0.1", port="50015")
+    engine.raise_workflow_event(f"pizza-order-{order_id}", "ValidationComplete", data={"approved": True})
+    engine.close()
+    (event,) = store.scan_iter(match=f"*||pizza-order-{order_id}||inbox-*", count=10_000)
+    store.delete(event)
+    sidecar.kill()
+    role.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.timeout(300)
+def test_a_half_written_workflow_is_restarted_and_its_order_delivered(
+    up: UpProcess, client: ShopClient, store: "valkey.Valkey[bytes]"
+) -> None:
+    up.start()
+    up.read_until(OPEN)
+    order_id = client.place_order()
+    client.wait_for_status(order_id, "pending_validation")
+    lose_an_event(up, store, order_id)
+    up.read_until("started again")
+    reply = eventually(
+        lambda: client.reply("GET", f"{WORKFLOW}/get-status/{order_id}"), lambda reply: b"only half" in reply.body
+    )
+    assert reply.status == 503
+    store.config_set("maxmemory", 1)
+    up.read_until("takes no writes. Orders wait")
+    store.config_set("maxmemory", 0)
+    up.read_until("1 workflows were half-written, and start again")
+    assert client.decide(order_id, approved=True)[0] == 200
+    client.wait_for_status(order_id, "delivered", seconds=150)
