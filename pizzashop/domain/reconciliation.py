@@ -9,23 +9,23 @@ from pizzashop.domain.lifecycle import CANCELLED, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 
-# How long the process that wrote a command to the record has to tell the engine itself.
+# How long the process that wrote a command to the record has to send it to the engine itself.
 SETTLE_SECONDS = 4.0
 
 # An order is stuck after so many seconds without progress that its workflow should have made.
 STUCK_SECONDS = 60.0
 
-# A command that the engine has to be told again.
+# A command that has to be repeated to the engine.
 Need = Literal["start", "decide", "cancel", "suspension"]
 
 
 def is_settled(record: Record) -> bool:
-    """Return whether the order has ended and the engine needs to be told nothing more."""
+    """Return whether the order has ended, and no command has to be repeated to the engine."""
     return record.is_final and (record.status == CANCELLED or record.suspension_lease is None)
 
 
 def find_need(record: Record, now: float) -> Need | None:
-    """Return what the engine should have been told by now and may not know; `now` in epoch seconds."""
+    """Return the command that the engine should know by now, and may not know; `now` in epoch seconds."""
     if record.deleted or not record.workflow_requested or is_settled(record):
         return None
     if record.cancellation is not None:

@@ -60,7 +60,7 @@ class WorkflowSettings(BaseModel):
 
 
 class Record(BaseModel):
-    """Everything known of one order. `uid` tells it from another order with the same id after a deletion.
+    """Everything known of one order. After a deletion, `uid` distinguishes it from a new order with the same id.
 
     Records that an earlier release stored are read too: see `_renamed`.
     """
@@ -251,7 +251,7 @@ class Record(BaseModel):
         return True
 
     def delete(self, at: str) -> None:
-        """Delete everything but `uid`, which tells late events of this order from those of a new one.
+        """Delete everything but `uid`, by which a late event of this order is not applied to a new one.
 
         Raise Conflict while a workflow processes the order.
         """

@@ -5,7 +5,7 @@ Each route changes the record by one conditional write. The rules are in `domain
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision
-from pizzashop.domain.history import HistoryEntry, format_timestamp, utc_timestamp
+from pizzashop.domain.history import format_timestamp, utc_timestamp
 from pizzashop.domain.reconciliation import format_progress
 from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import Decision, NewOrder, OrderContent, Request, invalid_request
@@ -50,7 +50,11 @@ class EndCommand(OrderVersion):
 
 
 class OrderSummary(BaseModel):
-    """The state of an order in a few fields; `suspension_seconds` is how long the suspension lease still lasts."""
+    """The state of an order, as role `workflow` needs it.
+
+    `suspension_seconds` is how long the suspension lease still lasts. `progress` changes whenever the order makes
+    progress. `to_schedule` says whether its workflow has still to be scheduled.
+    """
 
     order_id: str
     uid: str
@@ -60,40 +64,11 @@ class OrderSummary(BaseModel):
     error: str | None
     workflow_requested: bool
     workflow_started: bool
+    workflow_settings: WorkflowSettings | None
     cancelling: bool
     suspension_seconds: float
-
-    @classmethod
-    def from_record(cls, record: Record, now: datetime, **more: Any) -> Self:
-        """Return the summary of a record; `more` are the fields that a subclass adds."""
-        lease = record.suspension_lease
-        return cls(
-            order_id=record.order["order_id"],
-            uid=record.uid,
-            status=record.status,
-            attempt=record.attempt,
-            paused=record.paused,
-            error=record.error,
-            workflow_requested=record.workflow_requested,
-            workflow_started=record.workflow_started,
-            cancelling=record.cancellation is not None,
-            suspension_seconds=lease.seconds_left(now.timestamp(), SUSPENSION_LEASE_SECONDS) if lease else 0.0,
-            **more,
-        )
-
-
-class WorkflowStart(OrderSummary):
-    """What the workflow of an order is started with, and whether it still has to be scheduled."""
-
-    workflow_settings: WorkflowSettings | None
     progress: str
     to_schedule: bool
-
-
-class DecisionSummary(OrderSummary):
-    """The state of an order, and the decision that counts."""
-
-    decision: HistoryEntry
 
 
 def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Routes:
@@ -115,7 +90,7 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
     @routes.post(
         "/accept",
         INTERNAL,
-        response=WorkflowStart,
+        response=OrderSummary,
         body=NewOrder,
         query=WorkflowSettings,
         errors=(409,),
@@ -128,21 +103,16 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
             raise Conflict("The order's id is not the one in the address")
         lag.check()
         record = repository.accept(content, with_workflow=True, settings=_read_settings())
-        return jsonify(_workflow_start(record, clock()).model_dump())
-
-    @routes.get("/start", INTERNAL, response=WorkflowStart, errors=(404,), internal=True)
-    def start(order_id: str) -> ResponseReturnValue:
-        """Show what the workflow of an accepted order is started with, the first time and again."""
-        return jsonify(_workflow_start(repository.get(order_id), clock()).model_dump())
+        return jsonify(_summary(record, clock()).model_dump())
 
     @routes.get("/summary", INTERNAL, response=OrderSummary, errors=(404,), internal=True)
     def summary(order_id: str) -> ResponseReturnValue:
-        """Show the state of an order in a few fields."""
-        return jsonify(OrderSummary.from_record(repository.get(order_id), clock()).model_dump())
+        """Return the state of an order, as role `workflow` needs it."""
+        return jsonify(_summary(repository.get(order_id), clock()).model_dump())
 
     @routes.post("/content", INTERNAL, response=OrderContent, body=OrderVersion, errors=(404,), internal=True)
     def content(order_id: str) -> ResponseReturnValue:
-        """Show the order as the client sent it."""
+        """Return the order as the client sent it."""
         version = OrderVersion.parse(read_internal_json())
         record = repository.get(order_id)
         _require_version(record, version.uid)
@@ -178,14 +148,14 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
 
         return change(order_id, version.uid, note)
 
-    @routes.post("/decide", INTERNAL, response=DecisionSummary, body=Decision, errors=(404, 409), internal=True)
+    @routes.post("/decide", INTERNAL, response=OrderSummary, body=Decision, errors=(404, 409), internal=True)
     def decide(order_id: str) -> ResponseReturnValue:
-        """Record the manager's decision, and show the one that counts."""
+        """Record the manager's decision. The first decision on an attempt counts."""
         decision = Decision.parse(read_internal_json())
 
-        def record_decision(record: Record) -> DecisionSummary:
-            entry = record.decide(decision.verdict, decision.attempt, utc_timestamp(), decision.by, decision.note)
-            return DecisionSummary.from_record(record, clock(), decision=entry)
+        def record_decision(record: Record) -> OrderSummary:
+            record.decide(decision.verdict, decision.attempt, utc_timestamp(), decision.by, decision.note)
+            return _summary(record, clock())
 
         return change(order_id, None, record_decision)
 
@@ -193,7 +163,7 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
         "/decision-state", INTERNAL, response=DecisionState, body=DecisionQuery, errors=(404, 409), internal=True
     )
     def decision_state(order_id: str) -> ResponseReturnValue:
-        """Show the decision that counts; mark the order as overdue, or fail it, when that is due."""
+        """Return the decision that counts; mark the order as overdue, or fail it, when that is due."""
         query = DecisionQuery.parse(read_internal_json())
 
         def check(record: Record) -> DecisionState:
@@ -233,7 +203,7 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
                 require_suspension_lease(record, asked.run)
             marks = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}
             marks[command](utc_timestamp(), asked.by, asked.note)
-            return OrderSummary.from_record(record, clock())
+            return _summary(record, clock())
 
         return change(order_id, None, mark_record)
 
@@ -247,7 +217,7 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
                 # The workflow waits here until it is terminated: so engine and record end alike.
                 _require_not_cancelling(record)
             record.end(command.status, utc_timestamp(), command.error)
-            return OrderSummary.from_record(record, clock())
+            return _summary(record, clock())
 
         return change(order_id, command.uid, end_record)
 
@@ -271,11 +241,20 @@ def _require_not_cancelling(record: Record) -> None:
         raise Unavailable("The order is being cancelled")
 
 
-def _workflow_start(record: Record, now: datetime) -> WorkflowStart:
-    return WorkflowStart.from_record(
-        record,
-        now,
+def _summary(record: Record, now: datetime) -> OrderSummary:
+    lease = record.suspension_lease
+    return OrderSummary(
+        order_id=record.order["order_id"],
+        uid=record.uid,
+        status=record.status,
+        attempt=record.attempt,
+        paused=record.paused,
+        error=record.error,
+        workflow_requested=record.workflow_requested,
+        workflow_started=record.workflow_started,
         workflow_settings=record.workflow_settings,
+        cancelling=record.cancellation is not None,
+        suspension_seconds=lease.seconds_left(now.timestamp(), SUSPENSION_LEASE_SECONDS) if lease else 0.0,
         progress=format_progress(record),
         to_schedule=not (record.workflow_started or record.is_closed),
     )

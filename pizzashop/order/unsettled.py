@@ -17,7 +17,7 @@ from pizzashop.web.routes import Routes
 
 
 class UnsettledOrder(BaseModel):
-    """An order, and what the engine has to be told about it."""
+    """An order, and the command that has to be repeated for it."""
 
     order_id: str
     attempt: int
@@ -35,12 +35,12 @@ class Unsettled(BaseModel):
 
 
 def unsettled_routes(repository: Repository, clock: Clock) -> Routes:
-    """Return the route. On the way, settled orders are removed from the open ones."""
+    """Return the route by which the reconciler asks for its work. It also removes settled orders from the open ones."""
     routes = Routes("unsettled")
 
     @routes.get("/unsettled", MANAGER, INTERNAL, response=Unsettled, internal=True)
     def unsettled() -> ResponseReturnValue:
-        """Show what the reconciler has to do."""
+        """Return what the reconciler has to do."""
         now = clock()
         seconds, at = now.timestamp(), format_timestamp(now)
         records = {record.order["order_id"]: record for record in repository.find_many(repository.open_orders.ids())}

@@ -83,7 +83,7 @@ class StepLease:
         self._run = uuid4().hex
         self._claim_times: set[str] = set()
         self._crashed_run: str | None = None
-        # The crashed run whose last stage this run has published, until a claim tells the record so.
+        # The crashed run whose last stage this run has published, until the next claim reports it.
         self.republished_for: str | None = None
         # When the last claim was sent, by the monotonic clock: the lease lasts at least LEASE_SECONDS from then.
         self.claimed_at = 0.0
@@ -124,7 +124,7 @@ class StepLease:
         new = {entry.status: entry for entry in answer.begun_stages if entry.status not in self.begun}
         self.begun |= new
         self.is_finished, self._crashed_run = answer.is_finished, answer.crashed_run
-        # A stage may have begun by an earlier claim of this run, whose answer was lost. Its time tells.
+        # A stage may have begun by an earlier claim of this run, whose answer was lost. Its time shows that.
         self.unpublished |= {status: self._run for status, entry in new.items() if entry.at in self._claim_times}
         if answer.crashed_run is None:
             self.republished_for = None

@@ -1,7 +1,8 @@
-"""The activities of the workflow: everything that it has done by other roles, by the record and by the topic.
+"""The activities of the workflow: its calls of other roles, of the record and of the topic.
 
-The engine may run an activity more than once, so each is idempotent. It also keeps their inputs and results. So they
-are told which order, and read its content from the record; in version v1 the whole order travels (`_is_whole`).
+The engine may run an activity more than once, so each is idempotent. It also keeps every input and result. So an
+activity gets only the id of the order, and reads its content from the record. In version v1 the whole order travels
+(`_is_whole`).
 """
 
 import asyncio

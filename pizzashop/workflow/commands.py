@@ -1,4 +1,4 @@
-"""The commands on orders: each is written to the record first, and then the engine is told.
+"""The commands on orders: each is written to the record first, and then sent to the engine.
 
 Every command may be repeated: the reconciler repeats those that a crash left half-done.
 """
@@ -57,7 +57,7 @@ class OrderCommands:
             return
         # The engine keeps each event: `by` and `note` are in the record alone.
         verdict = {name: content[name] for name in ("order_id", "approved", "remake")}
-        event = {**verdict, "attempt": record["decision"]["attempt"], "uid": record["uid"], "recorded": True}
+        event = {**verdict, "attempt": decision.attempt or record["attempt"], "uid": record["uid"], "recorded": True}
         # An order may be accepted and not scheduled yet: then the reconciler raises its decision later.
         with suppress(NotFound):
             self._engine.decide(decision.order_id, event)
@@ -114,7 +114,7 @@ class OrderCommands:
         if status == "STALLED" and not self._engine.is_too_large(order_id):
             raise Unavailable("no process runs its version of the workflow now")
         with suspension_lease(self._sidecar, order_id):
-            record: Summary = self._sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")
+            record = read_summary(self._sidecar, order_id)
             if record["paused"] or record["progress"] != progress:
                 return None
             if status == "SUSPENDED":

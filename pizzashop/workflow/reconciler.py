@@ -129,7 +129,7 @@ class Reconciler(PeriodicTask):
     def _settle(self, order: dict[str, Any], *, force: bool) -> None:
         order_id, need = order["order_id"], order["need"]
         extra = {"order": order_id, "attempt": order["attempt"]}
-        log.warning("the engine may not know the last command, so it is told again: %s", need, extra=extra)
+        log.warning("the engine may not know of a command, so it is repeated: %s", need, extra=extra)
         try:
             if need == "start":
                 self._commands.start(order_id, order["order"])
@@ -140,7 +140,7 @@ class Reconciler(PeriodicTask):
             else:
                 self._commands.decide(Decision(order_id=order_id, attempt=order["attempt"], **order["decision"]))
         except Unavailable as error:
-            log.warning("could not tell the engine, a later round tries again: %s", error, extra=extra)
+            log.warning("not repeated, a later round tries again: %s", error, extra=extra)
         except Refused as error:
             log.info("settled by another process meanwhile: %s", error, extra=extra)
 

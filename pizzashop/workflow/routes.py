@@ -68,7 +68,7 @@ def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
 
     @routes.get("/get-status/<order_id>", MANAGER, INTERNAL, response=RuntimeStatus, errors=(404,))
     def get_status(order_id: str) -> ResponseReturnValue:
-        """Show the workflow's runtime status, as a bare JSON string."""
+        """Return the workflow's runtime status, as a bare JSON string."""
         return jsonify(commands.runtime_status(order_id))
 
     @routes.post("/pause-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderRef, errors=(404, 409))

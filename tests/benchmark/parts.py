@@ -116,8 +116,8 @@ async def _accept(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
 
 
 async def _claim(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
-    begins = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.announced]
-    claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "begins": begins}
+    stages = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.announced]
+    claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "stages": stages}
     await _invoke(client, KITCHEN, order, "claim", claim)
 
 

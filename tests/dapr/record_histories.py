@@ -133,7 +133,7 @@ def restart(order_id: str) -> None:
     engine = DaprEngine(WORKFLOW.dapr_grpc_port)
     with HttpClient() as http:
         sidecar = SidecarClient(http, WORKFLOW.dapr_http_port)
-        progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/start")["progress"]
+        progress = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")["progress"]
         OrderCommands(sidecar, engine, Settings(), ContentCache(sidecar)).recover(order_id, progress, was_woken=True)
     engine.close()
 
