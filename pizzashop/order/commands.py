@@ -28,7 +28,6 @@ from pizzashop.domain.suspension import (
     require_suspension_lease,
 )
 from pizzashop.errors import Conflict, NotFound, Unavailable
-from pizzashop.order.inbox import TopicLag
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Done
 from pizzashop.web.dependencies import Clock
@@ -71,7 +70,7 @@ class OrderSummary(BaseModel):
     to_schedule: bool
 
 
-def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Routes:
+def command_routes(repository: Repository, clock: Clock) -> Routes:
     """Return the routes under `/order/<order_id>` that the other roles call."""
     routes = Routes("commands", prefix="/order/<order_id>")
 
@@ -101,7 +100,6 @@ def command_routes(repository: Repository, lag: TopicLag, clock: Clock) -> Route
         content = read_internal_json()
         if NewOrder.parse(content).order_id != order_id:
             raise Conflict("The order's id is not the one in the address")
-        lag.check()
         record = repository.accept(content, with_workflow=True, settings=_read_settings())
         return jsonify(_summary(record, clock()).model_dump())
 

@@ -7,7 +7,6 @@ a dead letter. Dapr delivers up to a hundred events in one request, a bulk; one 
 import binascii
 import logging
 import re
-import time
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from pizzashop.domain.events import StageEvent, parse_event
-from pizzashop.domain.history import seconds_since, utc_timestamp
+from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
 from pizzashop.order.dead_letters import DeadLetters, Rejected
@@ -28,13 +27,6 @@ MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
 SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
 # A foreign event that was not even kept as a dead letter.
 IGNORED = "IGNORED"
-
-# New orders are refused while events arrive later than this.
-MAX_LAG_SECONDS = 2.0
-# How long the last event counts: after that, the topic may just be quiet.
-LAG_VALID_SECONDS = 5.0
-# An event older than this is a repetition, and says nothing about the lag.
-MAX_EVENT_AGE_SECONDS = 120.0
 
 # The content type of an event that the sidecar did not parse: its bytes in base64.
 _RAW_CONTENT_TYPE = "application/octet-stream"
@@ -54,7 +46,6 @@ class Inbox:
 
     def __init__(self, repository: Repository, dead_letters: DeadLetters) -> None:
         self._repository, self._dead_letters = repository, dead_letters
-        self.lag = TopicLag()
 
     def apply(self, cloud_events: list[Any]) -> list[str]:
         """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
@@ -91,9 +82,6 @@ class Inbox:
         except Unavailable as error:
             results = dict.fromkeys(by_order, error)
         _log_results(results)
-        for result in results.values():
-            for event in result if isinstance(result, list) else ():
-                self.lag.observe(event.entry.at)
         return results
 
     def _keep(self, rejected: list[Rejected]) -> list[str]:
@@ -103,23 +91,6 @@ class Inbox:
             log.warning("%d dead letters could not be stored, Dapr delivers them again: %s", len(rejected), error)
             return [RETRY] * len(rejected)
         return [IGNORED if event_id is None else DROP for event_id in ids]
-
-
-class TopicLag:
-    """How far the records are behind the topic, by the age that new events have when they arrive."""
-
-    def __init__(self) -> None:
-        self._late_until = 0.0
-
-    def observe(self, published_at: str) -> None:
-        """Note that an event arrived that was published at this time."""
-        is_late = MAX_LAG_SECONDS < seconds_since(published_at) < MAX_EVENT_AGE_SECONDS
-        self._late_until = time.monotonic() + LAG_VALID_SECONDS if is_late else 0.0
-
-    def check(self) -> None:
-        """Raise Unavailable while the records are too far behind to accept new orders."""
-        if time.monotonic() < self._late_until:
-            raise Unavailable("The shop is behind with its orders: ask again in a moment")
 
 
 def parse_delivery(raw: bytes) -> tuple[Any, BulkEntries | None]:

@@ -60,7 +60,7 @@ def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
     for routes in (
         order_routes(repository),
         event_routes(inbox, dead_letters),
-        command_routes(repository, inbox.lag, clock),
+        command_routes(repository, clock),
         unsettled_routes(repository, clock),
         search_routes(repository, rows, clock),
         board_routes(rows, repository, clock),

@@ -66,7 +66,7 @@ def test_orders_of_killed_replicas_are_finished_by_the_others(
 def _placed_and_approved(client: ShopClient) -> str:
     order = new_order("two")
     order_id: str = order["order_id"]
-    # Where they are behind they say so, and the customer asks again.
+    # A busy role refuses the order, and the customer asks again.
     eventually(lambda: client.start(order)[0] == 200, seconds=120)
     eventually(lambda: client.decide(order_id, approved=True)[0] == 200, seconds=120)
     return order_id
