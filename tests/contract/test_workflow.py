@@ -7,7 +7,7 @@ from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop, Post
 from flask.testing import FlaskClient
 
-from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, HAPPY_PATH
 from pizzashop.roles import ORDER
 
 STARTED = {"order_id": "123", "workflow_instance_id": "pizza-order-123", "status": "started"}
@@ -167,8 +167,9 @@ class TestTheWholeWay:
         shop.decide(approved=False, remake=True)
         assert (shop.record()["status"], shop.record()["attempt"]) == ("pending_validation", 2)
         shop.decide(approved=True)
-        stages = [entry["status"] for entry in shop.record()["history"] if entry["attempt"] == 2]
-        assert stages == [*HAPPY_PATH[4:11], "approved", *HAPPY_PATH[11:]]
+        of_attempt_2 = [entry["status"] for entry in shop.record()["history"] if entry["attempt"] == 2]
+        cooked = [*COOK_STEP.announced, "pending_validation"]
+        assert of_attempt_2 == [*cooked, "approved", *DELIVER_STEP.announced]
 
     def test_late_events_change_nothing(self, shop: FakeShop, workflow: FlaskClient) -> None:
         workflow.post("/start-order", json=ORDER_123)
