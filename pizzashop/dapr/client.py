@@ -6,8 +6,7 @@ All calls that a role makes through its sidecar are here, except those to the wo
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from pizzashop.dapr.batching import Batcher
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Time-outs. For threads they limit each read of a reply, for coroutines the whole call (see `http.py`).
+# Time-outs. For threads they limit each read of a reply (`http.py`), for coroutines the whole call (`async_http.py`).
 STATE_SECONDS = 10.0
 PUBLISH_SECONDS = 10.0
 INVOKE_SECONDS = 10.0
@@ -135,25 +134,32 @@ class SidecarClient(Sidecar):
     async def apublish(self, event: Content) -> None:
         raise_for_status(await self._apost(PUBLISH_PATH, json.dumps(event), PUBLISH_SECONDS))
 
-    def _publish_batch(self, sequences: Sequence[Sequence[str]]) -> list[int | Exception]:
-        """Publish sequences of events, given as JSON; each sequence keeps its order.
+    def _publish_batch(self, batch: Sequence[Sequence[str]]) -> list[int | Exception]:
+        """Publish the events of several threads, given as JSON.
 
-        Return for each sequence how many events, from the first on, were published, or the error if there is none.
+        Return for each thread how many events, from the first on, were published, or the error if there is none.
         """
-        # The sidecar publishes the entries of a bulk concurrently, but the requests on one connection one after
-        # another. So a bulk never contains two events of the same sequence.
-        bulks = [bulk for wave in _waves(sequences) for bulk in _split_by_size(wave, lambda entry: len(entry.event))]
-        requests = [_publish_request([entry.event for entry in bulk]) for bulk in bulks]
-        urls = [(self._base_url + path, body) for path, body in requests]
-        replies = self._http.pipeline("POST", urls, PUBLISH_SECONDS, headers=self._headers)
-        published, errors = [0] * len(sequences), dict[int, Exception]()
-        for bulk, reply in zip_longest(bulks, replies):
-            for entry, error in zip(bulk, _publish_errors(reply, len(bulk)), strict=True):
-                if error is not None:
-                    errors.setdefault(entry.sequence, error)
-                elif entry.sequence not in errors:
-                    published[entry.sequence] += 1
-        return [published[number] or errors[number] for number in range(len(sequences))]
+        events = [event for thread_events in batch for event in thread_events]
+        errors = iter([error for part in _split_by_size(events, len) for error in self._publish_in_one_request(part)])
+        return [_count_published([next(errors) for _ in thread_events]) for thread_events in batch]
+
+    def _publish_in_one_request(self, events: Sequence[str]) -> list[Exception | None]:
+        """Return for each event why it was not published; None if it was."""
+        try:
+            if len(events) == 1:
+                reply = self._post(PUBLISH_PATH, events[0], PUBLISH_SECONDS)
+            else:
+                reply = self._post(BULK_PUBLISH_PATH, _encode_bulk(events), PUBLISH_SECONDS)
+        except Unavailable as error:
+            return [error] * len(events)
+        if reply.status < 300:
+            return [None] * len(events)
+        failed_entries = (json_object(reply) or {}).get("failedEntries") or []
+        failed = {entry["entryId"]: entry.get("error") for entry in failed_entries}
+        if not failed:
+            return [unavailable_error(reply)] * len(events)
+        entry_ids = [str(number) for number in range(len(events))]
+        return [Unavailable(f"Not published: {failed[each]}") if each in failed else None for each in entry_ids]
 
     # Service invocation
 
@@ -184,42 +190,20 @@ class SidecarClient(Sidecar):
         return AsyncHttpClient()
 
 
-class _Entry(NamedTuple):
-    """An event in a bulk, and the number of the sequence that it belongs to."""
-
-    sequence: int
-    event: str
-
-
-def _waves(sequences: Sequence[Sequence[str]]) -> Iterator[list[_Entry]]:
-    """Yield the first event of every sequence, then the second of every sequence, and so on."""
-    for position in range(max(map(len, sequences))):
-        yield [_Entry(n, sequence[position]) for n, sequence in enumerate(sequences) if position < len(sequence)]
+def _count_published(errors: Sequence[Exception | None]) -> int | Exception:
+    """Return how many events come before the first error; that error if there are none."""
+    for number, error in enumerate(errors):
+        if error is not None:
+            return number or error
+    return len(errors)
 
 
-def _publish_request(events: Sequence[str]) -> tuple[str, str]:
-    """Return the path and the body of the request that publishes these events."""
-    if len(events) == 1:
-        return PUBLISH_PATH, events[0]
+def _encode_bulk(events: Sequence[str]) -> str:
     entries = (
         f'{{"entryId":"{number}","event":{event},"contentType":"application/json"}}'
         for number, event in enumerate(events)
     )
-    return BULK_PUBLISH_PATH, f"[{','.join(entries)}]"
-
-
-def _publish_errors(reply: Reply | None, count: int) -> list[Exception | None]:
-    """Return for each of the `count` events of a request why it was not published; None if it was."""
-    if reply is None:
-        return [Unavailable("Not published: no answer")] * count
-    if reply.status < 300:
-        return [None] * count
-    failed_entries = (json_object(reply) or {}).get("failedEntries") or []
-    failed = {entry["entryId"]: entry.get("error") for entry in failed_entries}
-    if not failed:
-        return [unavailable_error(reply)] * count
-    entry_ids = [str(number) for number in range(count)]
-    return [Unavailable(f"Not published: {failed[each]}") if each in failed else None for each in entry_ids]
+    return f"[{','.join(entries)}]"
 
 
 def _encode_write(write: Write) -> str:

@@ -58,7 +58,7 @@ class Sidecar(Protocol):
         """Write a value unconditionally."""
 
     def publish(self, events: Sequence[Content]) -> int:
-        """Publish events of one order on the topic `orders`, one after another.
+        """Publish events of one order on the topic `orders`, in no certain order.
 
         Return how many of them, from the first on, were certainly published. The caller has to publish the rest again.
         """

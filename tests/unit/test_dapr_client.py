@@ -65,36 +65,7 @@ def test_an_event_is_published_on_the_topic(daprd: FakeDaprd, sidecar: SidecarCl
         assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
 
 
-class TestEventsOfOneOrder:
-    def test_are_published_one_after_another_on_one_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        for _ in range(3):
-            daprd.will_answer(204)
-        events = [{"status": status} for status in ("cooking_baking", "cooking_quality_check", "cooked")]
-        assert sidecar.publish(events) == 3
-        assert {asked.path for asked in daprd.asked} == {"/v1.0/publish/pizzapubsub/orders"}
-        assert [asked.content for asked in daprd.asked] == events
-        assert daprd.connections == 1
-
-    def test_count_as_published_up_to_the_first_failure(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        for status in (204, 204, 500, 204):
-            daprd.will_answer(status)
-        assert sidecar.publish([{}, {}, {}, {}]) == 2
-
-    def test_count_as_published_up_to_the_end_of_the_connection(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        daprd.will_answer(204)
-        daprd.will_answer(204, Connection="close")
-        assert sidecar.publish([{}, {}, {}]) == 2
-        daprd.will_answer(204)
-        assert sidecar.publish([{}]) == 1
-
-    def test_raise_the_error_of_the_first_if_it_failed(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        daprd.will_answer(500, {"errorCode": "ERR_PUBSUB_PUBLISH"})
-        daprd.will_answer(204)
-        with pytest.raises(Unavailable, match="ERR_PUBSUB_PUBLISH"):
-            sidecar.publish([{}, {}])
-
-
-class TestEventsOfSeveralOrders:
+class TestSeveralEvents:
     def test_are_published_in_one_bulk(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
         assert sidecar._publish_batch([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
@@ -105,15 +76,18 @@ class TestEventsOfSeveralOrders:
             {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
         ]
 
-    def test_never_share_a_bulk_with_another_event_of_their_order(
+    def test_of_one_order_count_as_published_up_to_the_first_failure(
         self, daprd: FakeDaprd, sidecar: SidecarClient
     ) -> None:
-        for _ in range(3):
-            daprd.will_answer(204)
-        assert sidecar._publish_batch([["1", "2", "3"], ["10"], ["100", "200"]]) == [3, 1, 2]
-        bulks = [asked.content for asked in daprd.asked]
-        assert [[each["event"] for each in bulk] for bulk in bulks[:2]] == [[1, 10, 100], [2, 200]]
-        assert bulks[2] == 3
+        daprd.will_answer(500, {"failedEntries": [{"entryId": "2", "error": "full"}], "errorCode": "X"})
+        assert sidecar.publish([{}, {}, {}, {}]) == 2
+
+    def test_of_one_order_raise_the_error_of_the_first_if_it_failed(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
+        daprd.will_answer(500, {"failedEntries": [{"entryId": "0", "error": "full"}], "errorCode": "X"})
+        with pytest.raises(Unavailable, match="full"):
+            sidecar.publish([{}, {}])
 
     def test_fail_separately(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
@@ -121,12 +95,8 @@ class TestEventsOfSeveralOrders:
         assert (first, third) == (1, 1)
         assert isinstance(second, Unavailable)
 
-    def test_do_not_count_as_published_after_a_failure_in_their_order(
-        self, daprd: FakeDaprd, sidecar: SidecarClient
-    ) -> None:
-        daprd.will_answer(204)
-        daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
-        daprd.will_answer(204)
+    def test_of_several_orders_count_for_each_order(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+        daprd.will_answer(500, {"failedEntries": [{"entryId": "4", "error": "full"}], "errorCode": "X"})
         assert sidecar._publish_batch([["{}"] * 3, ["{}"] * 3]) == [3, 1]
 
     @pytest.mark.parametrize("content", [{"errorCode": "X"}, [], "no"])

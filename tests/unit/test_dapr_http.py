@@ -176,8 +176,15 @@ def test_the_time_out_of_threads_is_for_each_read(slow: str) -> None:
 
 
 def test_the_time_out_of_coroutines_is_for_the_whole_answer(slow: str) -> None:
+    async def send_and_close() -> None:
+        client = AsyncHttpClient()
+        try:
+            await client.request("GET", slow, SLOW_TIMEOUT_SECONDS)
+        finally:
+            await client.close()
+
     with pytest.raises(Unavailable):
-        asyncio.run(AsyncHttpClient().request("GET", slow, SLOW_TIMEOUT_SECONDS))
+        asyncio.run(send_and_close())
 
 
 def test_a_port_on_which_nothing_listens_is_unavailable(send: Send) -> None:
