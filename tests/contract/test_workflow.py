@@ -183,17 +183,17 @@ class TestTheWholeWay:
 
 class TestDecide:
     @pytest.mark.parametrize(
-        ("said", "word"),
+        ("decision", "verdict"),
         [
             ({"approved": True}, "approved"),
             ({"approved": False}, "rejected"),
             ({"approved": False, "remake": True}, "rejected"),
         ],
     )
-    def test_it_is_answered(self, shop: FakeShop, post: Post, said: dict[str, Any], word: str) -> None:
+    def test_it_is_answered(self, shop: FakeShop, post: Post, decision: dict[str, Any], verdict: str) -> None:
         shop.place_and_run()
-        answer = post("/validate-pizza", **said)
-        assert (answer.status_code, answer.json) == (200, {"order_id": "123", "validation_status": word})
+        answer = post("/validate-pizza", **decision)
+        assert (answer.status_code, answer.json) == (200, {"order_id": "123", "validation_status": verdict})
 
     def test_the_first_decision_counts(self, shop: FakeShop, post: Post) -> None:
         shop.place_and_run()
@@ -292,17 +292,17 @@ class TestDecide:
         shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
-    @pytest.mark.parametrize("said", [None, "yes", [], {}, {"approved": "true"}, {"approved": 1}, {"approve": True}])
-    def test_an_invalid_event_is_ignored(self, shop: FakeShop, said: Any) -> None:
+    @pytest.mark.parametrize("event", [None, "yes", [], {}, {"approved": "true"}, {"approved": 1}, {"approve": True}])
+    def test_an_invalid_event_is_ignored(self, shop: FakeShop, event: Any) -> None:
         shop.place_and_run()
-        shop.engine.raise_event("123", said)
+        shop.engine.raise_event("123", event)
         shop.engine.run()
         assert shop.record()["status"] == "pending_validation"
         shop.decide(approved=True)
         assert shop.record()["status"] == "delivered"
 
     @pytest.mark.parametrize(
-        "wrong",
+        "decision",
         [
             {},
             {"approved": "true"},
@@ -316,9 +316,9 @@ class TestDecide:
             {"approved": True, "note": []},
         ],
     )
-    def test_an_invalid_decision_is_refused(self, shop: FakeShop, post: Post, wrong: dict[str, Any]) -> None:
+    def test_an_invalid_decision_is_refused(self, shop: FakeShop, post: Post, decision: dict[str, Any]) -> None:
         shop.place_and_run()
-        assert_problem(post("/validate-pizza", **wrong), 400)
+        assert_problem(post("/validate-pizza", **decision), 400)
         assert shop.record()["status"] == "pending_validation"
 
     def test_while_the_engine_is_away_a_decision_is_recorded_and_can_be_sent_again(
@@ -424,22 +424,22 @@ class TestPauseAndResume:
         shop.engine.run()
         assert shop.record()["status"] == "delivered"
 
-    @pytest.mark.parametrize("word", ["pause", "resume"])
-    @pytest.mark.parametrize("heard", [True, False])
+    @pytest.mark.parametrize("command", ["pause", "resume"])
+    @pytest.mark.parametrize("acts", [True, False])
     def test_if_the_engine_does_not_answer_the_reconciler_makes_it_do_what_the_record_says(
-        self, shop: FakeShop, post: Post, word: str, heard: bool
+        self, shop: FakeShop, post: Post, command: str, acts: bool
     ) -> None:
         shop.place_and_run()
-        was = {"pause": "RUNNING", "resume": "SUSPENDED"}[word]
-        if was == "SUSPENDED":
+        before = {"pause": "RUNNING", "resume": "SUSPENDED"}[command]
+        if before == "SUSPENDED":
             post("/pause-order")
-        shop.engine.loses_answers, shop.engine.ignores_commands = True, not heard
-        assert_problem(post(f"/{word}-order"), 503)
+        shop.engine.loses_answers, shop.engine.ignores_commands = True, not acts
+        assert_problem(post(f"/{command}-order"), 503)
         shop.engine.loses_answers = shop.engine.ignores_commands = False
-        assert shop.record()["paused"] is (was == "SUSPENDED")
+        assert shop.record()["paused"] is (before == "SUSPENDED")
         shop.reconcile()
-        assert shop.engine.status("123") == was
-        assert post(f"/{word}-order").status_code == 200, "and may be asked for again"
+        assert shop.engine.status("123") == before
+        assert post(f"/{command}-order").status_code == 200, "it may be asked for again"
 
     def test_an_order_that_is_not_paused_can_be_resumed(self, shop: FakeShop, post: Post) -> None:
         shop.place_and_run()
@@ -514,8 +514,8 @@ class TestEveryCommand:
         assert_problem(post(path, approved=True), 409)
 
     @pytest.mark.parametrize("path", COMMANDS)
-    @pytest.mark.parametrize("wrong", [{"order_id": "a/b"}, {"order_id": 1}, {"order_id": None}, {"by": 1}])
-    def test_what_is_wrong_is_named(self, post: Post, path: str, wrong: dict[str, Any]) -> None:
-        answer = post(path, **wrong)
+    @pytest.mark.parametrize("invalid", [{"order_id": "a/b"}, {"order_id": 1}, {"order_id": None}, {"by": 1}])
+    def test_each_invalid_field_is_named(self, post: Post, path: str, invalid: dict[str, Any]) -> None:
+        answer = post(path, **invalid)
         assert_problem(answer, 400)
-        assert [each["field"] for each in answer.json["errors"]] == list(wrong)
+        assert [each["field"] for each in answer.json["errors"]] == list(invalid)

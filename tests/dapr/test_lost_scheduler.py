@@ -24,7 +24,7 @@ REMINDER_SECONDS = 8
 def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[ShopProcesses]:
     env = {"PIZZASHOP_PACE": str(PACE), "PIZZASHOP_VALIDATION_REMINDER": str(REMINDER_SECONDS)}
     made = ShopProcesses(tmp_path, project, dapr, env)
-    made.change("workflow", *SHORT_TIMEOUTS)
+    made.replace_program("workflow", *SHORT_TIMEOUTS)
     with made.running() as running:
         yield running
 
