@@ -10,12 +10,14 @@ import pytest
 from dapr.ext.workflow import WorkflowRuntime
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor, _Registry
+from fakes.engine import Call, FakeContext, Wait
 from fakes.sidecar import FakeSidecar
 from google.protobuf.json_format import ParseDict
 
 from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizza_workflow
+from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.worker import LATEST_VERSION, WORKFLOW_VERSIONS, register_workflow
 
 HISTORIES = Path(__file__).parents[1] / "histories"
@@ -185,3 +187,16 @@ def test_a_change_that_would_break_orders_in_flight_is_noticed(workflow: Callabl
 
 def test_the_present_workflow_passes_the_same_check() -> None:
     assert not any(differences(read_history(path), changed_registry(pizza_workflow)) for path in OF_LATEST)
+
+
+@pytest.mark.parametrize("start", [{}, {"reminder": None, "deadline": None, "seals": ["of an earlier release"]}])
+def test_an_order_of_version_1_is_decided_on_by_the_present_release(start: dict[str, Any]) -> None:
+    order = {"order_id": "1", "pizza_type": "funghi", "size": "small", "attempt": 1, "uid": "uid-1"}
+    event = {"order_id": "1", "approved": True, "remake": False, "attempt": 1, "uid": "uid-1", "recorded": True}
+    workflow = pizza_workflow_v1(FakeContext(), {"order": order, "max_remakes": 2, **start})  # type: ignore[arg-type]
+    assert next(workflow) == Call("order_pizza", order)
+    assert workflow.send({**order, "status": "confirmed"}).activity == "cook_pizza"
+    assert workflow.send({**order, "status": "cooked"}).activity == "validate_pizza"
+    assert isinstance(workflow.send({**order, "status": "pending_validation"}), Wait)
+    assert workflow.send(event).activity == "record_decision"
+    assert workflow.send({"approved": True, "remake": False}).activity == "deliver_pizza"
