@@ -58,7 +58,7 @@ def _left() -> int:
 
 
 @pytest.mark.parametrize(
-    ("hold_up", "let_go"),
+    ("take_away", "bring_back"),
     [(ShopProcesses.kill, ShopProcesses.start), (ShopProcesses.freeze, ShopProcesses.thaw)],
     ids=["killed", "frozen"],
 )
@@ -67,17 +67,17 @@ def test_every_event_is_heard_whatever_is_away_meanwhile(
     separate: ShopProcesses,
     client: ShopClient,
     part: str,
-    hold_up: Callable[[ShopProcesses, str], None],
-    let_go: Callable[[ShopProcesses, str], None],
+    take_away: Callable[[ShopProcesses, str], None],
+    bring_back: Callable[[ShopProcesses, str], None],
 ) -> None:
     orders = _accepted(client)
     half = EVENTS // 2
     _publish_stages(client, orders[:half])
-    hold_up(separate, part)
+    take_away(separate, part)
     # Without a store there is no topic either: what is published then is refused, and published again afterwards.
     if part != "valkey":
         _publish_stages(client, orders[half:])
-    let_go(separate, part)
+    bring_back(separate, part)
     if part == "valkey":
         eventually(lambda: client.reply("POST", PUBLISH, {**orders[half], "status": "validating"}).status == 204)
         _publish_stages(client, orders[half:])
