@@ -210,7 +210,7 @@ def _rest_seconds(client: ShopClient, order_id: str) -> float:
 
 # With these fixtures the ports are free, and Dapr need not be built.
 @pytest.mark.usefixtures("project", "dapr")
-@pytest.mark.skipif(not shutil.which("fuser"), reason="the tutorial kills the kitchen with fuser")
+@pytest.mark.skipif(not shutil.which("lsof"), reason="the tutorial finds the kitchen with lsof")
 def test_the_tutorial_works_from_top_to_bottom(reader: Reader, client: ShopClient) -> None:
     *parts, close = PART.finditer(PAGE)
     for part in parts:
