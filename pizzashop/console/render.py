@@ -38,7 +38,7 @@ class _StageGroup(NamedTuple):
     statuses: tuple[str, ...]
 
 
-_CONFIRM = _StageGroup("confirming", "confirmed", (ACCEPTED, *ORDER_STEP.announced))
+_CONFIRM = _StageGroup("confirming", "confirmed", (ACCEPTED, *ORDER_STEP.published_statuses))
 _COOK = _StageGroup("cooking", "cooked", tuple(stage.status for stage in COOK_STEP.stages))
 _DECIDE = _StageGroup("the manager's look", "approved", (COOK_STEP.done_status, PENDING_VALIDATION))
 _DELIVER = _StageGroup("on the way", "delivered", tuple(stage.status for stage in DELIVER_STEP.stages))

@@ -12,7 +12,7 @@ from pizzashop.domain.requests import Request
 # How long a lease lasts after its last renewal. After a crash the next run waits at most this long.
 LEASE_SECONDS = 8.0
 
-_MAX_STAGES = max(len(step.announced) for step in STEPS)
+_MAX_STAGES = max(len(step.published_statuses) for step in STEPS)
 
 RunId = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -73,7 +73,7 @@ def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
             _begin_stages(record, step, claim)
     return ClaimAnswer(
         result="granted",
-        begun_stages=record.begun_stages(claim.attempt, step.announced),
+        begun_stages=record.begun_stages(claim.attempt, step.published_statuses),
         crashed_run=crashed_run,
         is_finished=record.has_finished(step, claim.attempt),
     )
@@ -138,15 +138,15 @@ def _seconds_taken(record: Record, claim: Claim, is_finished: bool, now: float) 
 
 def _begin_stages(record: Record, step: Step, claim: Claim) -> None:
     """Begin the stages of the claim, except those that a later stage of the step has followed already."""
-    last = max((entry.rank for entry in record.begun_stages(claim.attempt, step.announced)), default=(0, 0))
-    own = (each for each in claim.stages if each.attempt == claim.attempt and each.status in step.announced)
+    last = max((entry.rank for entry in record.begun_stages(claim.attempt, step.published_statuses)), default=(0, 0))
+    own = (each for each in claim.stages if each.attempt == claim.attempt and each.status in step.published_statuses)
     record.apply_stages([each for each in own if each.rank > last])
 
 
 def _find_crashed_run(record: Record, step: Step, claim: Claim) -> str | None:
     """Return the run whose lease on this step ended without a release after it had begun a stage, if any."""
     lease = record.lease
-    if lease is None or not _is_for(lease, claim) or not record.begun_stages(claim.attempt, step.announced):
+    if lease is None or not _is_for(lease, claim) or not record.begun_stages(claim.attempt, step.published_statuses):
         return None
     crashed_run = lease.crashed_run if lease.run == claim.run else lease.crashed_run or lease.run
     return crashed_run if crashed_run != claim.republished_for else None

@@ -22,7 +22,7 @@ StepName = Literal["order", "cook", "validate", "deliver"]
 Phase = Literal["to_make", "cooking", "deciding", "ending", "on_the_way", "ended"]
 
 
-class ProgressStep(StrEnum):
+class Milestone(StrEnum):
     """The steps of the line on the customer's page, in their order, with the customer's words."""
 
     ORDER = "Order taken"
@@ -54,11 +54,11 @@ class Status(NamedTuple):
     text: str
     headline: str
     phase: Phase
-    progress: ProgressStep | None
+    progress: Milestone | None
     picture: Picture
 
 
-_ORDER, _PREPARE, _BAKE, _DECIDE, _DRIVE, _ARRIVE = ProgressStep
+_ORDER, _PREPARE, _BAKE, _DECIDE, _DRIVE, _ARRIVE = Milestone
 _TICKET, _DOUGH, _SAUCE = Picture("ticket"), Picture("table", "dough"), Picture("table", "sauce")
 
 # fmt: off
@@ -114,7 +114,7 @@ HAPPY_PATH = tuple(status.name for status in STATUS_TABLE if status.name not in 
 RANK = {status: rank for rank, status in enumerate(HAPPY_PATH)}
 
 
-class Decision(NamedTuple):
+class DecisionWords(NamedTuple):
     """What the manager can decide on a cooked pizza, and what the pages show until the next stage begins."""
 
     name: str
@@ -125,9 +125,9 @@ class Decision(NamedTuple):
 
 
 DECISION_TABLE = (
-    Decision("approved", "approved", "Your {pizza} is about to leave", "on_the_way", Picture("box")),
-    Decision("remake", "sent back to be made again", "We're making your {pizza} again", "to_make", _DOUGH),
-    Decision("rejected", "rejected", "Your {pizza} was not good enough", "ending", Picture("plate")),
+    DecisionWords("approved", "approved", "Your {pizza} is about to leave", "on_the_way", Picture("box")),
+    DecisionWords("remake", "sent back to be made again", "We're making your {pizza} again", "to_make", _DOUGH),
+    DecisionWords("rejected", "rejected", "Your {pizza} was not good enough", "ending", Picture("plate")),
 )
 DECISION_BY_NAME = {decision.name: decision for decision in DECISION_TABLE}
 
@@ -156,7 +156,7 @@ class Step(NamedTuple):
     failed_status: str
 
     @property
-    def announced(self) -> tuple[str, ...]:
+    def published_statuses(self) -> tuple[str, ...]:
         """Return the statuses that the step publishes, in their order."""
         return tuple(dict.fromkeys([*(stage.status for stage in self.stages), self.done_status]))
 

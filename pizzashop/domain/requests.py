@@ -91,7 +91,7 @@ class NewOrder(OrderContent):
         return order
 
 
-class OrderRef(Request):
+class OrderCommand(Request):
     """The order that a command is for, who sends it, and why."""
 
     order_id: OrderId
@@ -99,7 +99,7 @@ class OrderRef(Request):
     note: Note | None = None
 
 
-class Decision(OrderRef):
+class DecisionRequest(OrderCommand):
     """The manager's decision on a pizza; without `attempt`, on the present one."""
 
     approved: bool

@@ -7,7 +7,7 @@ status, and waits until the engine has acted.
 
 from pizzashop.domain.claims import RunId
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import OrderRef, Request
+from pizzashop.domain.requests import OrderCommand, Request
 from pizzashop.errors import Conflict
 
 # Longer than the calls to the engine take; the lease of a crashed caller ends then.
@@ -25,7 +25,7 @@ class SuspensionClaim(Request):
     settled: bool = True
 
 
-class SuspensionCommand(OrderRef):
+class SuspensionCommand(OrderCommand):
     """The request to mark the order, after the engine has acted; `run` is the caller that holds the lease."""
 
     run: RunId | None = None

@@ -17,7 +17,7 @@ from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decis
 from pizzashop.domain.history import format_timestamp, utc_timestamp
 from pizzashop.domain.reconciliation import format_progress
 from pizzashop.domain.record import Record, WorkflowSettings
-from pizzashop.domain.requests import Decision, NewOrder, OrderContent, Request, invalid_request
+from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderContent, Request, invalid_request
 from pizzashop.domain.suspension import (
     SUSPENSION_LEASE_SECONDS,
     SuspensionAnswer,
@@ -146,10 +146,10 @@ def command_routes(repository: Repository, clock: Clock) -> Routes:
 
         return change(order_id, version.uid, note)
 
-    @routes.post("/decide", INTERNAL, response=OrderSummary, body=Decision, errors=(404, 409), internal=True)
+    @routes.post("/decide", INTERNAL, response=OrderSummary, body=DecisionRequest, errors=(404, 409), internal=True)
     def decide(order_id: str) -> ResponseReturnValue:
         """Record the manager's decision. The first decision on an attempt counts."""
-        decision = Decision.parse(read_internal_json())
+        decision = DecisionRequest.parse(read_internal_json())
 
         def record_decision(record: Record) -> OrderSummary:
             record.decide(decision.verdict, decision.attempt, utc_timestamp(), decision.by, decision.note)

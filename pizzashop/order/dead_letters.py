@@ -68,7 +68,7 @@ class DeadLetterQuery(Request):
 
 
 @dataclass(frozen=True)
-class Rejected:
+class UnappliedEvent:
     """An event that could not be applied, and why."""
 
     event: Any
@@ -95,14 +95,14 @@ class DeadLetters:
         self._foreign = _IdList(StoredList(sidecar, "aside_foreign"), max_foreign)
         self._foreign_rate = _TokenBucket(FOREIGN_BURST, FOREIGN_SECONDS)
 
-    def keep(self, rejected: Sequence[Rejected]) -> list[str | None]:
+    def keep(self, rejected: Sequence[UnappliedEvent]) -> list[str | None]:
         """Keep events and return the id of each, None for a foreign event that was not kept.
 
         An event that is kept already gets the new reason, and stays the same otherwise. Raise Unavailable when the
         store cannot be reached: then none of the events counts as kept.
         """
         named = {order_id for each in rejected if (order_id := find_order_id(each.event)) is not None}
-        known = self._repository.find_stored(sorted(named)).keys()
+        known = self._repository.find_with_deleted(sorted(named)).keys()
         own = [each for each in rejected if find_order_id(each.event) in known]
         foreign = [each for each in rejected if find_order_id(each.event) not in known]
         ids = {**self._keep_in(self._own, own), **self._keep_in(self._foreign, self._sample(foreign))}
@@ -134,14 +134,14 @@ class DeadLetters:
     def _ids(self) -> list[str]:
         return sorted([*self._own.read(), *self._foreign.read()])
 
-    def _sample(self, foreign: Sequence[Rejected]) -> list[Rejected]:
+    def _sample(self, foreign: Sequence[UnappliedEvent]) -> list[UnappliedEvent]:
         """Return the foreign events that are kept already, and as many new ones as the rate allows."""
         digests = {_digest_of(each) for each in self._foreign.read()} if foreign else set()
         known = [each for each in foreign if each.digest in digests]
         new = [each for each in foreign if each.digest not in digests]
         return known + new[: self._foreign_rate.take(len(new))]
 
-    def _keep_in(self, target: "_IdList", rejected: Sequence[Rejected]) -> dict[str, str]:
+    def _keep_in(self, target: "_IdList", rejected: Sequence[UnappliedEvent]) -> dict[str, str]:
         """Keep events in one list. Return their ids by digest."""
         if not rejected:
             return {}
@@ -153,7 +153,7 @@ class DeadLetters:
             self.drop(each)
         return ids
 
-    def _store(self, at: str, by_id: dict[str, Rejected]) -> None:
+    def _store(self, at: str, by_id: dict[str, UnappliedEvent]) -> None:
         stored = self._sidecar.load_many([_key(each) for each in by_id])
         writes = []
         for (event_id, each), present in zip(by_id.items(), stored, strict=True):
@@ -209,7 +209,7 @@ class _TokenBucket:
         return taken
 
 
-def _log_kept(own: Sequence[Rejected], foreign: Sequence[Rejected], ids: dict[str, str]) -> None:
+def _log_kept(own: Sequence[UnappliedEvent], foreign: Sequence[UnappliedEvent], ids: dict[str, str]) -> None:
     """Log a line for each event of the shop's own, and one for all foreign events."""
     for each in own:
         log.error("event kept as dead letter %s: %s", ids[each.digest], each.reason)

@@ -80,7 +80,7 @@ class Housekeeping:
     def _read_page(self, number: int) -> tuple[list[tuple[str, Record]], bool]:
         """Return the records that have a position on a page, and whether all records could be read."""
         entries = self._repository.index.read_page(number)
-        found = self._repository.find_stored([entry.order_id for entry in entries])
+        found = self._repository.find_with_deleted([entry.order_id for entry in entries])
         present = [(entry, record) for entry in entries if (record := found.get(entry.order_id))]
         records = [(entry.order_id, record) for entry, record in present if position_of(record) == entry.position]
         return records, None not in found.values()
@@ -104,7 +104,7 @@ class Housekeeping:
     def _clean_open_orders(self, now: datetime) -> None:
         """Remove ids from the open set whose record has been absent or deleted for the grace period."""
         ids = self._repository.open_orders.ids()
-        found = self._repository.find_stored(ids)
+        found = self._repository.find_with_deleted(ids)
         missing = [each for each in ids if each not in found or ((record := found[each]) and record.deleted)]
         self._missing_since = {each: self._missing_since.get(each, now) for each in missing}
         grace = timedelta(seconds=grace_seconds(self._retention))

@@ -17,7 +17,7 @@ from pizzashop.domain.events import StageEvent, parse_event
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
-from pizzashop.order.dead_letters import DeadLetters, Rejected
+from pizzashop.order.dead_letters import DeadLetters, UnappliedEvent
 from pizzashop.order.repository import Repository
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, parse_json
 
@@ -50,14 +50,14 @@ class Inbox:
     def apply(self, cloud_events: list[Any]) -> list[str]:
         """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
         statuses = [SUCCESS] * len(cloud_events)
-        rejected: dict[int, Rejected] = {}
+        rejected: dict[int, UnappliedEvent] = {}
         by_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
         for number, cloud_event in enumerate(cloud_events):
             try:
                 check_json_limits(cloud_event, MAX_EVENT_DEPTH)
                 event = parse_event(cloud_event, utc_timestamp())
             except InvalidRequest as error:
-                rejected[number] = Rejected(cloud_event, str(error))
+                rejected[number] = UnappliedEvent(cloud_event, str(error))
             else:
                 by_order[event.order_id].append((number, event))
         results = self._apply_to_records(
@@ -67,7 +67,7 @@ class Inbox:
             result = results[order_id]
             for number, _ in events:
                 if isinstance(result, CorruptData):
-                    rejected[number] = Rejected(cloud_events[number], str(result))
+                    rejected[number] = UnappliedEvent(cloud_events[number], str(result))
                 elif isinstance(result, Unavailable):
                     statuses[number] = RETRY
         for number, status in zip(rejected, self._keep(list(rejected.values())), strict=True):
@@ -78,13 +78,13 @@ class Inbox:
         """Apply events to their records in one write. Return the new ones of each order, or why there are none."""
         changes = {order_id: partial(_apply_events, events=events) for order_id, events in by_order.items()}
         try:
-            results = self._repository.change_many(changes, trust_cached_noop=True)
+            results = self._repository.change_many(changes, accept_cached_no_change=True)
         except Unavailable as error:
             results = dict.fromkeys(by_order, error)
         _log_results(results)
         return results
 
-    def _keep(self, rejected: list[Rejected]) -> list[str]:
+    def _keep(self, rejected: list[UnappliedEvent]) -> list[str]:
         try:
             ids = self._dead_letters.keep(rejected) if rejected else []
         except Unavailable as error:

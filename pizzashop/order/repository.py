@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class StoredRecord:
+class UnparsedRecord:
     """A record as it was read. With `is_cached` it comes from the write cache and may be outdated."""
 
     order_id: str
@@ -73,9 +73,10 @@ class Repository:
 
     def find_many(self, order_ids: Sequence[str]) -> list[Record]:
         """Read those of the records that exist and can be read."""
-        return [record for record in self.find_stored(order_ids).values() if record is not None and not record.deleted]
+        records = self.find_with_deleted(order_ids).values()
+        return [record for record in records if record is not None and not record.deleted]
 
-    def find_stored(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
+    def find_with_deleted(self, order_ids: Sequence[str]) -> dict[str, Record | None]:
         """Read those of the records that exist, also deleted ones, by id; None for one that cannot be read."""
         found = self._read_many(list(dict.fromkeys(order_ids)))
         return {each.order_id: _parse_or_log(each) for each in found if each.stored.value}
@@ -88,8 +89,8 @@ class Repository:
         order_id: str = order["order_id"]
         with self._lock([order_id]):
             for _ in range(_MAX_TRIES):
-                read = self._read(order_id)
-                record = read.parse()
+                unparsed = self._read(order_id)
+                record = unparsed.parse()
                 if record is None or record.deleted:
                     record = self._create(order, with_workflow, settings, record.version + 1 if record else 1)
                 elif not record.has_content(order):
@@ -98,7 +99,7 @@ class Repository:
                     return record
                 else:
                     record.version += 1
-                if self._write_many([(read, record)]):
+                if self._write_many([(unparsed, record)]):
                     return record
         raise _too_many_writers(order_id)
 
@@ -114,24 +115,26 @@ class Repository:
         return result
 
     def change_many(
-        self, changes: Mapping[str, Change[T]], *, include_deleted: bool = False, trust_cached_noop: bool = False
+        self, changes: Mapping[str, Change[T]], *, include_deleted: bool = False, accept_cached_no_change: bool = False
     ) -> dict[str, T | ShopError]:
         """Change several records in one write. Return the result of each change, or the error that it raised.
 
-        `trust_cached_noop` accepts from an outdated record that there is nothing to change. This is right for changes
-        that stay done, such as adding a stage to the history.
+        With `accept_cached_no_change`, a change that finds nothing to change in a cached record counts, although that
+        record may be outdated. This is right for changes that stay done, such as adding a stage to the history.
         """
         results: dict[str, T | ShopError] = {}
         left = list(changes)
         with self._lock(changes):
             for _ in range(_MAX_TRIES):
                 outcomes = [_apply(each, changes[each.order_id], include_deleted) for each in self._read_cached(left)]
-                written = self._write_many([(each.read, each.changed) for each in outcomes if each.changed is not None])
+                written = self._write_many(
+                    [(each.unparsed, each.changed) for each in outcomes if each.changed is not None]
+                )
                 for each in outcomes:
-                    if each.is_valid(written, trust_cached_noop):
-                        results[each.read.order_id] = each.result
+                    if each.is_valid(written, accept_cached_no_change):
+                        results[each.unparsed.order_id] = each.result
                     else:
-                        self._write_cache.discard(_key(each.read.order_id))
+                        self._write_cache.discard(_key(each.unparsed.order_id))
                 left = [order_id for order_id in changes if order_id not in results]
                 if not left:
                     return results
@@ -148,13 +151,13 @@ class Repository:
     def erase(self, order_id: str, version: int) -> bool:
         """Remove the key of a deleted record that still has this version. Return whether the key is gone."""
         with self._lock([order_id]):
-            read = self._read(order_id)
-            record = read.parse()
+            unparsed = self._read(order_id)
+            record = unparsed.parse()
             if record is None or record.version != version or not record.deleted:
                 return record is None
             self._write_cache.discard(_key(order_id))
             try:
-                self._sidecar.delete(_key(order_id), read.stored.etag)
+                self._sidecar.delete(_key(order_id), unparsed.stored.etag)
             except EtagMismatch:
                 return False
             return True
@@ -178,32 +181,35 @@ class Repository:
         self.open_orders.add(order["order_id"])
         return record
 
-    def _read(self, order_id: str) -> StoredRecord:
-        return StoredRecord(order_id, self._sidecar.load(_key(order_id)))
+    def _read(self, order_id: str) -> UnparsedRecord:
+        return UnparsedRecord(order_id, self._sidecar.load(_key(order_id)))
 
-    def _read_many(self, order_ids: Sequence[str]) -> list[StoredRecord]:
+    def _read_many(self, order_ids: Sequence[str]) -> list[UnparsedRecord]:
         found = self._sidecar.load_many([_key(each) for each in order_ids])
-        return [StoredRecord(order_id, stored) for order_id, stored in zip(order_ids, found, strict=True)]
+        return [UnparsedRecord(order_id, stored) for order_id, stored in zip(order_ids, found, strict=True)]
 
-    def _read_cached(self, order_ids: Iterable[str]) -> list[StoredRecord]:
+    def _read_cached(self, order_ids: Iterable[str]) -> list[UnparsedRecord]:
         """Take records from the write cache, and read the others."""
         found = {order_id: self._write_cache.get(_key(order_id)) for order_id in order_ids}
-        cached = [StoredRecord(id_, value, is_cached=True) for id_, value in found.items() if value is not None]
+        cached = [UnparsedRecord(id_, value, is_cached=True) for id_, value in found.items() if value is not None]
         missing = [order_id for order_id, value in found.items() if value is None]
         # A single read joins the reads of other threads in one request.
         return cached + ([self._read(missing[0])] if len(missing) == 1 else self._read_many(missing))
 
-    def _write_many(self, changes: Sequence[tuple[StoredRecord, Record]]) -> set[str]:
+    def _write_many(self, changes: Sequence[tuple[UnparsedRecord, Record]]) -> set[str]:
         """Write each record that no other writer changed since it was read. Return the ids of those written."""
-        writes = [Write(_key(read.order_id), record.model_dump_json(), read.stored.etag) for read, record in changes]
+        writes = [
+            Write(_key(unparsed.order_id), record.model_dump_json(), unparsed.stored.etag)
+            for unparsed, record in changes
+        ]
         for write in writes:
             self._write_cache.discard(write.key)
         results = self._sidecar.save_many(writes) if writes else []
         written = set()
-        for write, (read, record), is_written in zip(writes, changes, results, strict=True):
+        for write, (unparsed, record), is_written in zip(writes, changes, results, strict=True):
             if is_written:
-                written.add(read.order_id)
-                self.read_cache.update(read.order_id, write.value.encode())
+                written.add(unparsed.order_id)
+                self.read_cache.update(unparsed.order_id, write.value.encode())
                 if not record.deleted:
                     self._write_cache.put(write)
         return written
@@ -212,30 +218,30 @@ class Repository:
 class _Outcome(NamedTuple):
     """What a change did to a record: its result or error, and the changed record if there is something to write."""
 
-    read: StoredRecord
+    unparsed: UnparsedRecord
     result: Any
     changed: Record | None = None
 
-    def is_valid(self, written: set[str], trust_cached_noop: bool) -> bool:
+    def is_valid(self, written: set[str], accept_cached_no_change: bool) -> bool:
         """Return whether the result counts. Otherwise the change has to be made again."""
         if self.changed is not None:
-            return self.read.order_id in written
-        if self.read.is_cached:
+            return self.unparsed.order_id in written
+        if self.unparsed.is_cached:
             # An outdated record may refuse what the present one allows, so an error never counts.
-            return trust_cached_noop and not isinstance(self.result, ShopError)
+            return accept_cached_no_change and not isinstance(self.result, ShopError)
         return True
 
 
-def _apply(read: StoredRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
+def _apply(unparsed: UnparsedRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
     try:
-        record = _require_present(read.parse(), include_deleted)
+        record = _require_present(unparsed.parse(), include_deleted)
         result = change(record)
     except ShopError as error:
-        return _Outcome(read, error)
-    if record.model_dump_json().encode() == read.stored.value:
-        return _Outcome(read, result)
+        return _Outcome(unparsed, error)
+    if record.model_dump_json().encode() == unparsed.stored.value:
+        return _Outcome(unparsed, result)
     record.version += 1
-    return _Outcome(read, result, record)
+    return _Outcome(unparsed, result, record)
 
 
 def _require_present(record: Record | None, include_deleted: bool = False) -> Record:
@@ -244,11 +250,11 @@ def _require_present(record: Record | None, include_deleted: bool = False) -> Re
     return record
 
 
-def _parse_or_log(read: StoredRecord) -> Record | None:
+def _parse_or_log(unparsed: UnparsedRecord) -> Record | None:
     try:
-        return read.parse()
+        return unparsed.parse()
     except CorruptData as error:
-        log.error("%s", error, extra={"order": read.order_id})
+        log.error("%s", error, extra={"order": unparsed.order_id})
         return None
 
 

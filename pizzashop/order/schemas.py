@@ -127,7 +127,7 @@ class ExpiredQuery(Request):
     after: int = Field(-1, ge=-1)
 
 
-class OrderReference(Request):
+class OrderUid(Request):
     """An order; `uid` distinguishes it from others that had the same id."""
 
     order_id: OrderId
@@ -137,11 +137,11 @@ class OrderReference(Request):
 class ExpiredPage(BaseModel):
     """The orders whose workflow has to be purged; `next` is the page to continue after, null when all are done."""
 
-    orders: list[OrderReference]
+    orders: list[OrderUid]
     next: int | None
 
 
 class PurgedOrders(Request):
     """The orders whose workflow has been purged."""
 
-    orders: list[OrderReference] = Field(max_length=PAGE_SIZE)
+    orders: list[OrderUid] = Field(max_length=PAGE_SIZE)

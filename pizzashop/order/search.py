@@ -159,7 +159,7 @@ def _open_records(repository: Repository, before: Position | None) -> Iterator[R
 
 def _indexed_records(repository: Repository, before: Position | None) -> Iterator[Record]:
     for page in repository.index.pages_newest_first(before):
-        found = repository.find_stored([entry.order_id for entry in page])
+        found = repository.find_with_deleted([entry.order_id for entry in page])
         for entry in page:
             record = found.get(entry.order_id)
             # An id has older positions too if its order was deleted and accepted again.

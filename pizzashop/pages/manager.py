@@ -17,7 +17,7 @@ from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
 from pizzashop.domain.record import Record
-from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderRef
+from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderCommand
 from pizzashop.errors import InvalidRequest, Refused, ShopError
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.boards import render_page
@@ -132,7 +132,7 @@ def make_routes(backend: Backend) -> Routes:
     @routes.post("/orders/<order_id>/again", MANAGER)
     def again(order_id: str) -> ResponseReturnValue:
         """Place an order with the content of one that has failed or was cancelled; its page gave the new id."""
-        new_id = OrderRef.parse({"order_id": request.form.get("fresh", "")}).order_id
+        new_id = OrderCommand.parse({"order_id": request.form.get("fresh", "")}).order_id
         try:
             backend.send_command("/start-order", {**backend.load_order(order_id).order, "order_id": new_id})
         except ShopError as error:
@@ -162,7 +162,7 @@ def make_routes(backend: Backend) -> Routes:
         if time.monotonic() >= end:
             return Outcome(order_id, False, "Not tried: the others took too long. Choose it again.", is_tried=False)
         try:
-            OrderRef.parse({"order_id": order_id})
+            OrderCommand.parse({"order_id": order_id})
             return Outcome(order_id, True, run_action(name, order_id, attempt, note))
         except ShopError as error:
             return Outcome(order_id, False, _error_text(error))

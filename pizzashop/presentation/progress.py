@@ -17,8 +17,8 @@ from pizzashop.domain.lifecycle import (
     PENDING_VALIDATION,
     RANK,
     STATUS_BY_NAME,
+    Milestone,
     Phase,
-    ProgressStep,
     Stage,
 )
 from pizzashop.domain.record import Record
@@ -28,8 +28,8 @@ LATE_FACTOR = 2.0
 # The slack covers a killed role, which delays an order by a lease of 8 seconds and a little more.
 LATE_SLACK_SECONDS = 10.0
 
-STATUSES_OF_PROGRESS = {
-    step: tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].progress is step) for step in ProgressStep
+STATUSES_OF_MILESTONE = {
+    step: tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].progress is step) for step in Milestone
 }
 
 
@@ -103,27 +103,27 @@ class ProgressPoint(NamedTuple):
 
 def progress_line(record: Record) -> list[ProgressPoint]:
     """Return the customer's line of steps for the pizza that is being made, or was made last."""
-    steps, present = list(ProgressStep), _present_step(record)
+    steps, present = list(Milestone), _present_step(record)
     return [_point(record, step, steps.index(step) - steps.index(present)) for step in steps]
 
 
-def _point(record: Record, step: ProgressStep, distance: int) -> ProgressPoint:
+def _point(record: Record, step: Milestone, distance: int) -> ProgressPoint:
     # An order is taken once, however often its pizza is made.
-    attempt = 1 if step is ProgressStep.ORDER else current_attempt(record)
-    stages = record.begun_stages(attempt, STATUSES_OF_PROGRESS[step])
+    attempt = 1 if step is Milestone.ORDER else current_attempt(record)
+    stages = record.begun_stages(attempt, STATUSES_OF_MILESTONE[step])
     state: PointState = "done" if distance < 0 else "ahead"
     if distance == 0:
         state = "done" if record.status == DELIVERED else "stopped" if record.is_closed else "now"
     return ProgressPoint(step, state, stages[0].at if stages else None, stages[-1].status if stages else "")
 
 
-def _present_step(record: Record) -> ProgressStep:
+def _present_step(record: Record) -> Milestone:
     decision = pending_decision(record)
     if decision is not None and decision.status == "remake":
-        return ProgressStep.PREPARE
+        return Milestone.PREPARE
     if decision is not None and decision.status == "approved":
-        return ProgressStep.DRIVE
-    return STATUS_BY_NAME[_last_stage(record)].progress or ProgressStep.ORDER
+        return Milestone.DRIVE
+    return STATUS_BY_NAME[_last_stage(record)].progress or Milestone.ORDER
 
 
 def _last_stage(record: Record) -> str:

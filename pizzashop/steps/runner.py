@@ -133,23 +133,10 @@ class StepLease:
             last = answer.begun_stages[-1].at
             self.unpublished |= {e.status: answer.crashed_run for e in answer.begun_stages if e.at == last}
 
-    def _send(
-        self,
-        *,
-        stages: Sequence[HistoryEntry] = (),
-        republished_for: str | None = None,
-        release: bool = False,
-    ) -> ClaimAnswer:
-        claim = Claim(
-            step=self._step.name,
-            attempt=self._order.attempt,
-            run=self._run,
-            uid=self._order.uid,
-            stages=list(stages),
-            republished_for=republished_for,
-            release=release,
-        )
-        path, content = f"/order/{self._order.order_id}/claim", claim.model_dump(exclude_none=True)
+    def _send(self, **fields: Any) -> ClaimAnswer:
+        order = self._order
+        claim = Claim(step=self._step.name, attempt=order.attempt, run=self._run, uid=order.uid, **fields)
+        path, content = f"/order/{order.order_id}/claim", claim.model_dump(exclude_none=True)
         return ClaimAnswer.parse(self._sidecar.invoke(ORDER, "POST", path, content))
 
 
@@ -182,7 +169,7 @@ class _StepRun:
 
     def _wait_for_lease(self) -> None:
         """Claim the lease, and with it the first stage. While another run has the lease, wait for it."""
-        first = self._statuses_from(self._step.announced[0])
+        first = self._statuses_from(self._step.published_statuses[0])
         while (answer := self._lease.claim(first)).result == "taken":
             self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
         self._require_open(answer)
@@ -206,9 +193,9 @@ class _StepRun:
 
     def _statuses_from(self, status: str) -> tuple[str, ...]:
         """Return the statuses that begin in one claim: at pace 0 all of them, as no time passes in between."""
-        announced = self._step.announced
-        first = announced.index(status)
-        return announced[first:] if self._context.pace == 0 and not self._failing_status else (status,)
+        published_statuses = self._step.published_statuses
+        first = published_statuses.index(status)
+        return published_statuses[first:] if self._context.pace == 0 and not self._failing_status else (status,)
 
     def _is_followed(self, status: str) -> bool:
         return any(RANK[begun] > RANK[status] for begun in self._lease.begun)
@@ -245,11 +232,8 @@ class _StepRun:
         try:
             self._lease.release()
         except Unavailable as error:
-            log.warning(
-                "could not release the lease, so the next run waits for its end: %s",
-                error,
-                extra={"order": self._checked.order_id},
-            )
+            extra = {"order": self._checked.order_id}
+            log.warning("could not release the lease, so the next run waits for its end: %s", error, extra=extra)
 
     def _retry(self, call: Callable[[], T]) -> T:
         return retry(call, max_pause=_MAX_PAUSE_SECONDS, stopping=self._stopping)

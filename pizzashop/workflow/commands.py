@@ -13,7 +13,7 @@ from uuid import uuid4
 from pizzashop.dapr.retries import retry
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.lifecycle import CANCELLED, FINAL
-from pizzashop.domain.requests import ORDER_ID_PATTERN, Decision, OrderRef
+from pizzashop.domain.requests import ORDER_ID_PATTERN, DecisionRequest, OrderCommand
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS, SuspensionAnswer
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.roles import ORDER
@@ -49,7 +49,7 @@ class OrderCommands:
             self._contents.put(order_id, record["uid"], order)
             self._schedule(record, restarted=False)
 
-    def decide(self, decision: Decision) -> None:
+    def decide(self, decision: DecisionRequest) -> None:
         """Record the manager's decision, then raise it in the engine."""
         content = decision.model_dump(exclude_none=True)
         record = self._post(decision.order_id, "decide", content)
@@ -62,13 +62,13 @@ class OrderCommands:
         with suppress(NotFound):
             self._engine.decide(decision.order_id, event)
 
-    def pause(self, command: OrderRef) -> None:
+    def pause(self, command: OrderCommand) -> None:
         """Suspend the workflow after its present step."""
         with suspension_lease(self._sidecar, command.order_id) as run:
             self._engine.pause(command.order_id)
             self._post(command.order_id, "pause", {**command.model_dump(exclude_none=True), "run": run})
 
-    def resume(self, command: OrderRef) -> None:
+    def resume(self, command: OrderCommand) -> None:
         """Resume a suspended workflow."""
         with suspension_lease(self._sidecar, command.order_id) as run:
             self._engine.resume(command.order_id)
@@ -82,7 +82,7 @@ class OrderCommands:
             else:
                 self._engine.resume(order_id)
 
-    def cancel(self, command: OrderRef, *, force: bool = False) -> None:
+    def cancel(self, command: OrderCommand, *, force: bool = False) -> None:
         """Cancel the order: once its record says so, no step begins, and it can end in no other way.
 
         With `force`, end it also when the engine does not terminate its workflow.

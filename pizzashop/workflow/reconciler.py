@@ -8,7 +8,7 @@ from typing import Any
 
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.reconciliation import STUCK_SECONDS
-from pizzashop.domain.requests import Decision, OrderRef
+from pizzashop.domain.requests import DecisionRequest, OrderCommand
 from pizzashop.errors import Refused, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.workflow.capacity import Capacity
@@ -134,11 +134,11 @@ class Reconciler(PeriodicTask):
             if need == "start":
                 self._commands.start(order_id, order["order"])
             elif need == "cancel":
-                self._commands.cancel(OrderRef(order_id=order_id), force=force)
+                self._commands.cancel(OrderCommand(order_id=order_id), force=force)
             elif need == "suspension":
                 self._commands.reapply_suspension(order_id)
             else:
-                self._commands.decide(Decision(order_id=order_id, attempt=order["attempt"], **order["decision"]))
+                self._commands.decide(DecisionRequest(order_id=order_id, attempt=order["attempt"], **order["decision"]))
         except Unavailable as error:
             log.warning("not repeated, a later round tries again: %s", error, extra=extra)
         except Refused as error:

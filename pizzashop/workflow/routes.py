@@ -8,7 +8,7 @@ from pydantic import BaseModel, RootModel
 
 from pizzashop.auth.guard import with_author
 from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
-from pizzashop.domain.requests import Decision, NewOrder, OrderRef
+from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderCommand
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import read_json
@@ -58,10 +58,10 @@ def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
             commands.start(order_id, content)
         return jsonify(order_id=order_id, workflow_instance_id=f"pizza-order-{order_id}", status="started")
 
-    @routes.post("/validate-pizza", MANAGER, INTERNAL, response=DecisionAnswer, body=Decision, errors=(404, 409))
+    @routes.post("/validate-pizza", MANAGER, INTERNAL, response=DecisionAnswer, body=DecisionRequest, errors=(404, 409))
     def validate_pizza() -> ResponseReturnValue:
         """Take the manager's decision on a pizza."""
-        decision = Decision.parse(with_author(read_json()))
+        decision = DecisionRequest.parse(with_author(read_json()))
         commands.decide(decision)
         verdict = "approved" if decision.approved else "rejected"
         return jsonify(order_id=decision.order_id, validation_status=verdict)
@@ -71,24 +71,24 @@ def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
         """Return the workflow's runtime status, as a bare JSON string."""
         return jsonify(commands.runtime_status(order_id))
 
-    @routes.post("/pause-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderRef, errors=(404, 409))
+    @routes.post("/pause-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderCommand, errors=(404, 409))
     def pause_order() -> ResponseReturnValue:
         """Pause an order after its present step."""
-        command = OrderRef.parse(with_author(read_json()))
+        command = OrderCommand.parse(with_author(read_json()))
         commands.pause(command)
         return jsonify(order_id=command.order_id, status="paused")
 
-    @routes.post("/resume-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderRef, errors=(404, 409))
+    @routes.post("/resume-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderCommand, errors=(404, 409))
     def resume_order() -> ResponseReturnValue:
         """Resume a paused order."""
-        command = OrderRef.parse(with_author(read_json()))
+        command = OrderCommand.parse(with_author(read_json()))
         commands.resume(command)
         return jsonify(order_id=command.order_id, status="resumed")
 
-    @routes.post("/cancel-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderRef, errors=(404, 409))
+    @routes.post("/cancel-order", MANAGER, INTERNAL, response=CommandAnswer, body=OrderCommand, errors=(404, 409))
     def cancel_order() -> ResponseReturnValue:
         """Cancel an order: no further stage begins."""
-        command = OrderRef.parse(with_author(read_json()))
+        command = OrderCommand.parse(with_author(read_json()))
         commands.cancel(command)
         return jsonify(order_id=command.order_id, status="cancelled")
 

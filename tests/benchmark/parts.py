@@ -116,7 +116,7 @@ async def _accept(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
 
 
 async def _claim(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
-    stages = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.announced]
+    stages = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.published_statuses]
     claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "stages": stages}
     await _invoke(client, KITCHEN, order, "claim", claim)
 

@@ -168,8 +168,8 @@ class TestTheWholeWay:
         assert (shop.record()["status"], shop.record()["attempt"]) == ("pending_validation", 2)
         shop.decide(approved=True)
         of_attempt_2 = [entry["status"] for entry in shop.record()["history"] if entry["attempt"] == 2]
-        cooked = [*COOK_STEP.announced, "pending_validation"]
-        assert of_attempt_2 == [*cooked, "approved", *DELIVER_STEP.announced]
+        cooked = [*COOK_STEP.published_statuses, "pending_validation"]
+        assert of_attempt_2 == [*cooked, "approved", *DELIVER_STEP.published_statuses]
 
     def test_late_events_change_nothing(self, shop: FakeShop, workflow: FlaskClient) -> None:
         workflow.post("/start-order", json=ORDER_123)

@@ -83,7 +83,7 @@ def test_a_pizza_can_be_made_again_and_then_be_good(client: ShopClient) -> None:
     client.wait_for_status(order_id, "pending_validation", attempt=2)
     client.decide(order_id, approved=True, attempt=2)
     record = client.wait_for_status(order_id, "delivered", attempt=2)
-    assert stages(record, attempt=2)[: len(COOK_STEP.announced)] == list(COOK_STEP.announced)
+    assert stages(record, attempt=2)[: len(COOK_STEP.published_statuses)] == list(COOK_STEP.published_statuses)
     (remade, approved) = [entry for entry in record["history"] if entry["kind"] == "decision"]
     assert (remade["by"], remade["note"], remade["attempt"]) == ("maria", "too dark", 1)
     assert (approved["status"], approved["attempt"]) == ("approved", 2)

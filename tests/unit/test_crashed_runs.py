@@ -22,7 +22,7 @@ from pizzashop.web.dependencies import ConcurrencyLimit
 # Paces: all stages begin in one claim, or each in its own. They last no time to speak of.
 AT_ONCE, ONE_BY_ONE = 0.0, 1e-6
 # The most calls of a run: a claim and an event for each stage.
-CALLS = 2 * len(COOK_STEP.announced)
+CALLS = 2 * len(COOK_STEP.published_statuses)
 
 
 class InterruptedSidecar:
@@ -85,8 +85,8 @@ def assert_each_stage_began_once(shop: FakeShop, step: Step) -> None:
     published: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for event in shop.sidecar.published:
         published[event["status"]].add((event["run"], event["at"]))
-    assert {status: len(facts) for status, facts in published.items()} == dict.fromkeys(step.announced, 1)
-    assert [status for status in shop.history() if status in step.announced] == list(step.announced)
+    assert {status: len(facts) for status, facts in published.items()} == dict.fromkeys(step.published_statuses, 1)
+    assert [status for status in shop.history() if status in step.published_statuses] == list(step.published_statuses)
     recorded = {entry["status"]: entry["at"] for entry in shop.record()["history"]}
     assert all(recorded[status] == at for status, facts in published.items() for _, at in facts)
 
@@ -146,4 +146,4 @@ def test_the_stages_of_a_crashed_run_are_published_again_only_once() -> None:
     end_leases(shop)
     for _ in range(2):
         run(COOK_STEP, shop, AT_ONCE)
-    assert len(shop.sidecar.published) == 2 * len(COOK_STEP.announced)
+    assert len(shop.sidecar.published) == 2 * len(COOK_STEP.published_statuses)

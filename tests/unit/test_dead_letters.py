@@ -8,7 +8,7 @@ import pytest
 from fakes.sidecar import FakeSidecar, cloud_event
 
 from pizzashop.errors import Unavailable
-from pizzashop.order.dead_letters import FOREIGN_BURST, MAX_EVENT_CHARS, DeadLetterQuery, DeadLetters, Rejected
+from pizzashop.order.dead_letters import FOREIGN_BURST, MAX_EVENT_CHARS, DeadLetterQuery, DeadLetters, UnappliedEvent
 from pizzashop.order.repository import Repository
 
 
@@ -34,7 +34,7 @@ def foreign_event(number: int) -> Any:
 
 
 def keep(dead_letters: DeadLetters, *events: Any, reason: str = "why") -> list[str | None]:
-    return dead_letters.keep([Rejected(event, reason) for event in events])
+    return dead_letters.keep([UnappliedEvent(event, reason) for event in events])
 
 
 def ids(dead_letters: DeadLetters) -> list[str]:

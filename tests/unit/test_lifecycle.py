@@ -20,9 +20,9 @@ from pizzashop.domain.lifecycle import (
     STATUS_TABLE,
     STATUSES,
     STEPS,
-    Decision,
+    DecisionWords,
+    Milestone,
     Picture,
-    ProgressStep,
     Status,
 )
 from pizzashop.pages.drawings import pieces
@@ -51,7 +51,7 @@ def test_every_status_has_one_row() -> None:
 
 
 @every_row
-def test_every_status_and_decision_has_its_words(row: Status | Decision) -> None:
+def test_every_status_and_decision_has_its_words(row: Status | DecisionWords) -> None:
     assert row.text
     assert row.text == status_text(row.name)
     assert "_" not in row.text
@@ -61,7 +61,7 @@ def test_every_status_and_decision_has_its_words(row: Status | Decision) -> None
 
 
 @every_row
-def test_every_scene_has_a_drawing(row: Status | Decision, templates: Environment) -> None:
+def test_every_scene_has_a_drawing(row: Status | DecisionWords, templates: Environment) -> None:
     assert len(draw(templates, row.picture)) > len(draw(templates, Picture("a scene without a drawing"))) + 100
 
 
@@ -72,8 +72,8 @@ def test_every_status_of_the_happy_path_is_a_step_of_the_customers_line(row: Sta
 
 def test_the_customers_line_follows_the_happy_path() -> None:
     steps = [STATUS_BY_NAME[status].progress for status in HAPPY_PATH]
-    assert list(dict.fromkeys(steps)) == list(ProgressStep)
-    assert sorted(steps, key=list(ProgressStep).index) == steps
+    assert list(dict.fromkeys(steps)) == list(Milestone)
+    assert sorted(steps, key=list(Milestone).index) == steps
 
 
 @every_status
@@ -84,9 +84,11 @@ def test_a_stage_belongs_to_a_step_and_lasts(row: Status) -> None:
 
 
 def test_a_step_ends_with_its_last_status() -> None:
-    assert ORDER_STEP.announced == ("validating", "processing", "confirmed")
-    assert (COOK_STEP.announced[0], COOK_STEP.announced[-1]) == ("cooking_preparing_ingredients", "cooked")
-    assert (DELIVER_STEP.announced[0], DELIVER_STEP.announced[-1]) == ("delivery_finding_driver", "delivered")
+    assert ORDER_STEP.published_statuses == ("validating", "processing", "confirmed")
+    assert COOK_STEP.published_statuses[0] == "cooking_preparing_ingredients"
+    assert COOK_STEP.published_statuses[-1] == "cooked"
+    assert DELIVER_STEP.published_statuses[0] == "delivery_finding_driver"
+    assert DELIVER_STEP.published_statuses[-1] == "delivered"
 
 
 def test_only_an_ended_order_is_in_the_phase_ended() -> None:

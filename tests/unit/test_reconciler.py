@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pizzashop.domain.reconciliation import STUCK_SECONDS
-from pizzashop.domain.requests import OrderRef
+from pizzashop.domain.requests import OrderCommand
 from pizzashop.errors import Unavailable
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.reconciler import EVERY_SECONDS, MAX_RESTART_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
@@ -24,7 +24,7 @@ class Unsettled:
     def invoke(self, *_: Any) -> dict[str, Any]:
         return {"orders": [{"order_id": "123", "attempt": 1, "need": need} for need in self.needs], "progress": {}}
 
-    def cancel(self, _: OrderRef, *, force: bool) -> None:
+    def cancel(self, _: OrderCommand, *, force: bool) -> None:
         self.tried_at.append(self.seconds)
         self.forced.append(force)
         raise Unavailable("the engine is away")

@@ -150,13 +150,13 @@ class TestStages:
         assert ranks == sorted(ranks)
         assert record.status == "delivered"
 
-    @given(st.permutations([(status, attempt) for attempt in (1, 2) for status in COOK_STEP.announced]))
+    @given(st.permutations([(status, attempt) for attempt in (1, 2) for status in COOK_STEP.published_statuses]))
     def test_two_attempts_never_mix(self, applied: list[tuple[str, int]]) -> None:
         record = started()
         for status, attempt in applied:
             record.apply_stages([stage(status, attempt)])
         stages = [(entry.status, entry.attempt) for entry in record.history[1:]]
-        assert stages == [(status, attempt) for attempt in (1, 2) for status in COOK_STEP.announced]
+        assert stages == [(status, attempt) for attempt in (1, 2) for status in COOK_STEP.published_statuses]
         assert (record.attempt, record.status) == (2, "cooked")
 
 

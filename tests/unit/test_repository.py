@@ -30,9 +30,7 @@ def add_stage(repository: Repository, status: str) -> bool:
 
 
 class TestConcurrentWriters:
-    def test_a_change_that_loses_a_conflict_is_made_again(
-        self, processes: list[Repository]
-    ) -> None:
+    def test_a_change_that_loses_a_conflict_is_made_again(self, processes: list[Repository]) -> None:
         one, other = processes
         one.accept(ORDER_123, with_workflow=True)
         others_turn = iter([True])
@@ -141,7 +139,7 @@ class TestWriteCache:
     def test_a_trusted_noop_needs_no_read(self, sidecar: FakeSidecar, writer: Repository) -> None:
         add_stage(writer, "processing")
         reads = sidecar.count_reads()
-        results = writer.change_many({"123": lambda record: len(record.history)}, trust_cached_noop=True)
+        results = writer.change_many({"123": lambda record: len(record.history)}, accept_cached_no_change=True)
         assert (results, reads) == ({"123": 2}, [])
 
     def test_a_refusal_is_never_trusted(self, writer: Repository, other: Repository) -> None:
@@ -152,7 +150,7 @@ class TestWriteCache:
                 raise Conflict("not paused")
             return True
 
-        assert writer.change_many({"123": require_paused}, trust_cached_noop=True) == {"123": True}
+        assert writer.change_many({"123": require_paused}, accept_cached_no_change=True) == {"123": True}
 
 
 class TestErase:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.requests import Decision, NewOrder, OrderRef, StepOrder
+from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderCommand, StepOrder
 from pizzashop.errors import InvalidRequest
 
 ORDER: dict[str, Any] = {"order_id": "123", "pizza_type": "pepperoni", "size": "large"}
@@ -27,7 +27,7 @@ def test_valid_ids_are_accepted(order_id: str) -> None:
 @pytest.mark.parametrize(
     "order_id", ["", "-1", "_1", "a b", "a/b", "a.b", "ü", "1\n", "0" * 65, "1\x00", "\u0661", 1, None, True, ["1"], {}]
 )
-@pytest.mark.parametrize("request_type", [NewOrder, StepOrder, OrderRef])
+@pytest.mark.parametrize("request_type", [NewOrder, StepOrder, OrderCommand])
 def test_invalid_ids_are_refused(request_type: type, order_id: Any) -> None:
     assert invalid_fields(request_type, {**ORDER, "order_id": order_id}) == ["order_id"]
 
@@ -78,13 +78,13 @@ def test_the_error_names_every_reserved_field() -> None:
 
 
 @pytest.mark.parametrize("content", [None, [], "123", 1, True, [ORDER]])
-@pytest.mark.parametrize("request_type", [NewOrder, StepOrder, OrderRef, Decision])
+@pytest.mark.parametrize("request_type", [NewOrder, StepOrder, OrderCommand, DecisionRequest])
 def test_a_request_must_be_an_object(request_type: type, content: Any) -> None:
     assert len(invalid_fields(request_type, content)) == 1
 
 
 @pytest.mark.parametrize("attempt", [0, -1, 1.5, "1", True, [], 10**30])
-@pytest.mark.parametrize("request_type", [StepOrder, Decision])
+@pytest.mark.parametrize("request_type", [StepOrder, DecisionRequest])
 def test_invalid_attempts_are_refused(request_type: type, attempt: Any) -> None:
     assert invalid_fields(request_type, {**ORDER, "approved": True, "attempt": attempt}) == ["attempt"]
 
@@ -95,11 +95,11 @@ def test_a_step_without_attempt_is_for_the_first_one() -> None:
 
 @pytest.mark.parametrize("approved", ["true", 1, 0, None, "yes", []])
 def test_a_decision_must_be_true_or_false(approved: Any) -> None:
-    assert invalid_fields(Decision, {"order_id": "1", "approved": approved}) == ["approved"]
+    assert invalid_fields(DecisionRequest, {"order_id": "1", "approved": approved}) == ["approved"]
 
 
 def test_a_decision_must_say_whether_the_pizza_is_approved() -> None:
-    assert invalid_fields(Decision, {"order_id": "1"}) == ["approved"]
+    assert invalid_fields(DecisionRequest, {"order_id": "1"}) == ["approved"]
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,15 @@ def test_a_decision_must_say_whether_the_pizza_is_approved() -> None:
     ],
 )
 def test_the_verdict_is_the_decision_in_one_word(fields: dict[str, Any], verdict: str) -> None:
-    assert Decision.parse({"order_id": "1", **fields}).verdict == verdict
+    assert DecisionRequest.parse({"order_id": "1", **fields}).verdict == verdict
 
 
 def test_an_approved_pizza_cannot_be_remade() -> None:
     with pytest.raises(InvalidRequest):
-        Decision.parse({"order_id": "1", "approved": True, "remake": True})
+        DecisionRequest.parse({"order_id": "1", "approved": True, "remake": True})
 
 
 @pytest.mark.parametrize("field", ["by", "note"])
 @pytest.mark.parametrize("value", [1, [], {}, "x" * 501])
 def test_author_and_note_must_be_short_texts(field: str, value: Any) -> None:
-    assert invalid_fields(OrderRef, {"order_id": "1", field: value}) == [field]
+    assert invalid_fields(OrderCommand, {"order_id": "1", field: value}) == [field]

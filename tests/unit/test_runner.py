@@ -18,8 +18,8 @@ from pizzashop.roles import ORDER
 from pizzashop.steps.runner import StepContext, StepLease, run_step
 from pizzashop.web.dependencies import ConcurrencyLimit
 
-FIRST_STAGE = COOK_STEP.announced[:1]
-TWO_STAGES = COOK_STEP.announced[:2]
+FIRST_STAGE = COOK_STEP.published_statuses[:1]
+TWO_STAGES = COOK_STEP.published_statuses[:2]
 OTHER_RUN = {"step": "cook", "attempt": 1, "run": "other"}
 
 
@@ -61,7 +61,7 @@ def test_each_stage_is_published_once_in_its_order(step: Step) -> None:
         shop.sidecar.deliver(stage("confirmed"))
     before = datetime.now(UTC)
     run_step(step, ORDER_123, context(shop))
-    assert published(shop) == list(step.announced)
+    assert published(shop) == list(step.published_statuses)
     events = shop.sidecar.published
     assert len({event["run"] for event in events}) == 1
     assert {event["attempt"] for event in events} == {1}
@@ -73,7 +73,7 @@ def test_each_stage_is_published_once_in_its_order(step: Step) -> None:
 def test_a_step_that_runs_again_publishes_nothing_again(shop: FakeShop) -> None:
     cook(shop)
     assert cook(shop)["status"] == "cooked"
-    assert published(shop) == list(COOK_STEP.announced)
+    assert published(shop) == list(COOK_STEP.published_statuses)
 
 
 def test_each_stage_lasts_its_seconds_by_the_pace(shop: FakeShop) -> None:
@@ -90,7 +90,7 @@ def test_the_answer_is_the_order_with_its_status_changed(shop: FakeShop) -> None
 def test_an_order_without_a_record_is_cooked_too() -> None:
     shop = FakeShop()
     assert cook(shop) == {**ORDER_123, "status": "cooked"}
-    assert published(shop) == list(COOK_STEP.announced)
+    assert published(shop) == list(COOK_STEP.published_statuses)
 
 
 def test_a_sidecar_that_is_away_fails_the_request_at_once(shop: FakeShop) -> None:
@@ -103,8 +103,8 @@ class TestAfterACrash:
     def test_begun_stages_do_not_begin_again(self, shop: FakeShop) -> None:
         shop.sidecar.deliver(*(stage(status, run="crashed") for status in TWO_STAGES))
         assert cook(shop)["status"] == "cooked"
-        assert published(shop) == list(COOK_STEP.announced[2:])
-        assert shop.history()[1:] == ["confirmed", *COOK_STEP.announced]
+        assert published(shop) == list(COOK_STEP.published_statuses[2:])
+        assert shop.history()[1:] == ["confirmed", *COOK_STEP.published_statuses]
 
     def test_the_rest_of_a_stage_is_waited_for(self, shop: FakeShop) -> None:
         began = ago(0)
@@ -130,7 +130,7 @@ class TestTwoAtOnce:
         for run in runs:
             run.join()
         assert [answer["status"] for answer in answers] == ["cooked", "cooked"]
-        assert published(shop) == list(COOK_STEP.announced)
+        assert published(shop) == list(COOK_STEP.published_statuses)
 
     def test_it_waits_no_longer_when_the_process_stops(self, shop: FakeShop) -> None:
         shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", OTHER_RUN)
@@ -144,7 +144,7 @@ class TestTwoAtOnce:
         shop.limit.stopping = clock
         assert cook(shop, pace=2 * LEASE_SECONDS)["status"] == "cooked"
         assert set(clock.claims_of_another) == {"taken"}
-        assert published(shop) == list(COOK_STEP.announced)
+        assert published(shop) == list(COOK_STEP.published_statuses)
 
 
 class PassingClock(threading.Event):
@@ -200,7 +200,7 @@ class PartialPublisher:
 def test_events_that_were_not_published_are_published_before_the_step_ends(shop: FakeShop) -> None:
     partial = context(shop, sidecar=PartialPublisher(shop.sidecar, max_events=2))
     assert run_step(COOK_STEP, ORDER_123, partial)["status"] == "cooked"
-    assert published(shop) == list(COOK_STEP.announced)
+    assert published(shop) == list(COOK_STEP.published_statuses)
 
 
 class TestStopping:
@@ -218,7 +218,7 @@ class TestStopping:
         began = time.monotonic()
         assert run_step(COOK_STEP, ORDER_123, context(shop, limit=ConcurrencyLimit(1)))["status"] == "cooked"
         assert time.monotonic() - began < LEASE_SECONDS / 2
-        assert published(shop) == list(COOK_STEP.announced)
+        assert published(shop) == list(COOK_STEP.published_statuses)
 
 
 class TestLease:
