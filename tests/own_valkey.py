@@ -9,7 +9,7 @@ from pathlib import Path
 import valkey
 
 from pizzashop.local.ports import is_listening
-from pizzashop.local.services import valkey_binary
+from pizzashop.local.programs import valkey_binary
 from pizzashop.local.shutdown import wait_until
 
 

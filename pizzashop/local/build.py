@@ -16,7 +16,7 @@ from pizzashop.errors import LocalError
 from pizzashop.local import dapr_binaries, go
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import is_listening
-from pizzashop.local.services import SERVICE_PORTS
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.shutdown import Interrupted, Shutdown
 
 # A build needs this much room on the disk until it has finished.

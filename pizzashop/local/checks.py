@@ -12,11 +12,11 @@ from typing import Literal
 import valkey
 
 from pizzashop.errors import LocalError
-from pizzashop.local import redis, repairs, stuck_orders
+from pizzashop.local import lost_workflows, redis, repairs
 from pizzashop.local.ports import ReportPorts, is_listening, port_holder, require_free_ports
+from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import App, Project
 from pizzashop.local.redis import Connection
-from pizzashop.local.services import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.shutdown import Shutdown, wait_until
 
 # The first opening needs this room: the scheduler creates two logs of 64 MB.
@@ -117,7 +117,7 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
     """Delete the half-written workflows of all servers with a known login, and yield a message for each server."""
     for connection in _with_known_login(connections):
         try:
-            deleted = stuck_orders.delete_half_written_workflows(connection)
+            deleted = lost_workflows.delete_half_written_workflows(connection)
         except valkey.ValkeyError as error:
             yield f"The workflows on {connection.address} could not be checked: {error}"
             continue

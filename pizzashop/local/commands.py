@@ -36,8 +36,8 @@ def prepare(cli: bool) -> None:
 
     from pizzashop.console.output import ignore_output_errors, raise_output_error
     from pizzashop.local.build import provide_cli, provide_dapr
-    from pizzashop.local.messages import print_dapr, print_line, shorten_path
     from pizzashop.local.shutdown import Shutdown
+    from pizzashop.local.up import print_dapr, print_line, shorten_path
     from pizzashop.settings import Settings
 
     console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir

@@ -17,11 +17,11 @@ from rich.text import Text
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
 from pizzashop.errors import LocalError, ShopError
-from pizzashop.local import checks, dapr_binaries, go, ports, stuck_orders
+from pizzashop.local import checks, dapr_binaries, go, lost_workflows, ports
 from pizzashop.local.build import find_dapr
 from pizzashop.local.checks import Finding
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
-from pizzashop.local.services import SERVICE_PORTS
 from pizzashop.local.shop import PidFile
 from pizzashop.settings import Settings
 
@@ -55,8 +55,8 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
             yield from check_orders(api)
-    elif stuck_orders.marks_differ(state_dir):
-        yield Finding("Orders", "note", stuck_orders.LOST_TIMERS, stuck_orders.LOST_TIMERS_RECOVERY)
+    elif lost_workflows.are_timers_lost(state_dir):
+        yield Finding("Orders", "note", lost_workflows.LOST_TIMERS, lost_workflows.LOST_TIMERS_RECOVERY)
 
 
 def check_sdk() -> Finding:

@@ -16,7 +16,7 @@ from mmap import PAGESIZE
 from pathlib import Path
 
 from pizzashop.errors import LocalError
-from pizzashop.local.services import valkey_binary
+from pizzashop.local.programs import valkey_binary
 
 _AOF = "appendonly.aof"
 _MANIFEST = f"{_AOF}.manifest"

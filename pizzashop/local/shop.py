@@ -31,8 +31,8 @@ from pizzashop.local.processes import (
     stop_processes,
     wait_until_ready,
 )
+from pizzashop.local.programs import app_processes, role_environment, service_processes
 from pizzashop.local.project import Project
-from pizzashop.local.services import app_processes, role_environment, service_processes
 from pizzashop.local.shutdown import Shutdown
 
 SERVICE_START_SECONDS = 30.0

@@ -1,7 +1,14 @@
-"""`pizzashop up`: check the machine, open the shop, watch it until a shutdown is requested, and close it."""
+"""`pizzashop up`: check the machine, open the shop, watch it until a shutdown is requested, and close it.
+
+It prints one line for each fact, and the addresses of the open shop. `pizzashop prepare` prints its lines with the same
+functions.
+"""
 
 import itertools
+import os
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -17,19 +24,24 @@ from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
-from pizzashop.local import checks, redis, stuck_orders
+from pizzashop.local import checks, lost_workflows, redis
 from pizzashop.local.build import provide_dapr
-from pizzashop.local.messages import print_dapr, print_line, print_open_shop, print_warning, shorten_path
+from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import url_host
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
-from pizzashop.roles import STOREFRONT
-from pizzashop.settings import Settings
+from pizzashop.roles import STOREFRONT, WORKFLOW
+from pizzashop.settings import Settings, home_directory
+
+SAMPLE_ORDER = (
+    '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
+    ' "customer": {"name": "John Doe", "address": "123 Main St", "phone": "555-0123"}}'
+)
 
 _WATCH_SECONDS = 0.5
-# Disk and Redis are checked in every sixth round of the watch, which is every 3 seconds.
+# The disk and Redis are checked in every sixth round of the watch, which is every 3 seconds.
 _STORAGE_ROUNDS = 6
 
 
@@ -90,6 +102,28 @@ def api_tokens(settings: Settings) -> dict[str, str]:
     }
 
 
+def print_line(console: Console, subject: str, text: str) -> None:
+    """Print one fact; the subjects of all lines form a column."""
+    # Without wrapping, the user can copy an address or a command as a whole.
+    console.print(Text.assemble("  ", (f"{subject:<23}", "bold"), text), soft_wrap=True)
+
+
+def print_warning(console: Console, text: str) -> None:
+    """Print that the shop works, but not as it should."""
+    console.print(Text(f"  {text}", "yellow"), soft_wrap=True)
+
+
+def print_dapr(console: Console, dapr: Dapr) -> None:
+    """Print which Dapr the shop uses."""
+    print_line(console, f"Dapr {dapr.version}", f"{dapr.origin}, {shorten_path(dapr.daprd.parent)}")
+
+
+def shorten_path(path: Path) -> str:
+    """Return the path with `~` for the user's home directory."""
+    home = home_directory()
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
+
+
 def _open(shop: Shop, console: Console, settings: Settings, connections: list[Connection]) -> None:
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
@@ -100,22 +134,10 @@ def _open(shop: Shop, console: Console, settings: Settings, connections: list[Co
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         print_line(console, process.name, f"{state}, port {process.ports[0]}")
-    if stuck_orders.write_marks(shop.state_dir):
-        print_warning(console, f"Note: {stuck_orders.LOST_TIMERS}. {stuck_orders.LOST_TIMERS_RECOVERY}")
+    if lost_workflows.write_opening_id(shop.state_dir):
+        print_warning(console, f"Note: {lost_workflows.LOST_TIMERS}. {lost_workflows.LOST_TIMERS_RECOVERY}")
     shop.open()
-    host, needs_sign_in = url_host(settings.host), requires_sign_in(settings)
-    page = "manager"
-    if needs_sign_in:
-        page = f"sign-in?once={accounts.create_sign_in_link(shop.state_dir, login_name())}"
-    print_open_shop(
-        console,
-        shop.project,
-        host=host,
-        manager_url=f"http://{host}:{STOREFRONT.port}/{page}",
-        needs_sign_in=needs_sign_in,
-        logs=shop.state_dir / "logs",
-        seconds=time.monotonic() - started,
-    )
+    _print_open_shop(shop, console, settings, time.monotonic() - started)
 
 
 def _watch(shop: Shop, console: Console, monitor: checks.StorageMonitor) -> None:
@@ -147,6 +169,36 @@ def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
     print_line(console, server.title, text)
     for warning in server.warnings:
         print_warning(console, f"Redis: {warning.text}. What to do: {warning.remedy}.")
+
+
+def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: float) -> None:
+    """Print that the shop opened in so many `seconds`, its addresses, and what the user can do next."""
+    host, needs_sign_in = url_host(settings.host), requires_sign_in(settings)
+    manager_page, hint = "manager", ""
+    if needs_sign_in:
+        manager_page = f"sign-in?once={accounts.create_sign_in_link(shop.state_dir, login_name())}"
+        hint = "   (signs you in, once)"
+    roles = " · ".join(" ".join(map(str, (app.app_id, *app.app_ports))) for app in shop.project.apps)
+    print_line(console, roles, f"  open after {seconds:.1f} s")
+    console.print()
+    print_line(console, "Order a pizza", f"http://{host}:{STOREFRONT.port}")
+    print_line(console, "Run the shop", f"http://{host}:{STOREFRONT.port}/{manager_page}{hint}")
+    print_line(console, "In a terminal", f"{_pizzashop_command()} order pepperoni --watch")
+    url = f"http://{host}:{WORKFLOW.port}/start-order"
+    print_line(console, "With curl", f"curl {url} -H 'Content-Type: application/json' -d '{SAMPLE_ORDER}'")
+    print_line(console, "Logs", shorten_path(shop.state_dir / "logs"))
+    if not needs_sign_in:
+        console.print()
+        text = "Open to this machine only, without a sign-in. To change that: docs/how-to/let-the-staff-sign-in.md"
+        print_warning(console, text)
+    console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
+
+
+def _pizzashop_command() -> str:
+    # `make up` installs the shop into a virtual environment that need not be active, so the path may be needed.
+    own = Path(sys.executable).with_name("pizzashop")
+    found = shutil.which("pizzashop")
+    return "pizzashop" if (found and Path(found) == own) or not own.exists() else os.path.relpath(own)
 
 
 @contextmanager

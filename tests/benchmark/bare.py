@@ -17,8 +17,8 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowA
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import http_ok
 from pizzashop.local.processes import Process
+from pizzashop.local.programs import daprd_command, role_environment
 from pizzashop.local.project import App, Project
-from pizzashop.local.services import daprd_command, role_environment
 from pizzashop.local.shutdown import wait_until
 
 APP_ID = "bare"

@@ -9,7 +9,7 @@ import psutil
 
 from pizzashop import __version__
 from pizzashop.local.dapr_binaries import Dapr, version_of
-from pizzashop.local.services import valkey_binary
+from pizzashop.local.programs import valkey_binary
 
 # A figure may be wrong if other processes have kept more than half a core busy.
 MAX_LOAD = 0.5

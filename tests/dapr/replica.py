@@ -10,8 +10,8 @@ from shop_processes import READY_SECONDS
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import http_ok
 from pizzashop.local.processes import Process, stop_processes
+from pizzashop.local.programs import app_environment, daprd_command, role_environment
 from pizzashop.local.project import Project
-from pizzashop.local.services import app_environment, daprd_command, role_environment
 from pizzashop.local.shutdown import Shutdown, wait_until
 from pizzashop.roles import Role
 

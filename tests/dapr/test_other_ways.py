@@ -14,8 +14,8 @@ from pizzashop.errors import LocalError
 from pizzashop.local.dapr_binaries import Dapr, bin_dir
 from pizzashop.local.ports import http_ok
 from pizzashop.local.processes import Process
+from pizzashop.local.programs import daprd_command, role_environment
 from pizzashop.local.project import Project
-from pizzashop.local.services import daprd_command, role_environment
 from pizzashop.local.shop import Shop
 from pizzashop.local.shutdown import wait_until
 from pizzashop.roles import ROLES, Role

@@ -17,8 +17,8 @@ from pizzashop.local.checks import required_ports
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import taken_ports
 from pizzashop.local.processes import MAX_RESTARTS, descendants, has_ended
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
-from pizzashop.local.services import SERVICE_PORTS
 from pizzashop.settings import is_loopback
 
 

@@ -10,8 +10,8 @@ from fakes.shop import FakeShop
 
 from pizzashop.cli import EPILOG, main
 from pizzashop.domain.lifecycle import STATUSES, STEPS, Step
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
-from pizzashop.local.services import SERVICE_PORTS
 from pizzashop.roles import ROLES, Role
 from pizzashop.settings import Settings, environment_variable
 from pizzashop.web.routes import routes_of

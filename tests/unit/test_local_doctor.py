@@ -16,8 +16,8 @@ from pizzashop.errors import NotAllowed
 from pizzashop.local import dapr_binaries, doctor
 from pizzashop.local.checks import Finding
 from pizzashop.local.ports import is_localhost_ipv6_only
+from pizzashop.local.programs import role_environment
 from pizzashop.local.project import App, Project
-from pizzashop.local.services import role_environment
 from pizzashop.local.shop import PidFile
 
 ROOT = Path(__file__).parents[2]

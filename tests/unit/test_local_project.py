@@ -12,8 +12,8 @@ from pizzashop.errors import LocalError
 from pizzashop.local import doctor
 from pizzashop.local.checks import require_commands
 from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.programs import daprd_command
 from pizzashop.local.project import Project
-from pizzashop.local.services import daprd_command
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import yaml
 
 from pizzashop import roles
 from pizzashop.local import doctor
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
-from pizzashop.local.services import SERVICE_PORTS
 
 ROOT = Path(__file__).parents[2]
 APP_IDS = [role.app_id for role in roles.ROLES]

@@ -1,4 +1,7 @@
-"""Lost workflow data, which leaves orders stuck: half-written workflows, and a scheduler without its data."""
+"""Find workflow data that was lost: delete half-written workflows, and notice a scheduler without its data.
+
+The orders of both are stuck at first. The reconciler of role `workflow` then continues them from their records.
+"""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -18,9 +21,9 @@ _BATCH_SIZE = 1000
 # fields are the numbers of its events. Dapr publishes no Python class for it, so the shop reads the two numbers itself.
 _INBOX_FIELD, _HISTORY_FIELD = 1, 2
 
-# Each opening writes the same random mark into the directories of the store and the scheduler. Different marks at the
-# next opening show that the scheduler's data was lost, or restored from an older copy.
-_MARK = "opened-as"
+# Each opening writes the same new id into the directories of the store and of the scheduler. Different ids at the next
+# opening show that the scheduler's data was lost, or restored from an older copy.
+_OPENING_ID_FILE = "opened-as"
 LOST_TIMERS = "the scheduler's data is missing, or older than the orders in flight"
 LOST_TIMERS_RECOVERY = "Orders in flight are stuck at first, and continue by themselves within two minutes."
 
@@ -37,27 +40,27 @@ def delete_half_written_workflows(connection: Connection) -> list[str]:
         ]
 
 
-def write_marks(state_dir: Path) -> bool:
-    """Write a new mark into the data of store and scheduler; return whether the old marks differed."""
-    differed = marks_differ(state_dir)
-    mark = uuid4().hex
-    for path in _mark_files(state_dir):
+def write_opening_id(state_dir: Path) -> bool:
+    """Write a new id of the opening to store and scheduler; return whether the scheduler had lost its data before."""
+    has_lost_timers = are_timers_lost(state_dir)
+    opening_id = uuid4().hex
+    for path in _opening_id_files(state_dir):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(mark)
-    return differed
+        path.write_text(opening_id)
+    return has_lost_timers
 
 
-def marks_differ(state_dir: Path) -> bool:
+def are_timers_lost(state_dir: Path) -> bool:
     """Return whether the scheduler's data is not that of the last opening; False before the first opening."""
-    store_mark, scheduler_mark = (_read_mark(path) for path in _mark_files(state_dir))
-    return store_mark is not None and scheduler_mark != store_mark
+    store_id, scheduler_id = (_read_opening_id(path) for path in _opening_id_files(state_dir))
+    return store_id is not None and scheduler_id != store_id
 
 
-def _mark_files(state_dir: Path) -> tuple[Path, Path]:
-    return state_dir / "valkey" / _MARK, state_dir / "scheduler" / _MARK
+def _opening_id_files(state_dir: Path) -> tuple[Path, Path]:
+    return state_dir / "valkey" / _OPENING_ID_FILE, state_dir / "scheduler" / _OPENING_ID_FILE
 
 
-def _read_mark(path: Path) -> str | None:
+def _read_opening_id(path: Path) -> str | None:
     try:
         return path.read_text()
     except OSError:

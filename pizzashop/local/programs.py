@@ -1,6 +1,7 @@
-"""What runs on one machine: the command, the ports and the readiness check of each service, sidecar and role.
+"""The programs of a shop on one machine: the command, the ports and the readiness check of each.
 
-The services are Valkey, placement and scheduler. The entries of `dapr.yaml` say which roles and sidecars there are.
+They are three services (Valkey, placement, scheduler), the roles, and a sidecar for each role. The entries of
+`dapr.yaml` name the roles.
 """
 
 import os
