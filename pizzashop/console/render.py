@@ -24,9 +24,11 @@ from pizzashop.domain.lifecycle import (
     PENDING_VALIDATION,
     RANK,
     STEPS,
+    entry_text,
+    remake_text,
+    status_text,
 )
 from pizzashop.domain.text import to_single_line
-from pizzashop.presentation.status_text import entry_text, remake_text, status_text
 from pizzashop.presentation.times import clock_time, duration_text, running_text
 
 

@@ -9,10 +9,9 @@ from pizzashop.console.command import CommandContext, json_option, order_id_argu
 from pizzashop.console.output import json_text
 from pizzashop.console.shop import OrderRecord
 from pizzashop.domain.history import HistoryEntry
-from pizzashop.domain.lifecycle import DELIVERED, PENDING_VALIDATION
+from pizzashop.domain.lifecycle import DELIVERED, PENDING_VALIDATION, entry_text, remake_text
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import INTERRUPTED, Unavailable
-from pizzashop.presentation.status_text import entry_text, remake_text
 from pizzashop.presentation.times import clock_time
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from pizzashop.dapr.replies import (
     read_answer,
     unavailable_error,
 )
-from pizzashop.dapr.sidecar import Content, EtagMismatch, Sidecar, StoredValue, Write
-from pizzashop.dapr.stores import EtagDialect
+from pizzashop.dapr.sidecar import INVOKE_SECONDS, EtagMismatch, Sidecar, StoredValue, Write
+from pizzashop.dapr.stores import CREATE_ONLY_ETAG
 from pizzashop.errors import Unavailable
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 
@@ -31,7 +31,6 @@ T = TypeVar("T")
 # Time-outs. For threads they limit each read of a reply (`http.py`), for coroutines the whole call (`async_http.py`).
 STATE_SECONDS = 10.0
 PUBLISH_SECONDS = 10.0
-INVOKE_SECONDS = 10.0
 
 # The sidecar accepts 4 MB in one request.
 MAX_BATCH_BYTES = 1024 * 1024
@@ -56,10 +55,6 @@ class SidecarClient(Sidecar):
         self._load_batcher = Batcher(self._load_batch)
         self._save_batcher = Batcher(self._save_batch)
         self._publish_batcher = Batcher(self._publish_batch)
-
-    async def aclose(self) -> None:
-        """Close the connections of the coroutines, in their event loop."""
-        await self._async_http.close()
 
     # State
 
@@ -128,10 +123,10 @@ class SidecarClient(Sidecar):
 
     # Publishing
 
-    def publish(self, events: Sequence[Content]) -> int:
+    def publish(self, events: Sequence[dict[str, Any]]) -> int:
         return self._publish_batcher([json.dumps(event) for event in events])
 
-    async def apublish(self, event: Content) -> None:
+    async def apublish(self, event: dict[str, Any]) -> None:
         raise_for_status(await self._apost(PUBLISH_PATH, json.dumps(event), PUBLISH_SECONDS))
 
     def _publish_batch(self, batch: Sequence[Sequence[str]]) -> list[int | Exception]:
@@ -163,14 +158,14 @@ class SidecarClient(Sidecar):
 
     # Service invocation
 
-    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
+    def invoke(self, role: Role, method: str, path: str, content: Any = None, seconds: float = INVOKE_SECONDS) -> Any:
         body = "" if content is None else json.dumps(content)
         url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
-        return read_answer(self._http.request(method, url, INVOKE_SECONDS, data=body, headers=headers))
+        return read_answer(self._http.request(method, url, seconds, data=body, headers=headers))
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
         url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
-        reply = await self._async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
+        reply = await self.async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
         return read_answer(reply)
 
     # Requests
@@ -180,10 +175,11 @@ class SidecarClient(Sidecar):
 
     async def _apost(self, path: str, body: str, timeout_seconds: float) -> Reply:
         url = self._base_url + path
-        return await self._async_http.request("POST", url, timeout_seconds, data=body, headers=self._headers)
+        return await self.async_http.request("POST", url, timeout_seconds, data=body, headers=self._headers)
 
     @cached_property
-    def _async_http(self) -> "AsyncHttpClient":
+    def async_http(self) -> "AsyncHttpClient":
+        """The HTTP client of the coroutines. Their event loop, which is the SDK's, ends with the process."""
         # Only role `workflow` has coroutines: the processes of other roles do not import asyncio.
         from pizzashop.dapr.async_http import AsyncHttpClient
 
@@ -208,7 +204,7 @@ def _encode_bulk(events: Sequence[str]) -> str:
 
 def _encode_write(write: Write) -> str:
     # The value is a string inside the JSON: the sidecar would parse numbers as floats and write them back changed.
-    etag = write.etag or EtagDialect.CREATE_ONLY
+    etag = write.etag or CREATE_ONLY_ETAG
     options = f'"etag":"{etag}","options":{{"concurrency":"first-write"}}'
     return f'{{"key":"{write.key}","value":{json.dumps(write.value)},{options}}}'
 

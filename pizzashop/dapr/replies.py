@@ -4,11 +4,11 @@ The sidecar in memory of the tests uses these functions too.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pizzashop.dapr.http import Reply
+from pizzashop.dapr.stores import explain_store_error, is_etag_mismatch
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 
 _REFUSAL_OF_STATUS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
@@ -16,18 +16,6 @@ _REFUSAL_OF_STATUS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: 
 # is a wrong token in the configuration, or a busy moment: a retry may help.
 _UNAVAILABLE_STATUSES = (401, 403, 429)
 _STANDARD_FIELDS = frozenset({"type", "title", "status", "detail", "error", "errors"})
-# Redis and Valkey begin an error with one of these codes.
-_REDIS_ERRORS = {
-    "OOM": "it is out of memory",
-    "MISCONF": "it cannot write to its disk",
-    "READONLY": "it is a replica, and takes no writes",
-    "NOREPLICAS": "too few of its replicas are there",
-    "NOPERM": "its user may not do that",
-    "LOADING": "it still reads its data from disk",
-}
-_REDIS_ERROR = re.compile(rf"\b({'|'.join(_REDIS_ERRORS)}) ")
-# Dapr's script inside Redis reports an ETag mismatch with these words.
-_ETAG_MISMATCH = re.compile(r"failed to (set key|delete)\b")
 
 
 def read_answer(reply: Reply) -> Any:
@@ -67,18 +55,9 @@ def conditional_write_error(reply: Reply) -> Unavailable | None:
     message = str((json_object(reply) or {}).get("message", ""))
     for line in message.splitlines():
         _, marker, error = line.rpartition("error from state store: ")
-        if marker and not _ETAG_MISMATCH.search(error):
+        if marker and not is_etag_mismatch(error):
             return Unavailable(explain_store_error(error) or f"The state store failed: {error}")
     return None
-
-
-def explain_store_error(error: str) -> str:
-    """Return one sentence for the error of Redis or Valkey that `error` contains; "" if it contains no known one."""
-    found = _REDIS_ERROR.search(error)
-    if found is None:
-        return ""
-    reason = "its disk is full" if "No space left" in error else _REDIS_ERRORS[found[1]]
-    return f"The state store failed: {reason}"
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:

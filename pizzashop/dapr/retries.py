@@ -28,7 +28,7 @@ def retry(
     seconds: float = inf,
     stopping: threading.Event | None = None,
 ) -> T:
-    """Return what `call` returns, and call it again while it raises `on`.
+    """Return the result of `call`, and call it again while it raises `on`.
 
     A pause lasts at most `max_pause` seconds. Raise the last error after `seconds`, or once `stopping` is set.
     """
@@ -38,7 +38,7 @@ def retry(
 
 
 async def retry_forever(call: Callable[[], Awaitable[T]], *, max_pause: float) -> T:
-    """Return what the coroutine of `call` returns, and call it again while it raises Unavailable."""
+    """Return the result of the coroutine `call`, and call it again while it raises Unavailable."""
     return await AsyncRetrying(**_policy(Unavailable, max_pause))(call)
 
 

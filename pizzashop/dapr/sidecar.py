@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pizzashop.roles import Role
 
-Content = dict[str, Any]
+# How long a call waits for another role, unless its caller says otherwise.
+INVOKE_SECONDS = 10.0
 
 
 class EtagMismatch(Exception):
@@ -55,19 +56,22 @@ class Sidecar(Protocol):
         """Delete a value if it still has `etag` ("": always); else raise EtagMismatch. Succeed if the key is absent."""
 
     async def aput(self, key: str, value: str) -> None:
-        """Write a value unconditionally."""
+        """Write a value whatever is stored. `value` is raw JSON, but `save` stores its `value` as a string."""
 
-    def publish(self, events: Sequence[Content]) -> int:
+    def publish(self, events: Sequence[dict[str, Any]]) -> int:
         """Publish events of one order on the topic `orders`, in no certain order.
 
         Return how many of them, from the first on, were certainly published. The caller has to publish the rest again.
         """
 
-    async def apublish(self, event: Content) -> None:
+    async def apublish(self, event: dict[str, Any]) -> None:
         """Publish one event."""
 
-    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
-        """Call another role and return the JSON of its answer; raise Refused if that role refuses."""
+    def invoke(self, role: Role, method: str, path: str, content: Any = None, seconds: float = INVOKE_SECONDS) -> Any:
+        """Call another role and return the JSON of its answer; raise Refused if that role refuses.
+
+        Raise Unavailable if nothing of the answer arrives within `seconds`.
+        """
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
         """POST to another role as `invoke` does, and wait at most `seconds` for the whole answer."""

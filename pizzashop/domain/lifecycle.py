@@ -1,6 +1,7 @@
-"""The table of statuses: every fact about each status of an order, in the order in which they come.
+"""The table of statuses: every fact and every word about each status of an order, in the order in which they come.
 
-A new stage is one row of `STATUS_TABLE`; a new scene needs a drawing in `pages/templates/_scene.html` too.
+A new stage is one row of `STATUS_TABLE`, and its name in `docs/contract.md`; a new scene also needs a drawing in
+`pages/templates/_scene.html`. Tests compare both. `docs/how-to/add-a-stage.md` shows an example.
 """
 
 from enum import StrEnum
@@ -131,13 +132,14 @@ DECISION_TABLE = (
 )
 DECISION_BY_NAME = {decision.name: decision for decision in DECISION_TABLE}
 
-# The words for what else a history can hold, and for an order that is being cancelled.
-ACTION_TEXTS = {
+# The words for the actions in a history, and for an order that is being cancelled.
+_ACTION_TEXTS = {
     "paused": "paused",
     "resumed": "resumed",
     OVERDUE: "waiting too long for the manager",
     "cancelling": "being cancelled",
 }
+_TEXTS = {row.name: row.text for row in (*STATUS_TABLE, *DECISION_TABLE)} | _ACTION_TEXTS
 
 
 class Stage(NamedTuple):
@@ -174,3 +176,36 @@ VALIDATE_STEP = _step("validate", "validation_failed")
 DELIVER_STEP = _step("deliver", "delivery_failed")
 STEPS = (ORDER_STEP, COOK_STEP, VALIDATE_STEP, DELIVER_STEP)
 STEP_BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}
+
+
+def status_text(status: str) -> str:
+    """Return the words for a status, a decision or an action; an unknown name with blanks for its underscores."""
+    return _TEXTS.get(status) or status.replace("_", " ")
+
+
+def entry_text(status: str, by: str | None = None, note: str | None = None) -> str:
+    """Return the words for an entry of the history, with its author and note: `approved by ana: looks good`."""
+    author = f" by {by}" if by else ""
+    reason = f": {note}" if note else ""
+    return f"{status_text(status)}{author}{reason}"
+
+
+def remake_text(note: str | None = None) -> str:
+    """Tell the customer that the pizza is made again, with the manager's note as the reason."""
+    reason = (note or "").strip()
+    if not reason:
+        return "The manager asked for a new one. We're making it again."
+    stop = "" if reason[-1] in ".!?" else "."
+    return f"The manager asked for a new one: {reason}{stop} We're making it again."
+
+
+def failure_text(error: str | None) -> str:
+    """Tell the customer that the order failed; `error` is the technical text of the record."""
+    error = error or ""
+    if error.startswith("Pizza validation failed - no decision"):
+        return "Nobody of us looked at it in time. We are sorry."
+    if error.startswith("Pizza validation failed"):
+        return "It did not pass the manager's look, and we will not bring you a bad pizza. We are sorry."
+    if error.startswith("Delivery failed"):
+        return "It was ready, and we could not bring it to you. We are sorry."
+    return "Something went wrong on our side. We are sorry."

@@ -1,4 +1,4 @@
-"""What the reconciler has to do: finish what a crash left between record and engine, and find stuck orders."""
+"""The rules of the reconciler: which commands a crash may have kept from the engine, and which orders are stuck."""
 
 from typing import Literal
 

@@ -17,7 +17,7 @@ SUSPENSION_LEASE_SECONDS = 12.0
 class SuspensionClaim(Request):
     """The request of a caller for the lease, or for its release.
 
-    A release is not `settled` when the caller does not know whether the engine has done what the record says.
+    A release is not `settled` when the caller does not know whether engine and record agree.
     """
 
     run: RunId

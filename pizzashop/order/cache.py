@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from pizzashop.dapr.sidecar import StoredValue, Write
-from pizzashop.dapr.stores import EtagDialect
+from pizzashop.dapr.stores import predict_etag
 from pizzashop.domain.record import Record
 
 WRITE_CACHE_SECONDS = 5.0
@@ -46,7 +46,7 @@ class WriteCache:
 
     def put(self, write: Write) -> None:
         """Keep a value that was just written, unless its new ETag cannot be known."""
-        etag = EtagDialect.after_write(write.etag)
+        etag = predict_etag(write.etag)
         if etag is None:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the other roles ask of one order's record: accept it, claim a step, decide, pause, cancel, end it.
+"""The commands of other roles to one order's record: accept it, claim a step, decide, pause, cancel, end it.
 
 Each route changes the record by one conditional write. The rules are in `domain/`.
 """

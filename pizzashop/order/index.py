@@ -17,7 +17,7 @@ from zlib import crc32
 
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.sidecar import EtagMismatch, Sidecar
-from pizzashop.dapr.stores import EtagDialect
+from pizzashop.dapr.stores import predict_etag
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, Unavailable
 
@@ -80,7 +80,7 @@ class StoredList:
             self._sidecar.save(self._key, json.dumps(items), etag)
         except EtagMismatch:
             return False
-        new_etag = EtagDialect.after_write(etag)
+        new_etag = predict_etag(etag)
         self._cached = None if new_etag is None else (items, new_etag)
         return True
 

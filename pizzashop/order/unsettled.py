@@ -1,4 +1,4 @@
-"""`GET /unsettled`: what the reconciler of role `workflow` has to do."""
+"""`GET /unsettled`: the work of the reconciler in role `workflow`."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class UnsettledOrder(BaseModel):
 
 
 class Unsettled(BaseModel):
-    """What the reconciler has to do: unsettled orders, the progress of those that await the engine, the stuck ones."""
+    """The work of the reconciler: unsettled orders, the progress of those that await the engine, and the stuck ones."""
 
     orders: list[UnsettledOrder]
     progress: dict[str, str]
@@ -40,7 +40,7 @@ def unsettled_routes(repository: Repository, clock: Clock) -> Routes:
 
     @routes.get("/unsettled", MANAGER, INTERNAL, response=Unsettled, internal=True)
     def unsettled() -> ResponseReturnValue:
-        """Return what the reconciler has to do."""
+        """Return the unsettled and the stuck orders, and the progress of those that await the engine."""
         now = clock()
         seconds, at = now.timestamp(), format_timestamp(now)
         records = {record.order["order_id"]: record for record in repository.find_many(repository.open_orders.ids())}

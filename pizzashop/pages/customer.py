@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import CUSTOMER, MANAGER
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, STATUS_BY_NAME
+from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, STATUS_BY_NAME, failure_text
 from pizzashop.domain.record import Record
 from pizzashop.domain.text import to_single_line
 from pizzashop.pages.backend import Backend
@@ -18,7 +18,6 @@ from pizzashop.presentation.progress import (
     progress_line,
     remake_decisions,
 )
-from pizzashop.presentation.status_text import failure_text
 from pizzashop.web.routes import Routes
 
 

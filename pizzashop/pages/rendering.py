@@ -15,11 +15,11 @@ from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.people import EVERY_STAFF_ROLE, Person
 from pizzashop.domain.history import seconds_since, utc_timestamp
 from pizzashop.domain.ids import DEMO_PREFIX
+from pizzashop.domain.lifecycle import entry_text, remake_text, status_text
 from pizzashop.domain.text import phone_url, to_single_line
 from pizzashop.pages.drawings import pieces
 from pizzashop.presentation.boards import Row
 from pizzashop.presentation.menu import MENU
-from pizzashop.presentation.status_text import entry_text, remake_text, status_text
 from pizzashop.presentation.times import clock_minute, clock_time, date_and_time, duration_text, running_text, zone_name
 
 PIZZA_BY_KEY = {pizza.key: pizza for pizza in MENU}

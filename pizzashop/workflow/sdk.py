@@ -15,7 +15,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal import shared
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
-from pizzashop.dapr.replies import explain_store_error
+from pizzashop.dapr.stores import explain_store_error
 from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
 
@@ -28,7 +28,7 @@ _CHANNEL_OPTIONS = {
     # The sidecar is on this machine: gRPC would call it through the proxy that `http_proxy` names.
     "grpc.enable_http_proxy": 0,
 }
-# The events that report what the workflow itself has done, or that suspend, resume and terminate it.
+# The events that report actions of the workflow itself, or that suspend, resume and terminate it.
 _NEVER_HELD_BACK = frozenset({
     "taskScheduled",
     "timerCreated",
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare_sdk() -> None:
-    """Change what the SDK has no settings for. Call it before the first use of the SDK; it may be called again."""
+    """Change the SDK where it has no settings. Call this before the first use of the SDK; it may be called again."""
     installed = version("dapr-ext-workflow")
     if not installed.startswith(_SDK_VERSION):
         raise RuntimeError(f"pizzashop.workflow.sdk knows dapr-ext-workflow {_SDK_VERSION}x, and not {installed}")
@@ -55,7 +55,7 @@ def prepare_sdk() -> None:
     # Neither client nor worker has an argument for gRPC options: after an outage of the sidecar they reconnect late.
     options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | _CHANNEL_OPTIONS
     shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
-    # For a suspended workflow the worker holds back even the engine's reports of what the workflow has scheduled. So a
+    # For a suspended workflow the worker holds back even the engine's reports of scheduled activities and timers. So a
     # workflow that is suspended in that turn schedules it again at every turn, and fails with a non-determinism error
     # when it is resumed. One that is suspended twice never goes on.
     worker._is_suspendable = _is_held_back
@@ -78,7 +78,7 @@ class _Transient(Unavailable):
 
 
 def call_engine(call: Callable[[], T]) -> T:
-    """Return what a call to the engine returns. Raise NotFound, Conflict, AlreadyExists, Stalled or Unavailable."""
+    """Return the result of a call to the engine. Raise NotFound, Conflict, AlreadyExists, Stalled or Unavailable."""
 
     def attempt() -> T:
         try:
@@ -136,7 +136,7 @@ class EngineStub:
     def force_purge(self, instance_id: str) -> None:
         """Purge a workflow in any status. Idempotent: succeeds when there is none.
 
-        Only for a workflow that the engine does not run: otherwise a part of what it writes now would remain.
+        Only for a workflow that the engine does not run: otherwise a part of its state would remain.
         """
         request = pb.PurgeInstancesRequest(instanceId=instance_id, recursive=True, force=True)
         try:

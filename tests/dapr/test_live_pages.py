@@ -9,10 +9,9 @@ from shop_client import ShopClient, eventually
 from shop_processes import ShopProcesses
 from sse import Page
 
-from pizzashop.domain.lifecycle import HAPPY_PATH
+from pizzashop.domain.lifecycle import HAPPY_PATH, status_text
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
-from pizzashop.presentation.status_text import status_text
 
 
 @pytest.fixture(scope="module")

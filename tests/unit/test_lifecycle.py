@@ -1,4 +1,4 @@
-"""The table of statuses: every status has all of its facts, and every scene has a drawing."""
+"""The table of statuses: every status has all of its facts and words, and every scene has a drawing."""
 
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from pizzashop.domain.lifecycle import (
     Milestone,
     Picture,
     Status,
+    remake_text,
+    status_text,
 )
 from pizzashop.pages.drawings import pieces
-from pizzashop.presentation.status_text import status_text
 
 every_status = pytest.mark.parametrize("row", STATUS_TABLE, ids=lambda row: row.name)
 every_row = pytest.mark.parametrize("row", [*STATUS_TABLE, *DECISION_TABLE], ids=lambda row: row.name)
@@ -58,6 +59,15 @@ def test_every_status_and_decision_has_its_words(row: Status | DecisionWords) ->
     assert row.headline
     assert "{" not in row.headline.replace("{pizza}", "")
     assert row.phase
+
+
+def test_the_words_for_an_unknown_status_are_its_name() -> None:
+    assert status_text("out_for_lunch") == "out for lunch"
+
+
+@pytest.mark.parametrize(("note", "reason"), [("too dark", ": too dark."), ("cold!", ": cold!"), (None, ".")])
+def test_a_customer_reads_why_a_pizza_is_made_again(note: str | None, reason: str) -> None:
+    assert remake_text(note) == f"The manager asked for a new one{reason} We're making it again."
 
 
 @every_row

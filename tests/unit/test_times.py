@@ -1,4 +1,4 @@
-"""Moments by the shop's clock, also on the days on which that is put forward or back."""
+"""Durations, and moments by the shop's clock, also on the days on which that is put forward or back."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pizzashop.presentation.times import clock_minute, clock_time, date_and_time, midnight, zone_name
+from pizzashop.presentation.times import (
+    clock_minute,
+    clock_time,
+    date_and_time,
+    duration_text,
+    midnight,
+    running_text,
+    zone_name,
+)
 
 # As rules, so that no table of zones need be installed.
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -64,3 +72,8 @@ def test_the_zone_has_a_name(zone_is) -> None:
     assert zone_name("2026-11-25T18:10:07Z") == "UTC+0545"
     zone_is(BERLIN)
     assert [zone_name(f"2026-{month}-01T00:00:00Z") for month in ("07", "12")] == ["CEST", "CET"]
+
+
+def test_durations_are_short() -> None:
+    assert [running_text(seconds) for seconds in (0.9, 67, 3723, 300_000)] == ["0:00", "1:07", "1:02:03", "3 days"]
+    assert [duration_text(seconds) for seconds in (0.2, 12.6, 60, 130)] == ["0 s", "13 s", "1:00", "2:10"]
