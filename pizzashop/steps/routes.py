@@ -50,7 +50,7 @@ def delivery_routes(context: StepContext) -> Routes:
 
 
 def step_context(settings: Settings, dependencies: Dependencies) -> StepContext:
-    """Return what the runs of a role need, by its settings."""
+    """Return the context of all runs in a role."""
     return StepContext(dependencies.sidecar, dependencies.limit, settings.pace, settings.fail)
 
 

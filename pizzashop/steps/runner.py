@@ -52,7 +52,7 @@ class StepResult(BaseModel):
 
 @dataclass(frozen=True)
 class StepContext:
-    """What each run of a step needs, the same for all orders.
+    """The sidecar, the limit and the settings of every run in a process.
 
     `pace` multiplies the duration of every stage. `failure` makes a stage fail, for demonstrations: it is empty, or a
     stage and the beginning of order ids, as in `cooking_baking:bad-`.
@@ -76,7 +76,7 @@ def run_step(step: Step, order: OrderJson, context: StepContext) -> OrderJson:
 
 
 class StepLease:
-    """The lease of one run on one step, and what the run knows of the step by the answers to its claims."""
+    """The lease of one run on one step, and the state of the step by the answers to the run's claims."""
 
     def __init__(self, step: Step, order: StepOrder, sidecar: Sidecar) -> None:
         self._step, self._order, self._sidecar = step, order, sidecar

@@ -1,4 +1,4 @@
-"""What role `workflow` runs beside its routes: the worker, the reconciler and the housekeeping."""
+"""The background tasks of role `workflow`: the worker, the reconciler and the housekeeping."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ class Background:
             self._stop_worker.start()
 
     def close(self) -> None:
-        """Wait for what still runs, and close the connections. Call `stop` first."""
+        """Wait for the present rounds, and close the connections. Call `stop` first."""
         end = time.monotonic() + _ROUND_SECONDS
         for task in (self._reconciler, self._housekeeping):
             task.join(max(0.0, end - time.monotonic()))

@@ -102,10 +102,10 @@ class OrderCommands:
         self._post(order_id, "end", {"status": CANCELLED, "uid": record["uid"]})
 
     def recover(self, order_id: str, progress: str, *, was_woken: bool) -> Recovery | None:
-        """Recover an order that is stuck at this `progress`. Return what was done, None when it is not stuck any more.
+        """Recover an order that is stuck at this `progress`. Return the recovery, None when it is not stuck any more.
 
-        Wake its workflow first: an event makes the engine run it, and deliver what it holds back. When it was woken in
-        vain, the engine has lost what the workflow waits for. Then restart it: by the record, no stage begins twice.
+        Wake its workflow first: an event makes the engine run it, and deliver the events that it holds back. When it was
+        woken in vain, the engine has lost an activity or a timer. Then restart it: by the record, no stage begins twice.
         """
         status = self._engine.status(order_id)
         if status in ("RUNNING", "PENDING") and not was_woken:
@@ -128,7 +128,7 @@ class OrderCommands:
         return "restarted"
 
     def runtime_status(self, order_id: str) -> str:
-        """Return the runtime status of the order's workflow; after a purge, what the record says it was."""
+        """Return the runtime status of the order's workflow; after a purge, the one that the record shows."""
         if ORDER_ID_PATTERN.fullmatch(order_id) is None:
             raise NotFound("Order not found")
         status = self._engine.status(order_id)

@@ -1,10 +1,10 @@
 """The workflow of an order, from its start to its end. It decides what happens next; activities do it.
 
-The engine runs this function again from its start at every turn, and feeds it what has happened so far. So it must
-decide the same every time: it uses no clock, no randomness, and no setting that is not part of its input.
+The engine runs this function again from its start at every turn, with all results and events so far. So the function
+must decide the same every time: it uses no clock, no randomness, and no setting that is not part of its input.
 
-What the customer ordered does not travel through the engine, which keeps every input and every result, and stalls a
-workflow that grows too large. Each activity reads the order's content from its record.
+The order's content does not travel through the engine: each activity reads it from the record. The engine keeps every
+input and every result, and stalls a workflow that grows too large.
 """
 
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""The reconciler: it finishes what a crash left between an order's record and the engine, and recovers stuck orders."""
+"""The reconciler: it repeats commands that a crash kept from the engine, and recovers stuck orders."""
 
 import logging
 import time
@@ -103,7 +103,7 @@ class _Retries:
 
 
 class Reconciler(PeriodicTask):
-    """Asks role `order` every few seconds what is unsettled or stuck, and repeats the command for it."""
+    """Asks role `order` every few seconds for unsettled and stuck orders, and repeats the commands for them."""
 
     def __init__(self, sidecar: Sidecar, commands: OrderCommands, capacity: Capacity, watchdog: Watchdog) -> None:
         super().__init__("reconciler", EVERY_SECONDS)

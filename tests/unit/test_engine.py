@@ -1,4 +1,4 @@
-"""The engine answers before it has acted: the shop says only what is done. And no proxy is between them."""
+"""The engine answers before it has acted, so the shop waits until it has. No proxy is between them."""
 
 import os
 import re

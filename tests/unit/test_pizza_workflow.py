@@ -36,7 +36,7 @@ REMAKE = {"approved": False, "remake": True, **RECORDED}
 
 
 class Run:
-    """A run of the workflow with these events: its result, and what it asked for on the way."""
+    """A run of the workflow with these events: its result, its activities and its waits."""
 
     def __init__(self, *events: Any, start: Json | None = None, **answers: Callable[[Any], Any]) -> None:
         self.calls: list[Call] = []

@@ -1,4 +1,4 @@
-"""The reconciler: what it cannot settle it tries again ever more rarely, and it notices stuck orders."""
+"""The reconciler repeats failed commands ever more rarely, and notices stuck orders."""
 
 import time
 from typing import Any

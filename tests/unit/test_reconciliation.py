@@ -1,4 +1,4 @@
-"""What the engine has to be told again after a crash, and which orders are stuck."""
+"""Which commands are repeated to the engine after a crash, and which orders are stuck."""
 
 import time
 
@@ -93,7 +93,7 @@ class TestAwaitsEngine:
 
 
 class TestStuck:
-    """What `pizzashop doctor` counts."""
+    """`pizzashop doctor` counts these orders."""
 
     def test_an_order_without_progress_for_a_minute_is_stuck(self, record: Record) -> None:
         assert is_stuck(record, time.time(), utc_timestamp())

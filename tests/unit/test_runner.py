@@ -148,7 +148,7 @@ class TestTwoAtOnce:
 
 
 class PassingClock(threading.Event):
-    """What a run sleeps by. The time passes at once, and another run claims the step after each sleep."""
+    """The event on which a run sleeps. The time passes at once, and another run claims the step after each sleep."""
 
     def __init__(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the shop changes in the workflow SDK: each change is still needed, and does what it is for."""
+"""The shop's changes to the workflow SDK: each is still needed, and works."""
 
 import logging
 from collections.abc import Generator
@@ -40,7 +40,7 @@ def registry() -> _Registry:
 
 
 def run_turn(registry: _Registry, before: list[pb.HistoryEvent], *new: pb.HistoryEvent) -> list[str]:
-    """Return what the workflow does about the new events: the name of an activity, or how it ends."""
+    """Return the actions of the workflow at the new events: names of activities, or its final status."""
     executor = _OrchestrationExecutor(registry, logging.getLogger("replay"))
     actions = executor.execute("1", before, list(new)).actions
     return [a.scheduleTask.name or pb.OrchestrationStatus.Name(a.completeWorkflow.workflowStatus) for a in actions]

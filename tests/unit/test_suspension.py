@@ -1,4 +1,4 @@
-"""One caller at a time suspends or resumes a workflow, and what a crashed caller leaves is settled."""
+"""One caller at a time suspends or resumes a workflow, and the lease of a crashed caller is settled."""
 
 import pytest
 

@@ -127,7 +127,7 @@ def test_each_activity_of_an_order_in_flight_is_still_registered(path: Path, reg
 
 
 class Changed:
-    """The engine's context, with one change to what the workflow calls."""
+    """The engine's context, with one change to the calls of the workflow."""
 
     def __init__(self, ctx: Any, names: dict[str, str] | None = None, *, impatient: bool = False) -> None:
         self._ctx, self._names, self._impatient = ctx, names or {}, impatient
