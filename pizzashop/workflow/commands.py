@@ -104,8 +104,8 @@ class OrderCommands:
     def recover(self, order_id: str, progress: str, *, was_woken: bool) -> Recovery | None:
         """Recover an order that is stuck at this `progress`. Return the recovery, None when it is not stuck any more.
 
-        Wake its workflow first: an event makes the engine run it, and deliver the events that it holds back. When it was
-        woken in vain, the engine has lost an activity or a timer. Then restart it: by the record, no stage begins twice.
+        Wake its workflow first: an event makes the engine run it, and deliver the events that it holds back. When that
+        did not help, the engine has lost an activity or a timer. Then restart it: by the record, no stage begins twice.
         """
         status = self._engine.status(order_id)
         if status in ("RUNNING", "PENDING") and not was_woken:

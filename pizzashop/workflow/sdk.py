@@ -15,8 +15,8 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal import shared
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
-from pizzashop.dapr.stores import explain_store_error
 from pizzashop.dapr.retries import retry
+from pizzashop.dapr.stores import explain_store_error
 from pizzashop.errors import Conflict, NotFound, Unavailable
 
 _SDK_VERSION = "1.18."
