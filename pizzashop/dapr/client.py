@@ -84,8 +84,8 @@ class SidecarClient(Sidecar):
             raise conditional_write_error(reply) or EtagMismatch(key)
         raise_for_status(reply)
 
-    async def aput(self, key: str, value: str) -> None:
-        raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{value}}}]', STATE_SECONDS))
+    async def aput(self, key: str, json_value: str) -> None:
+        raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{json_value}}}]', STATE_SECONDS))
 
     def _load_batch(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
         if len(keys) == 1:

@@ -55,8 +55,8 @@ class Sidecar(Protocol):
     def delete(self, key: str, etag: str = "") -> None:
         """Delete a value if it still has `etag` ("": always); else raise EtagMismatch. Succeed if the key is absent."""
 
-    async def aput(self, key: str, value: str) -> None:
-        """Write a value whatever is stored. `value` is raw JSON, but `save` stores its `value` as a string."""
+    async def aput(self, key: str, json_value: str) -> None:
+        """Write a value, whatever is stored. It is stored as the JSON that it is; `save` stores a string."""
 
     def publish(self, events: Sequence[dict[str, Any]]) -> int:
         """Publish events of one order on the topic `orders`, in no certain order.

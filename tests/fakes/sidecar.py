@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from pizzashop.dapr.http import Reply
 from pizzashop.dapr.replies import read_answer
-from pizzashop.dapr.sidecar import EtagMismatch, StoredValue, Write
+from pizzashop.dapr.sidecar import INVOKE_SECONDS, EtagMismatch, StoredValue, Write
 from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, Role
 
@@ -59,7 +59,14 @@ class FakeSidecar:
             self.deliver(event)
         self.on_publish(event)
 
-    def invoke(self, role: Role, method: str, path: str, content: Any = None) -> Any:
+    def invoke(
+        self,
+        role: Role,
+        method: str,
+        path: str,
+        content: Any = None,
+        seconds: float = INVOKE_SECONDS,  # noqa: ARG002
+    ) -> Any:
         self._require_up()
         if role in self.roles_down:
             raise Unavailable(f"{role.name} is down")

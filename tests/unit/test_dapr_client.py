@@ -46,7 +46,7 @@ def in_loop(sidecar: SidecarClient, call: Coroutine[Any, Any, T]) -> T:
         try:
             return await call
         finally:
-            await sidecar.aclose()
+            await sidecar.async_http.close()
 
     return asyncio.run(call_and_close())
 
