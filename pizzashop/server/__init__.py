@@ -1,1 +1,1 @@
-"""Serve roles over HTTP: the applications, the server, admission control and the OpenAPI documents."""
+"""Serve roles over HTTP: the applications, the server and the OpenAPI documents."""

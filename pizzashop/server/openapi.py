@@ -15,9 +15,7 @@ from pizzashop.roles import Role
 from pizzashop.web.problems import Problem
 from pizzashop.web.routes import Route, routes_of
 
-Json = dict[str, Any]
-
-_SECURITY_SCHEMES: Json = {
+_SECURITY_SCHEMES: dict[str, Any] = {
     "staff": {
         "type": "http",
         "scheme": "bearer",
@@ -39,7 +37,7 @@ def described_routes(app: Flask) -> list[Route]:
     return [route for route in routes_of(app) if route.response is not None]
 
 
-def openapi_document(app: Flask, role: Role) -> Json:
+def openapi_document(app: Flask, role: Role) -> dict[str, Any]:
     """Return the OpenAPI document of an application that serves `role`."""
     routes = described_routes(app)
     models = {model for route in routes for model in (route.response, route.body, route.query) if model} | {Problem}
@@ -48,7 +46,7 @@ def openapi_document(app: Flask, role: Role) -> Json:
         [(model, "validation") for model in sorted_models], ref_template="#/components/schemas/{model}"
     )
     schemas = {model: reference for (model, _), reference in references.items()}
-    paths: dict[str, Json] = {}
+    paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = _PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, schemas) | _security(route)
@@ -61,12 +59,12 @@ def openapi_document(app: Flask, role: Role) -> Json:
     }
 
 
-def _operation(route: Route, path: str, schemas: dict[Any, Json]) -> Json:
+def _operation(route: Route, path: str, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     responses = {"200": _content("Success", "application/json", schemas[route.response])}
     for status in sorted(_error_statuses(route)):
         phrase = HTTPStatus(status).phrase
         responses[str(status)] = _content(phrase, "application/problem+json", schemas[Problem])
-    operation: Json = {
+    operation: dict[str, Any] = {
         "operationId": "_".join([route.method.lower(), *re.findall(r"\w+", path)]),
         "summary": route.summary,
         "tags": ["internal" if route.internal else "public"],
@@ -87,7 +85,7 @@ def _error_statuses(route: Route) -> set[int]:
     return {*invalid_input, *route.errors, *unauthenticated, *forbidden, 421, 503}
 
 
-def _security(route: Route) -> Json:
+def _security(route: Route) -> dict[str, Any]:
     if PUBLIC in route.access:
         return {"security": []}
     schemes = ["staff"] if route.access & set(STAFF_ROLES) else []
@@ -95,15 +93,15 @@ def _security(route: Route) -> Json:
     return {"security": [{each: []} for each in schemes], "description": f"For {', '.join(sorted(route.access))}."}
 
 
-def _content(description: str, media_type: str, schema: Json) -> Json:
+def _content(description: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-def _path_parameters(route: Route) -> list[Json]:
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
     names = _PARAMETER.findall(route.path)
     return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
-def _query_parameters(query: type[BaseModel] | None) -> list[Json]:
+def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
     fields = query.model_json_schema()["properties"] if query else {}
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in fields.items()]

@@ -32,7 +32,7 @@ HEAD_SECONDS = 10.0
 # A client may take this long, in total, to send the body after the head.
 BODY_SECONDS = 20.0
 # A client may take this long to receive one part of an answer.
-SEND_SECONDS = 10.0
+ANSWER_PART_SECONDS = 10.0
 # After the last answer the worker reads and discards data until the client closes the connection, within these limits.
 # Closing at once could destroy the answer on its way (RFC 9112, section 9.6).
 LINGER_SECONDS = 5.0
@@ -53,7 +53,7 @@ class ClientConnection:
     """A client's connection. Either the loop or one thread owns it; `deadline` applies while the loop owns it."""
 
     def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
-        sock.settimeout(SEND_SECONDS)
+        sock.settimeout(ANSWER_PART_SECONDS)
         self.sock, self.client, self.server = sock, client, server
         self.buffer = RequestBuffer()
         self.deadline = time.monotonic() + HEAD_SECONDS

@@ -13,9 +13,10 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from gunicorn.config import Config
@@ -27,19 +28,28 @@ from pizzashop.dapr.http import HttpClient
 from pizzashop.errors import LocalError
 from pizzashop.logs import configure_logging
 from pizzashop.roles import STOREFRONT, WORKFLOW, Role
-from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
 from pizzashop.server.app import create_app
 from pizzashop.server.request_worker import RequestWorker
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+from pizzashop.web.problems import problem_response
 
 if TYPE_CHECKING:
     from gunicorn.app.base import BaseApplication
 
     from pizzashop.workflow.background import Background
 
-# One thread in four runs neither steps nor outside requests: it is for health checks, events and other roles.
-RESERVED_THREADS_SHARE = 4
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+_Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# Steps, and requests from outside, may each take this share of the threads. So neither alone takes the threads that
+# health checks, events and the calls of other roles need.
+MAX_THREADS_SHARE = 0.75
+# These paths are always served: a refused event would be delivered again and again.
+_UNLIMITED_PATHS = ("/healthz", "/orders-sub")
+# Dapr sets this header when another role calls. Such calls are for orders in flight, which come before new ones.
+_CALLER_HEADER = "HTTP_DAPR_CALLER_APP_ID"
 
 MAX_CONNECTIONS = 8192
 LISTEN_BACKLOG = 2048
@@ -47,8 +57,8 @@ KEEP_ALIVE_SECONDS = 75
 MAX_REQUEST_LINE_BYTES = 8190
 # Files that a thread may open beside its client's connection: connections to sidecars, and some more.
 FILES_PER_THREAD = 4
-# If the system allows too few open files for that, one file in four is for a client's connection.
-MIN_CONNECTIONS_SHARE = 4
+# If the system allows too few open files for that, this share of them is for clients' connections.
+MIN_CONNECTIONS_SHARE = 0.25
 
 # How long requests in flight may take once the process is stopping.
 GRACEFUL_SECONDS = 6
@@ -69,6 +79,7 @@ def serve(role_by_port: Mapping[int, Role], settings: Settings) -> None:
         log.warning("nobody has to sign in: the proxy that serves %s must authenticate its users", settings.hosts)
     else:
         log.info("nobody has to sign in; only this machine can reach the shop")
+    # gunicorn's base class calls load_wsgi, init_signals and run from there. It does not return.
     _RoleWorker(role_by_port, settings, sockets).init_process()
 
 
@@ -79,7 +90,7 @@ class RunningRoles:
         self._settings = settings
         self._has_one_role = len(role_by_port) == 1
         self._http = HttpClient()
-        max_requests = settings.threads - settings.threads // RESERVED_THREADS_SHARE
+        max_requests = int(settings.threads * MAX_THREADS_SHARE)
         self._limit = ConcurrencyLimit(max_requests)
         self._authenticator = Authenticator.from_settings(settings)
         self._stop_live_pages: Callable[[], None] | None = None
@@ -126,6 +137,35 @@ class RunningRoles:
         if role is STOREFRONT:
             self._stop_live_pages = app.extensions["live_states"].stop
         return app
+
+
+class AdmissionControl:
+    """A WSGI application that serves at most `max_requests` requests from outside at the same time.
+
+    It refuses the others with 503 and `Retry-After`. `may_be_sidecar` tells whether a request's token is that of the
+    sidecar: a client that only sets the header of other roles is limited too.
+    """
+
+    def __init__(
+        self, application: _Application, max_requests: int, may_be_sidecar: Callable[[str], bool] = lambda _token: True
+    ) -> None:
+        self._application = application
+        self._free = threading.Semaphore(max_requests)
+        self._may_be_sidecar = may_be_sidecar
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in _UNLIMITED_PATHS or self._is_from_role(environ):
+            return self._application(environ, start_response)
+        if not self._free.acquire(blocking=False):
+            response = problem_response(503, "Too many requests at once: try again in a moment")
+            return response(environ, start_response)
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._free.release()
+
+    def _is_from_role(self, environ: Environ) -> bool:
+        return _CALLER_HEADER in environ and self._may_be_sidecar(environ.get("HTTP_DAPR_API_TOKEN", ""))
 
 
 class _RoleWorker(RequestWorker):
@@ -209,7 +249,7 @@ def max_connections(threads: int) -> int:
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(MAX_CONNECTIONS, max(soft - files_for_threads, soft // MIN_CONNECTIONS_SHARE))
+    return min(MAX_CONNECTIONS, max(soft - files_for_threads, int(soft * MIN_CONNECTIONS_SHARE)))
 
 
 def _listen(host: str, port: int, role: Role) -> socket.socket:

@@ -32,7 +32,7 @@ def read_json(max_bytes: int = MAX_JSON_BYTES) -> Any:
 
 
 def read_internal_json() -> Any:
-    """Return the request's JSON as `read_json` does; it may be larger if another role sent it."""
+    """Return the request's JSON as `read_json` does; it may be larger if it has the header of another role's call."""
     return read_json(MAX_INTERNAL_JSON_BYTES if request.headers.get("Dapr-Caller-App-Id") else MAX_JSON_BYTES)
 
 

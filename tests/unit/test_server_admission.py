@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pizzashop.server.admission import AdmissionControl, Environ, StartResponse
+from pizzashop.server.server import AdmissionControl, Environ, StartResponse
 
 
 class Call:
