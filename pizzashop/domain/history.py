@@ -1,6 +1,7 @@
 """The history of an order: one entry for each thing that happened to it, and the timestamps that entries carry."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -30,6 +31,16 @@ def seconds_since(at: str) -> float:
 def is_past(at: str, seconds: float) -> bool:
     """Return whether `at` is more than `seconds` ago, or so far ahead that a clock must have been set back."""
     return abs((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()) > seconds
+
+
+def epoch_seconds(at: str) -> float:
+    """Return a timestamp in seconds since the epoch."""
+    return datetime.fromisoformat(at).timestamp()
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Return how many seconds lie between two timestamps; negative when `later` is the earlier one."""
+    return epoch_seconds(later) - epoch_seconds(earlier)
 
 
 def _normalize_timestamp(at: str) -> str:
@@ -63,6 +74,11 @@ class HistoryEntry(BaseModel):
     def rank(self) -> tuple[int, int]:
         """Where a stage stands in the process: its attempt, and its stage number. Ranks are unique."""
         return self.attempt, RANK[self.status]
+
+
+def find_decision(history: Iterable[HistoryEntry], attempt: int) -> HistoryEntry | None:
+    """Return the manager's decision on an attempt, None when there is none yet."""
+    return next((entry for entry in history if entry.kind == "decision" and entry.attempt == attempt), None)
 
 
 def insert_stage(history: list[HistoryEntry], stage: HistoryEntry) -> None:

@@ -24,7 +24,7 @@ Phase = Literal["to_make", "cooking", "deciding", "ending", "on_the_way", "ended
 
 
 class Milestone(StrEnum):
-    """The steps of the line on the customer's page, in their order, with the customer's words."""
+    """The points of the line on the customer's page, in their order, with the customer's words."""
 
     ORDER = "Order taken"
     PREPARE = "Dough and toppings"
@@ -46,7 +46,7 @@ class Status(NamedTuple):
 
     `step` is the step that publishes it, None where no step does. `seconds` is how long a stage lasts at pace 1, None
     where the status is no stage. `text` is for the staff, `headline` for the customer: it may contain `{pizza}`.
-    `progress` is None where the order keeps the progress that it had.
+    `milestone` is None where the order keeps the milestone that it had.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Status(NamedTuple):
     text: str
     headline: str
     phase: Phase
-    progress: Milestone | None
+    milestone: Milestone | None
     picture: Picture
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, Field
 
-from pizzashop.domain.history import HistoryEntry, insert_stage
+from pizzashop.domain.history import HistoryEntry, find_decision, insert_stage
 from pizzashop.domain.lifecycle import (
     ACCEPTED,
     CANCELLED,
@@ -22,13 +22,10 @@ from pizzashop.errors import Conflict
 
 Content = dict[str, Any]
 
-# The fields that a view of an order has beside those that the client sent.
-OWN_FIELDS = frozenset({"status", "attempt", "paused", "error", "overdue", "version", "history"})
 
-
-def _renamed(name: str, old_name: str, default: Any = None) -> Any:
-    """Declare a stored field that an earlier release stored under another name."""
-    return Field(default, validation_alias=AliasChoices(name, old_name))
+def _renamed(name: str, *old_names: str, default: Any = None) -> Any:
+    """Declare a stored field that earlier releases stored under other names."""
+    return Field(default, validation_alias=AliasChoices(name, *old_names))
 
 
 class Lease(BaseModel):
@@ -59,10 +56,11 @@ class WorkflowSettings(BaseModel):
     deadline: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
-class Record(BaseModel):
-    """Everything known of one order. After a deletion, `uid` distinguishes it from a new order with the same id.
+class OrderSnapshot(BaseModel):
+    """An order as clients and pages read it.
 
-    Records that an earlier release stored are read too: see `_renamed`.
+    `uid` distinguishes it from another order with the same id. `order` is what the client sent. `version` counts the
+    writes of the record. With `workflow_requested` a workflow is to bring the order to its end.
     """
 
     uid: str
@@ -73,10 +71,50 @@ class Record(BaseModel):
     error: str | None = None
     version: int = 1
     history: list[HistoryEntry] = Field(default_factory=list)
-    # Whether a workflow is to bring the order to its end, with which settings, and whether it has claimed a step.
-    workflow_requested: bool = _renamed("workflow_requested", "wanted", False)
+    workflow_requested: bool = _renamed("workflow_requested", "wanted", default=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the order has ended: only late facts are still added to its history."""
+        return self.status in FINAL
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no further step may begin."""
+        return self.is_final
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the decision on the present attempt is late and still missing."""
+        is_waiting = self.status == PENDING_VALIDATION and not self.is_closed and not self.decision_of(self.attempt)
+        return is_waiting and any(e.status == OVERDUE and e.attempt == self.attempt for e in self.history)
+
+    def view(self) -> Content:
+        """Return the order as the API answers it: the fields that the client sent, with its status and history."""
+        sent = {name: value for name, value in self.order.items() if name != "overdue"}
+        view = {**sent, "status": self.status, "attempt": self.attempt, "paused": self.paused}
+        if self.error is not None:
+            view["error"] = self.error
+        if self.is_overdue:
+            view["overdue"] = True
+        history = [entry.model_dump(exclude_none=True) for entry in self.history]
+        return {**view, "version": self.version, "history": history}
+
+    def begun_stages(self, attempt: int, statuses: tuple[str, ...]) -> list[HistoryEntry]:
+        """Return those of `statuses` that have begun in this attempt, oldest first."""
+        return [e for e in self.history if e.kind == "stage" and e.attempt == attempt and e.status in statuses]
+
+    def decision_of(self, attempt: int) -> HistoryEntry | None:
+        """Return the manager's decision on this attempt, None when there is none yet."""
+        return find_decision(self.history, attempt)
+
+
+class Record(OrderSnapshot):
+    """Everything known of one order. Records that an earlier release stored are read too: see `_renamed`."""
+
+    # With which settings the workflow runs, and whether it has claimed a step.
     workflow_settings: WorkflowSettings | None = _renamed("workflow_settings", "terms")
-    workflow_started: bool = _renamed("workflow_started", "begun", False)
+    workflow_started: bool = _renamed("workflow_started", "begun", default=False)
     # When a long activity last reported that it is still running.
     heartbeat_at: str | None = None
     # Who cancelled the order, until its workflow has ended.
@@ -90,10 +128,10 @@ class Record(BaseModel):
     purged: bool = False
     deleted: bool = False
     # When the content was deleted.
-    emptied_at: str | None = _renamed("emptied_at", "emptied")
-    # Where the index has the order: a page, and the position on it.
-    page: int = 0
-    place: int = 0
+    deleted_at: str | None = _renamed("deleted_at", "emptied_at", "emptied")
+    # Where the index has the order: the number of the page, and the place on it.
+    index_page: int = _renamed("index_page", "page", default=0)
+    index_place: int = _renamed("index_place", "place", default=0)
 
     @classmethod
     def accept(
@@ -117,11 +155,6 @@ class Record(BaseModel):
         )
 
     @property
-    def is_final(self) -> bool:
-        """Whether the order has ended: only late facts are still added to its history."""
-        return self.status in FINAL
-
-    @property
     def is_closed(self) -> bool:
         """Whether no further step may begin."""
         return self.deleted or self.is_final or self.cancellation is not None
@@ -132,41 +165,28 @@ class Record(BaseModel):
         return self.workflow_requested and not self.is_final
 
     @property
-    def is_overdue(self) -> bool:
-        """Whether the decision on the present attempt is late and still missing."""
-        is_waiting = self.status == PENDING_VALIDATION and not self.is_closed and not self.decision_of(self.attempt)
-        return is_waiting and any(e.status == OVERDUE and e.attempt == self.attempt for e in self.history)
+    def shown_status(self) -> str:
+        """The status that clients and pages read: `cancelled` as soon as the order can end in no other way."""
+        return CANCELLED if self.cancellation is not None else self.status
+
+    def snapshot(self) -> OrderSnapshot:
+        """Return the order as clients and pages read it."""
+        fields = {name: getattr(self, name) for name in OrderSnapshot.model_fields}
+        cancellation = [self.cancellation] if self.cancellation is not None else []
+        return OrderSnapshot(**fields | {"status": self.shown_status, "history": [*self.history, *cancellation]})
 
     def view(self) -> Content:
-        """Return the order as clients read it: the fields that were sent, and the status and history."""
-        # An order that is being cancelled can end in no other way, so it reads "cancelled" at once.
-        cancelled = [self.cancellation] if self.cancellation is not None else []
-        status = CANCELLED if cancelled else self.status
-        sent = {name: value for name, value in self.order.items() if name != "overdue"}
-        view = {**sent, "status": status, "attempt": self.attempt, "paused": self.paused}
-        if self.error is not None:
-            view["error"] = self.error
-        if self.is_overdue:
-            view["overdue"] = True
-        history = [entry.model_dump(exclude_none=True) for entry in [*self.history, *cancelled]]
-        return {**view, "version": self.version, "history": history}
+        """Return the snapshot of the order as the API answers it."""
+        return self.snapshot().view()
 
     def has_content(self, order: Content) -> bool:
         """Return whether the record was made of exactly this `order` (1 differs from true and from 1.0)."""
         return json.dumps(order, sort_keys=True) == json.dumps(self.order, sort_keys=True)
 
-    def begun_stages(self, attempt: int, statuses: tuple[str, ...]) -> list[HistoryEntry]:
-        """Return those of `statuses` that have begun in this attempt, oldest first."""
-        return [e for e in self.history if e.kind == "stage" and e.attempt == attempt and e.status in statuses]
-
     def has_finished(self, step: Step, attempt: int) -> bool:
         """Return whether the step is finished in this attempt: its last status, or a later one, has begun."""
         rank = attempt, RANK[step.done_status]
         return any(e.kind == "stage" and e.status in RANK and e.rank >= rank for e in self.history)
-
-    def decision_of(self, attempt: int) -> HistoryEntry | None:
-        """Return the manager's decision on this attempt, None when there is none yet."""
-        return next((e for e in self.history if e.kind == "decision" and e.attempt == attempt), None)
 
     def require_open(self, change: str) -> None:
         """Raise Conflict unless a workflow processes the order; `change` is a participle such as "paused"."""
@@ -258,7 +278,7 @@ class Record(BaseModel):
         if self.is_live:
             raise Conflict("The order's workflow is at work on it: cancel it first")
         self.order, self.history, self.error, self.lease = {}, [], None, None
-        self.deleted, self.emptied_at, self.ended_at = True, at, self.ended_at or at
+        self.deleted, self.deleted_at, self.ended_at = True, at, self.ended_at or at
 
     def lease_suspension(self, run: str, until: float) -> None:
         """Give `run` the right to suspend or resume the workflow; the reconciler settles a lease that is over."""

@@ -17,7 +17,7 @@ from pizzashop.domain.history import format_timestamp
 from pizzashop.domain.lifecycle import FAILED
 from pizzashop.order.index import Position
 from pizzashop.order.repository import Repository
-from pizzashop.presentation.boards import Board, ChangedOrder, Changes, ChangesQuery, Counts, Row
+from pizzashop.presentation.boards import Board, Changes, ChangesQuery, Counts, Row
 from pizzashop.presentation.times import midnight
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
@@ -112,7 +112,7 @@ class OrderRows:
         for place, order_id in to_read.items():
             row = rows[place] = _row_at((number, place), by_id.get(order_id))
             # Near the end of the index, an id may be there before its record.
-            is_settled = row.final if row is not None else number < last_number - 1
+            is_settled = row.is_closed if row is not None else number < last_number - 1
             if is_settled:
                 page.ended[place] = row
         self._pages[number] = page
@@ -142,10 +142,10 @@ def board_routes(rows: OrderRows, repository: Repository, clock: Clock) -> Route
             if record is None or record.deleted:
                 answer.gone.append(order_id)
             else:
-                answer.orders.append(ChangedOrder.from_record(record))
+                answer.orders.append(record.snapshot())
         if query.board is not None:
             open_rows = rows.cached_open_rows(query.board)
-            if query.anew or {row.order_id: row.version for row in open_rows} != query.board:
+            if query.include_board or {row.order_id: row.version for row in open_rows} != query.board:
                 answer.board = _make_board(rows, open_rows, clock())
         return jsonify(answer.model_dump())
 

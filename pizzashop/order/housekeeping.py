@@ -86,19 +86,19 @@ class Housekeeping:
         return records, None not in found.values()
 
     def _clean(self, order_id: str, record: Record, now: datetime) -> bool:
-        """Empty or erase a record if that is due. Return whether its key is gone."""
+        """Delete the content of a record, or erase its key, if that is due. Return whether its key is gone."""
         cleanup = next_cleanup(record, self._retention, now)
-        if cleanup == "empty":
+        if cleanup == "delete":
             with suppress(NotFound):
-                self._repository.change(order_id, lambda current: self._empty(current, now))
+                self._repository.change(order_id, lambda current: self._delete(current, now))
         if cleanup == "erase":
             return self._repository.erase(order_id, record.version)
         if not (record.is_final or record.deleted):
             self._repository.open_orders.add(order_id)
         return False
 
-    def _empty(self, record: Record, now: datetime) -> None:
-        if next_cleanup(record, self._retention, now) == "empty":
+    def _delete(self, record: Record, now: datetime) -> None:
+        if next_cleanup(record, self._retention, now) == "delete":
             record.delete(now.isoformat())
 
     def _clean_open_orders(self, now: datetime) -> None:

@@ -43,7 +43,7 @@ class IndexEntry(NamedTuple):
 
 def position_of(record: Record) -> Position:
     """Return the position of a record. An id has older positions too if it was deleted and accepted again."""
-    return record.page, record.place
+    return record.index_page, record.index_place
 
 
 class StoredList:

@@ -177,7 +177,7 @@ class Repository:
             uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version
         )
         # The index comes first: a crash may leave an id without a record, but never a record without its id.
-        record.page, record.place = self.index.append(order["order_id"])
+        record.index_page, record.index_place = self.index.append(order["order_id"])
         self.open_orders.add(order["order_id"])
         return record
 

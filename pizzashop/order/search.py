@@ -5,7 +5,7 @@ and case, accents and repeated blanks of a name. It is a POST because a customer
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Annotated
 
@@ -24,7 +24,7 @@ from pizzashop.order.boards import READ_SECONDS, OrderRows, ReadingIncomplete
 from pizzashop.order.index import Position, position_of
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import OrderPage
-from pizzashop.presentation.boards import Row, SearchResult
+from pizzashop.presentation.boards import ORDER_FILTERS, Row, SearchResult
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
@@ -32,24 +32,16 @@ from pizzashop.web.routes import Routes
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 
-# What `standing` can ask for besides a status.
-_STANDINGS: dict[str, Callable[[Row, str], bool]] = {
-    "open": lambda row, _: not row.final,
-    "closed": lambda row, _: row.final,
-    "deciding": lambda row, _: row.phase == "deciding",
-    "late": lambda row, now: row.is_late(now),
-    "paused": lambda row, _: row.paused,
-}
 _ID_LIKE = re.compile(r"[\s#.,/-]*[A-Za-z0-9][\sA-Za-z0-9_#.,/-]*")
 
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")]
 
 
-def _one_of(words: frozenset[str]) -> AfterValidator:
-    def require_known(word: str) -> str:
-        if word not in words:
-            raise ValueError(f"one of {', '.join(sorted(words))}")
-        return word
+def _one_of(names: Collection[str]) -> AfterValidator:
+    def require_known(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"one of {', '.join(sorted(names))}")
+        return name
 
     return AfterValidator(require_known)
 
@@ -57,30 +49,28 @@ def _one_of(words: frozenset[str]) -> AfterValidator:
 class ListQuery(Request):
     """Which orders to list; `after` is the `next` of the page before."""
 
-    status: Annotated[str, _one_of(frozenset({"open", "closed", *STATUSES}))] | None = None
+    status: Annotated[str, _one_of({"open", "closed", *STATUSES})] | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = DEFAULT_LIMIT
     after: Cursor | None = None
 
     def matches(self, record: Record) -> bool:
         """Return whether the record is one of those to list."""
         if self.status in ("open", "closed"):
-            return record.is_final == (self.status == "closed")
-        return self.status in (None, record.status)
+            return record.is_closed == (self.status == "closed")
+        return self.status in (None, record.shown_status)
 
 
 class SearchQuery(Request):
     """Which orders to find; `after` is the `next` of the page before."""
 
     text: str = Field("", max_length=200)
-    standing: Annotated[str, _one_of(frozenset({*_STANDINGS, *STATUSES}))] | None = None
+    filter: Annotated[str, _one_of(ORDER_FILTERS)] | None = None
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     after: Cursor | None = None
 
     def matches(self, row: Row, now: str) -> bool:
         """Return whether the row is one of those to find."""
-        if self.standing in _STANDINGS and not _STANDINGS[self.standing](row, now):
-            return False
-        if self.standing in STATUSES and row.status != self.standing:
+        if self.filter is not None and not ORDER_FILTERS[self.filter].passes(row, now):
             return False
         return not self._name or self._is_start_of(row.order_id) or self._name in fold(row.name)
 
@@ -186,7 +176,7 @@ def _search(rows: OrderRows, query: SearchQuery, now: str) -> tuple[list[Row], b
 
 def _rows_to_search(rows: OrderRows, query: SearchQuery) -> Iterator[Row]:
     open_rows = rows.open_rows()
-    if query.standing in {None, "closed", *FINAL}:
+    if query.filter in {None, "closed", *FINAL}:
         for page in rows.pages_newest_first(READ_SECONDS, open_rows):
             yield from page
     else:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pizzashop.dapr.sidecar import Sidecar
-from pizzashop.domain.record import Record
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound
 from pizzashop.presentation.boards import Board, Changes, SearchResult
@@ -21,18 +21,18 @@ class Backend:
         return Board.model_validate(self._sidecar.invoke(ORDER, "GET", "/board"))
 
     def search_orders(self, **filters: str | int) -> SearchResult:
-        """Return orders by `text`, `standing`, `after` and `limit`; raise InvalidRequest for an unknown standing."""
+        """Return orders by `text`, `filter`, `after` and `limit`; raise InvalidRequest for an unknown filter."""
         query = {name: value for name, value in filters.items() if value}
         return SearchResult.model_validate(self._sidecar.invoke(ORDER, "POST", "/search", query))
 
-    def load_order(self, order_id: str) -> Record:
+    def load_order(self, order_id: str) -> OrderSnapshot:
         """Return what is known of an order; raise NotFound."""
         if not ORDER_ID_PATTERN.fullmatch(order_id):
             raise NotFound("Order not found")
         changes = self.load_changes({"orders": {order_id: 0}})
         if not changes.orders:
             raise NotFound("Order not found")
-        return changes.orders[0].to_record()
+        return changes.orders[0]
 
     def load_changes(self, query: dict[str, Any]) -> Changes:
         """Return what has changed; `query` is a `ChangesQuery` as JSON."""

@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import CUSTOMER, MANAGER
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, STATUS_BY_NAME, failure_text
-from pizzashop.domain.record import Record
+from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, failure_text
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.text import to_single_line
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.rendering import PIZZA_BY_KEY
@@ -17,6 +17,7 @@ from pizzashop.presentation.progress import (
     pending_decision,
     progress_line,
     remake_decisions,
+    status_row,
 )
 from pizzashop.web.routes import Routes
 
@@ -34,15 +35,15 @@ def make_routes(backend: Backend, pace: float) -> Routes:
     return routes
 
 
-def render_order(record: Record, pace: float) -> str:
+def render_order(record: OrderSnapshot, pace: float) -> str:
     """Return the HTML of the part of the page that changes."""
     return render_template("_customer.html", **_context(record, pace))
 
 
-def _context(record: Record, pace: float) -> dict[str, object]:
+def _context(record: OrderSnapshot, pace: float) -> dict[str, object]:
     order, now = record.order, utc_timestamp()
     pizza, decision = PIZZA_BY_KEY.get(order["pizza_type"]), pending_decision(record)
-    row = DECISION_BY_NAME[decision.status] if decision else STATUS_BY_NAME[record.status]
+    row = DECISION_BY_NAME[decision.status] if decision else status_row(record)
     name = pizza.name.lower() if pizza else to_single_line(order["pizza_type"])
     return {
         "order_id": order["order_id"],

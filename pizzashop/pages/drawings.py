@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import DELIVERED, FINAL, OVERDUE, PENDING_VALIDATION, RANK, STATUS_BY_NAME
-from pizzashop.domain.record import Record
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.times import running_text
 
 GOLDEN_ANGLE = pi * (3 - sqrt(5))
@@ -98,7 +98,7 @@ class Timeline(NamedTuple):
     ticks: list[tuple[float, str]]
 
 
-def draw_timeline(record: Record, now: str) -> Timeline:
+def draw_timeline(record: OrderSnapshot, now: str) -> Timeline:
     """Return the timeline of an order up to the moment `now`, or up to its end."""
     axis = _Axis(record.history, record.history[-1].at if record.is_final else now)
     attempts = range(1, max(entry.attempt for entry in record.history) + 1)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.record import Record
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.errors import NotFound, Refused, Unavailable
 from pizzashop.pages.backend import Backend
 from pizzashop.presentation.boards import Board
@@ -38,17 +38,17 @@ log = logging.getLogger(__name__)
 class PageState(NamedTuple):
     """The state of an order or the board, None while it is unknown, and its ETag: a version, or a digest."""
 
-    state: Record | Board | None = None
+    state: OrderSnapshot | Board | None = None
     etag: str = ""
 
     @property
     def is_final(self) -> bool:
         """Whether the state changes no more."""
-        return isinstance(self.state, Record) and self.state.is_final
+        return isinstance(self.state, OrderSnapshot) and self.state.is_final
 
     def is_newer_than(self, etag: str) -> bool:
         """Return whether a page that shows `etag` is out of date. Such a page may be ahead of this process."""
-        if isinstance(self.state, Record) and _VERSION.fullmatch(etag):
+        if isinstance(self.state, OrderSnapshot) and _VERSION.fullmatch(etag):
             return self.state.version > int(etag)
         return self.state is not None and self.etag != etag
 
@@ -164,9 +164,9 @@ class LiveStates:
                 state = watched.page.state
                 if key == BOARD:
                     versions = state.versions if isinstance(state, Board) else {}
-                    query |= {"board": versions, "anew": not isinstance(state, Board) or _is_outdated(state)}
+                    query |= {"board": versions, "include_board": not isinstance(state, Board) or _is_outdated(state)}
                 else:
-                    query["orders"][key] = state.version if isinstance(state, Record) else 0
+                    query["orders"][key] = state.version if isinstance(state, OrderSnapshot) else 0
             return query
 
     def _forget_unread(self) -> None:
@@ -186,8 +186,7 @@ class LiveStates:
                 self._set_unreachable(True)
             return
         with self._lock:
-            for changed in changes.orders:
-                record = changed.to_record()
+            for record in changes.orders:
                 self._set(record.order["order_id"], PageState(record, str(record.version)))
             for order_id in changes.gone:
                 self._set(order_id, _UNKNOWN, is_missing=True)

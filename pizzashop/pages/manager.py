@@ -15,14 +15,15 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.people import MANAGER
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import generate_order_id
-from pizzashop.domain.lifecycle import PENDING_VALIDATION
-from pizzashop.domain.record import Record
+from pizzashop.domain.lifecycle import FINAL, PENDING_VALIDATION, STATUSES
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderCommand
 from pizzashop.errors import InvalidRequest, Refused, ShopError
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.boards import render_page
 from pizzashop.pages.drawings import draw_timeline
 from pizzashop.pages.responses import redirect_order_id
+from pizzashop.presentation.boards import ORDER_FILTERS
 from pizzashop.presentation.progress import phase_of
 from pizzashop.web.problems import HTTP_STATUS_OF
 from pizzashop.web.routes import Routes
@@ -30,15 +31,8 @@ from pizzashop.web.routes import Routes
 ORDERS_PER_PAGE = 25
 MAX_SEARCH_LENGTH = 200
 # The filters of the list of orders, each with its words.
-STANDINGS = {
-    "": "every order",
-    "open": "open",
-    "deciding": "waiting for a decision",
-    "late": "late",
-    "paused": "paused",
-    "delivered": "delivered",
-    "failed": "failed",
-    "cancelled": "cancelled",
+FILTERS = {"": "every order"} | {
+    name: order_filter.text for name, order_filter in ORDER_FILTERS.items() if name not in STATUSES or name in FINAL
 }
 
 MAX_ORDERS_AT_ONCE = 100
@@ -87,14 +81,14 @@ def make_routes(backend: Backend) -> Routes:
 
     @routes.get("/orders", MANAGER)
     def orders() -> ResponseReturnValue:
-        """The orders with one standing, newest first, page by page."""
-        return search_page("", request.args.get("standing", ""), request.args.get("after", ""))
+        """The orders that pass one filter, newest first, page by page."""
+        return search_page("", request.args.get("filter", ""), request.args.get("after", ""))
 
     @routes.post("/orders", MANAGER)
     def search() -> ResponseReturnValue:
         """The orders of a name or an id. It is a POST, because a customer's name must not be in an address."""
         form = request.form
-        return search_page(form.get("text", ""), form.get("standing", ""), form.get("after", ""))
+        return search_page(form.get("text", ""), form.get("filter", ""), form.get("after", ""))
 
     @routes.get("/orders/<order_id>", MANAGER)
     @redirect_order_id
@@ -139,10 +133,10 @@ def make_routes(backend: Backend) -> Routes:
             return order_page(order_id, error=_error_text(error)), _http_status(error)
         return redirect(f"/manager/orders/{new_id}?said=again", 303)
 
-    def search_page(text: str, standing: str, after: str) -> str:
+    def search_page(text: str, order_filter: str, after: str) -> str:
         query = text[:MAX_SEARCH_LENGTH].strip()
-        result = backend.search_orders(text=query, standing=standing, after=after, limit=ORDERS_PER_PAGE)
-        return render_template("orders.html", result=result, text=text, standing=standing, after=after)
+        result = backend.search_orders(text=query, filter=order_filter, after=after, limit=ORDERS_PER_PAGE)
+        return render_template("orders.html", result=result, text=text, filter=order_filter, after=after)
 
     def order_page(order_id: str, **more: object) -> str:
         context = _context(backend.load_order(order_id), backend)
@@ -167,16 +161,16 @@ def make_routes(backend: Backend) -> Routes:
         except ShopError as error:
             return Outcome(order_id, False, _error_text(error))
 
-    routes.blueprint.context_processor(lambda: {"standings": STANDINGS})
+    routes.blueprint.context_processor(lambda: {"filters": FILTERS})
     return routes
 
 
-def render_order(record: Record, backend: Backend) -> str:
+def render_order(record: OrderSnapshot, backend: Backend) -> str:
     """Return the HTML of the part of the order's page that changes."""
     return render_template("_order.html", **_context(record, backend))
 
 
-def _context(record: Record, backend: Backend) -> dict[str, object]:
+def _context(record: OrderSnapshot, backend: Backend) -> dict[str, object]:
     order_id, runtime_status, now = record.order["order_id"], "unknown", utc_timestamp()
     with suppress(ShopError):
         runtime_status = backend.load_runtime_status(order_id)

@@ -1,12 +1,14 @@
 """The models that role `order` answers to the pages: the rows of the boards, and what has changed since."""
 
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pizzashop.domain.lifecycle import CANCELLED, FINAL, Phase
-from pizzashop.domain.record import OWN_FIELDS, Record
+from pizzashop.domain.lifecycle import FINAL, STATUS_TABLE, Phase
+from pizzashop.domain.record import OrderSnapshot, Record
 from pizzashop.domain.requests import OrderId, Request
 from pizzashop.domain.text import to_single_line
 from pizzashop.presentation.progress import (
@@ -22,8 +24,8 @@ from pizzashop.presentation.progress import (
 class Row(BaseModel):
     """What a board shows of an order. Times are RFC 3339; `late_at` is when it becomes late if nothing happens.
 
-    `making` is the number of the pizza that is being made. `decision` is the one on the present attempt. `note` is the
-    reason for the last remake.
+    `attempt` is the record's. `current_attempt` is one more from a decision to remake until the next pizza begins.
+    `decision` is the one on `attempt`. `note` is the reason for the last remake.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,9 +39,9 @@ class Row(BaseModel):
     status: str
     phase: Phase
     attempt: int
-    making: int
+    current_attempt: int
     paused: bool
-    started: bool
+    workflow_requested: bool
     decision: str | None
     note: str | None
     error: str | None
@@ -48,8 +50,8 @@ class Row(BaseModel):
     phase_since: str
     late_at: str | None
     version: int
-    page: int
-    place: int
+    index_page: int
+    index_place: int
 
     @classmethod
     def from_record(cls, record: Record, pace: float) -> Self:
@@ -59,12 +61,12 @@ class Row(BaseModel):
         return cls(
             **{field: to_single_line(content.get(field, "")) for field in ("order_id", "pizza_type", "size")},
             **{field: to_single_line(customer.get(field, "")) for field in ("name", "address", "phone")},
-            status=CANCELLED if record.cancellation else record.status,
+            status=record.shown_status,
             phase=phase_of(record),
             attempt=record.attempt,
-            making=current_attempt(record),
+            current_attempt=current_attempt(record),
             paused=record.paused,
-            started=record.workflow_requested,
+            workflow_requested=record.workflow_requested,
             decision=decision.status if decision else None,
             note=remakes[-1].note if remakes else None,
             error=record.error,
@@ -73,23 +75,45 @@ class Row(BaseModel):
             phase_since=phase_since(record),
             late_at=late_at(record, pace),
             version=record.version,
-            page=record.page,
-            place=record.place,
+            index_page=record.index_page,
+            index_place=record.index_place,
         )
 
     @property
-    def final(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether the order has ended, or is being cancelled."""
         return self.status in FINAL
 
     @property
     def position(self) -> tuple[int, int]:
-        """The order's place in the order of acceptance."""
-        return self.page, self.place
+        """The order's position in the index, which is by the time of acceptance."""
+        return self.index_page, self.index_place
 
     def is_late(self, now: str) -> bool:
         """Return whether the order is late at the moment `now`."""
         return self.late_at is not None and self.late_at <= now
+
+
+def _has_status(status: str, row: Row, _: str) -> bool:
+    return row.status == status
+
+
+class OrderFilter(NamedTuple):
+    """A filter of orders: its words for the staff, and whether a row passes it at a moment."""
+
+    text: str
+    passes: Callable[[Row, str], bool]
+
+
+# The filters by name. A status is a filter too.
+ORDER_FILTERS = {
+    "open": OrderFilter("open", lambda row, _: not row.is_closed),
+    "deciding": OrderFilter("waiting for a decision", lambda row, _: row.phase == "deciding"),
+    "late": OrderFilter("late", lambda row, now: row.is_late(now)),
+    "paused": OrderFilter("paused", lambda row, _: row.paused),
+    "closed": OrderFilter("ended", lambda row, _: row.is_closed),
+    **{status.name: OrderFilter(status.text, partial(_has_status, status.name)) for status in STATUS_TABLE},
+}
 
 
 class Counts(BaseModel):
@@ -154,37 +178,17 @@ Versions = dict[OrderId, Annotated[int, Field(ge=0)]]
 class ChangesQuery(Request):
     """The orders that are watched, and the orders on the watched board, if one is.
 
-    With `anew` the answer contains the board even when its orders have not changed.
+    With `include_board` the answer contains the board even when its orders have not changed.
     """
 
     orders: Versions = Field(default_factory=dict)
     board: Versions | None = None
-    anew: bool = False
-
-
-class ChangedOrder(BaseModel):
-    """An order as any client reads it, and two fields that only the shop's own pages need."""
-
-    order: dict[str, Any]
-    uid: str
-    wanted: bool
-
-    @classmethod
-    def from_record(cls, record: Record) -> Self:
-        """Return what the pages need of a record."""
-        return cls(order=record.view(), uid=record.uid, wanted=record.workflow_requested)
-
-    def to_record(self) -> Record:
-        """Return the record, as far as it was sent."""
-        content = {name: value for name, value in self.order.items() if name not in OWN_FIELDS}
-        known = {name: self.order[name] for name in OWN_FIELDS & self.order.keys() - {"overdue"}}
-        fields = {**known, "uid": self.uid, "workflow_requested": self.wanted, "order": content}
-        return Record.model_validate(fields)
+    include_board: bool = False
 
 
 class Changes(BaseModel):
     """The orders that have a newer version, the ids that no order has, and the board, if it has changed."""
 
-    orders: list[ChangedOrder]
+    orders: list[OrderSnapshot]
     gone: list[str]
     board: Board | None

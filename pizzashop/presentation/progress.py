@@ -1,4 +1,4 @@
-"""How far an order has come: since when, whether it is late, the customer's line of steps, and the arrival."""
+"""How far an order has come: its phase, since when, whether it is late, its milestones, and its arrival."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,46 +20,55 @@ from pizzashop.domain.lifecycle import (
     Milestone,
     Phase,
     Stage,
+    Status,
 )
-from pizzashop.domain.record import Record
+from pizzashop.domain.record import OrderSnapshot
 
 # A stage is late after this many times its seconds and the slack.
 LATE_FACTOR = 2.0
 # The slack covers a killed role, which delays an order by a lease of 8 seconds and a little more.
 LATE_SLACK_SECONDS = 10.0
 
-STATUSES_OF_MILESTONE = {
-    step: tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].progress is step) for step in Milestone
+_STATUSES_OF_MILESTONE = {
+    each: tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].milestone is each) for each in Milestone
 }
 
 
-def pending_decision(record: Record) -> HistoryEntry | None:
+def status_row(record: OrderSnapshot) -> Status:
+    """Return the row of the order's status, or of its last known one when a newer release has set the status."""
+    return STATUS_BY_NAME.get(record.status) or STATUS_BY_NAME[_last_stage(record)]
+
+
+def pending_decision(record: OrderSnapshot) -> HistoryEntry | None:
     """Return the decision on a cooked pizza until the stage that follows from it begins."""
-    if record.is_closed or STATUS_BY_NAME[record.status].phase != "deciding":
+    if record.is_closed or status_row(record).phase != "deciding":
         return None
     return record.decision_of(record.attempt)
 
 
-def current_attempt(record: Record) -> int:
+def current_attempt(record: OrderSnapshot) -> int:
     """Return the number of the pizza that is being made: the next number from the decision to remake on."""
     decision = pending_decision(record)
     return record.attempt + (decision is not None and decision.status == "remake")
 
 
-def phase_of(record: Record) -> Phase:
+def phase_of(record: OrderSnapshot) -> Phase:
     """Return the order's place on the staff's boards."""
     if record.is_closed:
         return "ended"
     decision = pending_decision(record)
-    return DECISION_BY_NAME[decision.status].phase if decision else STATUS_BY_NAME[record.status].phase
+    return DECISION_BY_NAME[decision.status].phase if decision else status_row(record).phase
 
 
-def current_since(record: Record) -> str:
-    """Return when the order's stage began, was decided on, or went on after a pause, whichever was last."""
+def current_since(record: OrderSnapshot) -> str:
+    """Return the time of the last change of what happens to the order.
+
+    A change is the begin of a stage, a decision, a pause or its end, and the order's end.
+    """
     return max(entry.at for entry in record.history if _has_begun(record, entry))
 
 
-def _has_begun(record: Record, entry: HistoryEntry) -> bool:
+def _has_begun(record: OrderSnapshot, entry: HistoryEntry) -> bool:
     if entry.kind == "action":
         return entry.status != OVERDUE
     # `delivered` may be published before the record moves to it.
@@ -67,7 +76,7 @@ def _has_begun(record: Record, entry: HistoryEntry) -> bool:
     return entry.kind == "decision" or not is_ahead
 
 
-def phase_since(record: Record) -> str:
+def phase_since(record: OrderSnapshot) -> str:
     """Return when the order's present phase began."""
     phase = phase_of(record)
     statuses = tuple(status for status in HAPPY_PATH if STATUS_BY_NAME[status].phase == phase)
@@ -75,7 +84,7 @@ def phase_since(record: Record) -> str:
     return stages[0].at if stages else current_since(record)
 
 
-def late_at(record: Record, pace: float) -> str | None:
+def late_at(record: OrderSnapshot, pace: float) -> str | None:
     """Return from when on the order is late, if nothing happens to it; None when it cannot become late.
 
     No step of a paused, ended or unstarted order runs, so it is never late. A decision is late from its first reminder.
@@ -85,7 +94,7 @@ def late_at(record: Record, pace: float) -> str | None:
     if record.status == PENDING_VALIDATION and record.decision_of(record.attempt) is None:
         reminders = (e.at for e in record.history if e.status == OVERDUE and e.attempt == record.attempt)
         return next(reminders, None)
-    stage_seconds = (STATUS_BY_NAME[record.status].seconds or 0.0) * pace
+    stage_seconds = (status_row(record).seconds or 0.0) * pace
     return _add_seconds(current_since(record), LATE_FACTOR * stage_seconds + LATE_SLACK_SECONDS)
 
 
@@ -93,7 +102,10 @@ PointState = Literal["done", "now", "ahead", "stopped"]
 
 
 class ProgressPoint(NamedTuple):
-    """One step of the customer's line: its state, when it began, and the last of its statuses that has begun."""
+    """One milestone of the customer's line.
+
+    `began` is when its first stage began, None before that. `status` is its last stage that has begun, "" before that.
+    """
 
     name: str
     state: PointState
@@ -101,48 +113,49 @@ class ProgressPoint(NamedTuple):
     status: str
 
 
-def progress_line(record: Record) -> list[ProgressPoint]:
-    """Return the customer's line of steps for the pizza that is being made, or was made last."""
-    steps, present = list(Milestone), _present_step(record)
-    return [_point(record, step, steps.index(step) - steps.index(present)) for step in steps]
+def progress_line(record: OrderSnapshot) -> list[ProgressPoint]:
+    """Return the customer's line of milestones for the pizza that is being made, or was made last."""
+    milestones, present = list(Milestone), _present_milestone(record)
+    return [_point(record, each, milestones.index(each) - milestones.index(present)) for each in milestones]
 
 
-def _point(record: Record, step: Milestone, distance: int) -> ProgressPoint:
+def _point(record: OrderSnapshot, milestone: Milestone, distance: int) -> ProgressPoint:
     # An order is taken once, however often its pizza is made.
-    attempt = 1 if step is Milestone.ORDER else current_attempt(record)
-    stages = record.begun_stages(attempt, STATUSES_OF_MILESTONE[step])
+    attempt = 1 if milestone is Milestone.ORDER else current_attempt(record)
+    stages = record.begun_stages(attempt, _STATUSES_OF_MILESTONE[milestone])
     state: PointState = "done" if distance < 0 else "ahead"
     if distance == 0:
         state = "done" if record.status == DELIVERED else "stopped" if record.is_closed else "now"
-    return ProgressPoint(step, state, stages[0].at if stages else None, stages[-1].status if stages else "")
+    return ProgressPoint(milestone, state, stages[0].at if stages else None, stages[-1].status if stages else "")
 
 
-def _present_step(record: Record) -> Milestone:
+def _present_milestone(record: OrderSnapshot) -> Milestone:
     decision = pending_decision(record)
     if decision is not None and decision.status == "remake":
         return Milestone.PREPARE
     if decision is not None and decision.status == "approved":
         return Milestone.DRIVE
-    return STATUS_BY_NAME[_last_stage(record)].progress or Milestone.ORDER
+    return STATUS_BY_NAME[_last_stage(record)].milestone or Milestone.ORDER
 
 
-def _last_stage(record: Record) -> str:
-    """Return the last status that the order reached before its end, if it has ended."""
+def _last_stage(record: OrderSnapshot) -> str:
+    """Return the last known status on the happy path that the order has reached."""
     if record.status in RANK:
         return record.status
     stages = [e.status for e in record.history if e.kind == "stage" and e.attempt == record.attempt]
     return next((status for status in reversed(stages) if status in RANK), ACCEPTED)
 
 
-def remake_decisions(record: Record) -> list[HistoryEntry]:
+def remake_decisions(record: OrderSnapshot) -> list[HistoryEntry]:
     """Return the manager's decisions to make a new pizza, oldest first."""
     return [entry for entry in record.history if entry.kind == "decision" and entry.status == "remake"]
 
 
 class Arrival(NamedTuple):
-    """When the pizza arrives (None before the decision), when it can be decided on (None: now or before).
+    """An estimate of the arrival.
 
-    `delivery_seconds` is how long the pizza takes from its approval to the door.
+    `at` is when the pizza arrives, None before it is approved. `decidable_at` is when the pizza is ready for the
+    decision, None when it is ready already. `delivery_seconds` is the time from the approval to the customer.
     """
 
     at: str | None
@@ -150,7 +163,7 @@ class Arrival(NamedTuple):
     delivery_seconds: float
 
 
-def estimate_arrival(record: Record, pace: float, now: str) -> Arrival | None:
+def estimate_arrival(record: OrderSnapshot, pace: float, now: str) -> Arrival | None:
     """Estimate the arrival at the moment `now`; None while the order is paused, ended or not started."""
     if record.is_closed or record.paused or not record.workflow_requested:
         return None
@@ -158,16 +171,16 @@ def estimate_arrival(record: Record, pace: float, now: str) -> Arrival | None:
     verdict = decision.status if decision else None
     delivery_seconds = _total_seconds(DELIVER_STEP.stages) * pace
     elapsed = (datetime.fromisoformat(now) - datetime.fromisoformat(current_since(record))).total_seconds()
-    row = STATUS_BY_NAME[record.status]
+    row = status_row(record)
     if row.step == "deliver":
-        left = _remaining_seconds(DELIVER_STEP.stages, record.status, pace, elapsed)
+        left = _remaining_seconds(DELIVER_STEP.stages, row.name, pace, elapsed)
         return Arrival(_add_seconds(now, left), None, delivery_seconds)
     if row.phase == "deciding" and verdict != "remake":
         at = _add_seconds(now, delivery_seconds) if verdict == "approved" else None
         return Arrival(at, None, delivery_seconds)
     if row.phase == "deciding":
         return Arrival(None, _add_seconds(now, _total_seconds(COOK_STEP.stages) * pace), delivery_seconds)
-    left = _remaining_seconds((*ORDER_STEP.stages, *COOK_STEP.stages), record.status, pace, elapsed)
+    left = _remaining_seconds((*ORDER_STEP.stages, *COOK_STEP.stages), row.name, pace, elapsed)
     at = _add_seconds(now, left + delivery_seconds) if verdict == "approved" else None
     return Arrival(at, _add_seconds(now, left), delivery_seconds)
 

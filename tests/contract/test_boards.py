@@ -72,14 +72,14 @@ def test_yesterdays_orders_are_not_in_the_numbers_of_the_day(order: FlaskClient,
         ({"text": "DELIV"}, ["delivered"]),
         ({"text": "elivered"}, []),
         ({"text": " john d "}, ["begun", "failed", "delivered", "waits"]),
-        ({"standing": "open"}, ["begun", "waits"]),
-        ({"standing": "closed"}, ["failed", "delivered"]),
-        ({"standing": "deciding"}, ["waits"]),
-        ({"standing": "failed", "text": "john"}, ["failed"]),
-        ({"standing": "late"}, []),
+        ({"filter": "open"}, ["begun", "waits"]),
+        ({"filter": "closed"}, ["failed", "delivered"]),
+        ({"filter": "deciding"}, ["waits"]),
+        ({"filter": "failed", "text": "john"}, ["failed"]),
+        ({"filter": "late"}, []),
     ],
 )
-def test_search_filters_by_text_and_standing(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
+def test_search_filters_by_text_and_filter(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
     assert found(order, **wanted) == ids
 
 
@@ -120,7 +120,7 @@ def test_search_goes_page_by_page(order: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"standing": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}]
+    "wrong", [{"filter": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}]
 )
 def test_an_invalid_search_is_refused(order: FlaskClient, wrong: dict[str, Any]) -> None:
     assert_problem(order.post("/search", json=wrong), 400)

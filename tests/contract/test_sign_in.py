@@ -68,12 +68,12 @@ def test_a_page_of_another_role_is_refused(client: FlaskClient, path: str) -> No
 
 
 def test_without_a_session_a_page_leads_to_the_form_and_then_back(client: FlaskClient) -> None:
-    answer = client.get("/manager/orders?standing=late", headers=PAGE)
-    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/manager/orders?standing%3Dlate")
+    answer = client.get("/manager/orders?filter=late", headers=PAGE)
+    assert (answer.status_code, answer.location) == (303, "/sign-in?next=/manager/orders?filter%3Dlate")
     form = client.get(answer.location, headers=PAGE).text
     target = re.search(r'name="next" value="([^"]*)"', form)
     assert target
-    assert sign_in(client, next=target[1]).location == "/manager/orders?standing=late"
+    assert sign_in(client, next=target[1]).location == "/manager/orders?filter=late"
 
 
 OTHER_SITES = [

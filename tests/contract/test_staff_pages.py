@@ -109,8 +109,8 @@ def test_an_unknown_id_is_not_found_in_any_spelling(page: Any, storefront: Flask
 
 @pytest.mark.parametrize("path", ["/kitchen", "/manager", "/delivery", "/sign-in", "/manager/orders"])
 def test_a_slash_at_the_end_of_an_address_redirects_to_the_page(storefront: FlaskClient, path: str) -> None:
-    answer = storefront.get(f"{path}/?standing=open")
-    assert (answer.status_code, answer.location) == (302, f"{path}?standing=open")
+    answer = storefront.get(f"{path}/?filter=open")
+    assert (answer.status_code, answer.location) == (302, f"{path}?filter=open")
     assert storefront.post(f"{path}/").status_code == 404
 
 
@@ -253,7 +253,7 @@ def test_an_invalid_choice_does_nothing(storefront: FlaskClient, order: str) -> 
 
 def test_search_by_name_is_a_post(storefront: FlaskClient, waiting: FakeShop) -> None:
     assert waiting
-    answer = storefront.post("/manager/orders", data={"text": "john", "standing": "open"})
+    answer = storefront.post("/manager/orders", data={"text": "john", "filter": "open"})
     assert (answer.status_code, "1 order found" in answer.text) == (200, True)
     assert "0 orders found" in storefront.post("/manager/orders", data={"text": "jane"}).text
 
@@ -269,8 +269,8 @@ def test_search_continues_on_the_next_page(storefront: FlaskClient, shop: FakeSh
     assert "Older orders" not in second
 
 
-def test_an_unknown_standing_is_refused(storefront: FlaskClient) -> None:
-    assert storefront.get("/manager/orders?standing=eaten").status_code == 400
+def test_an_unknown_filter_is_refused(storefront: FlaskClient) -> None:
+    assert storefront.get("/manager/orders?filter=eaten").status_code == 400
 
 
 def test_html_in_an_order_is_shown_as_text_to_the_staff(page: Any, shop: FakeShop) -> None:

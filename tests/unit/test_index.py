@@ -89,4 +89,4 @@ class TestHousekeeping:
         Housekeeping(repository, WEEK, lambda: datetime.now(UTC)).clean_page_after(-1)
         Housekeeping(repository, WEEK, lambda: datetime.now(UTC) + timedelta(minutes=2)).clean_page_after(-1)
         assert index.page_numbers() == [1]
-        assert repository.get("o7").page == 1
+        assert repository.get("o7").index_page == 1

@@ -76,14 +76,14 @@ def test_every_scene_has_a_drawing(row: Status | DecisionWords, templates: Envir
 
 
 @every_status
-def test_every_status_of_the_happy_path_is_a_step_of_the_customers_line(row: Status) -> None:
-    assert (row.progress is None) == (row.name not in RANK)
+def test_every_status_of_the_happy_path_has_a_milestone_on_the_customers_line(row: Status) -> None:
+    assert (row.milestone is None) == (row.name not in RANK)
 
 
 def test_the_customers_line_follows_the_happy_path() -> None:
-    steps = [STATUS_BY_NAME[status].progress for status in HAPPY_PATH]
-    assert list(dict.fromkeys(steps)) == list(Milestone)
-    assert sorted(steps, key=list(Milestone).index) == steps
+    milestones = [STATUS_BY_NAME[status].milestone for status in HAPPY_PATH]
+    assert list(dict.fromkeys(milestones)) == list(Milestone)
+    assert sorted(milestones, key=list(Milestone).index) == milestones
 
 
 @every_status

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakes.shop import FakeShop, stage
 
-from pizzashop.domain.record import Record
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.errors import NotFound
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.live_states import BOARD, LiveStates, PageState
@@ -69,13 +69,13 @@ class Reader(threading.Thread):
 
 def test_a_reader_waits_for_a_newer_state(live_states: LiveStates, shop: FakeShop) -> None:
     first = live_states.wait_for_change("123", "", SECONDS)
-    assert isinstance(first.state, Record)
+    assert isinstance(first.state, OrderSnapshot)
     assert first.etag == str(shop.record()["version"])
     reader = Reader(live_states, first.etag)
     publish_stage(shop, "validating")
     reader.join(SECONDS)
     assert reader.page is not None
-    assert isinstance(reader.page.state, Record)
+    assert isinstance(reader.page.state, OrderSnapshot)
     assert reader.page.state.status == "validating"
 
 

@@ -102,7 +102,7 @@ def test_the_phase_follows_from_status_and_decision(
 def test_an_order_that_is_being_cancelled_has_ended_for_the_boards(record: Record) -> None:
     record.cancel(at(5), "ana", None)
     row = Row.from_record(record, 1)
-    assert (row.phase, row.status, row.final) == ("ended", "cancelled", True)
+    assert (row.phase, row.status, row.is_closed) == ("ended", "cancelled", True)
 
 
 def test_a_remake_shows_its_number_the_managers_note_and_its_time(record: Record) -> None:
@@ -110,19 +110,20 @@ def test_a_remake_shows_its_number_the_managers_note_and_its_time(record: Record
     begin_stage(record, "pending_validation", 20)
     record.decide("remake", 1, at(30), "ana", "too dark")
     row = Row.from_record(record, 1)
-    assert (row.making, row.note, row.phase_since) == (2, "too dark", at(30))
+    assert (row.current_attempt, row.note, row.phase_since) == (2, "too dark", at(30))
     begin_stage(record, "cooking_preparing_ingredients", 31, attempt=2)
     begin_stage(record, "cooking_making_dough", 33, attempt=2)
     row = Row.from_record(record, 1)
-    assert (row.making, row.note, row.decision, row.phase_since, row.since) == (2, "too dark", None, at(31), at(33))
+    assert (row.current_attempt, row.note, row.decision) == (2, "too dark", None)
+    assert (row.phase_since, row.since) == (at(31), at(33))
 
 
 def test_an_early_remake_is_for_the_pizza_that_is_not_cooked_yet(record: Record) -> None:
     begin_stage(record, "processing", 10)
     record.decide("remake", 1, at(20), "ana", "too dark")
-    assert Row.from_record(record, 1).making == 1
+    assert Row.from_record(record, 1).current_attempt == 1
     begin_stage(record, "cooked", 30)
-    assert Row.from_record(record, 1).making == 2
+    assert Row.from_record(record, 1).current_attempt == 2
 
 
 def test_an_order_is_late_from_that_moment_on(record: Record) -> None:

@@ -62,7 +62,7 @@ def test_a_record_of_an_earlier_release_is_read() -> None:
     assert record.cancellation == HistoryEntry(kind="action", status="cancelled", at=AT)
     assert record.lease == Lease(step="cook", attempt=1, run="run-1", until=10.0, crashed_run="run-0")
     assert record.suspension_lease == Lease(step="steer", attempt=1, run="run-2", until=20.0)
-    assert (record.ended_at, record.emptied_at) == (AT, LATER)
+    assert (record.ended_at, record.deleted_at) == (AT, LATER)
 
 
 def test_a_record_is_read_as_it_was_stored() -> None:

@@ -155,7 +155,7 @@ class TestWriteCache:
 
 class TestErase:
     @pytest.fixture
-    def emptied(self, sidecar: FakeSidecar) -> Record:
+    def deleted(self, sidecar: FakeSidecar) -> Record:
         repository = Repository(sidecar)
         repository.accept(ORDER_123, with_workflow=False)
         repository.change("123", lambda record: record.delete(utc_timestamp()))
@@ -163,16 +163,16 @@ class TestErase:
         assert record is not None
         return record
 
-    def test_an_emptied_record_is_erased(self, sidecar: FakeSidecar, emptied: Record) -> None:
-        assert Repository(sidecar).erase("123", emptied.version)
+    def test_an_deleted_record_is_erased(self, sidecar: FakeSidecar, deleted: Record) -> None:
+        assert Repository(sidecar).erase("123", deleted.version)
         assert Repository(sidecar).find("123") is None
 
-    def test_an_order_that_was_accepted_again_is_not_erased(self, sidecar: FakeSidecar, emptied: Record) -> None:
+    def test_an_order_that_was_accepted_again_is_not_erased(self, sidecar: FakeSidecar, deleted: Record) -> None:
         Repository(sidecar).accept(ORDER_123, with_workflow=True)
-        assert not Repository(sidecar).erase("123", emptied.version)
+        assert not Repository(sidecar).erase("123", deleted.version)
         assert Repository(sidecar).get("123").status == "accepted"
 
-    def test_an_order_accepted_at_the_same_moment_is_not_erased(self, emptied: Record, sidecar: FakeSidecar) -> None:
+    def test_an_order_accepted_at_the_same_moment_is_not_erased(self, deleted: Record, sidecar: FakeSidecar) -> None:
         class AcceptedFirst(FakeSidecar):
             """Another process accepts the order just before the deletion."""
 
@@ -182,5 +182,5 @@ class TestErase:
 
         busy = AcceptedFirst()
         busy.save("order_123", (sidecar.load("order_123").value or b"").decode(), "")
-        assert not Repository(busy).erase("123", emptied.version)
+        assert not Repository(busy).erase("123", deleted.version)
         assert Repository(busy).get("123").status == "accepted"

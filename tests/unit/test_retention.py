@@ -41,8 +41,8 @@ def test_the_workflow_is_purged_one_retention_after_the_end(seconds: float, expe
     assert next_cleanup(ended(), RETENTION, after(seconds)) == expected
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(1000, None), (1999, None), (2000, "empty"), (1e9, "empty")])
-def test_the_record_is_emptied_after_two_and_never_before_the_workflow(seconds: float, expected: str | None) -> None:
+@pytest.mark.parametrize(("seconds", "expected"), [(1000, None), (1999, None), (2000, "delete"), (1e9, "delete")])
+def test_the_record_is_deleted_after_two_and_never_before_the_workflow(seconds: float, expected: str | None) -> None:
     assert next_cleanup(ended(purged=True), RETENTION, after(seconds)) == expected
 
 
