@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import RANK
-from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderCommand, Request, invalid_request
+from pizzashop.domain.requests import ORDER_ID_PATTERN, Request, check_order_id, invalid_request
 from pizzashop.errors import InvalidRequest
 
 
@@ -36,12 +36,12 @@ def parse_event(cloud_event: Any, received_at: str) -> StageEvent:
         raise InvalidRequest(str(cloud_event.get("why"))[:200])
     if not isinstance(data, dict):
         raise InvalidRequest("The event has no data")
-    ref = OrderCommand.parse({"order_id": data.get("order_id")})
+    order_id = check_order_id(data.get("order_id"))
     if not isinstance(data.get("status"), str) or data["status"] not in RANK:
         raise InvalidRequest(f"The event's status is none that an order can have: {str(data.get('status'))[:80]!r}")
     try:
         return StageEvent(
-            order_id=ref.order_id,
+            order_id=order_id,
             uid=data.get("uid"),
             run=data.get("run"),
             entry=HistoryEntry(

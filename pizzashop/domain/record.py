@@ -20,8 +20,6 @@ from pizzashop.domain.lifecycle import (
 )
 from pizzashop.errors import Conflict
 
-Content = dict[str, Any]
-
 
 def _renamed(name: str, *old_names: str, default: Any = None) -> Any:
     """Declare a stored field that earlier releases stored under other names."""
@@ -29,11 +27,14 @@ def _renamed(name: str, *old_names: str, default: Any = None) -> Any:
 
 
 class Lease(BaseModel):
-    """The exclusive right of one run to do something with an order, until a time (seconds since the epoch)."""
+    """The exclusive right of one holder to do something with an order, until a time (seconds since the epoch).
+
+    The holder is a run of a step, or a caller that suspends or resumes the workflow.
+    """
 
     step: str
     attempt: int
-    run: str
+    holder: str = Field(validation_alias=AliasChoices("holder", "run"))
     until: float
     # The run that held the lease before, and that may have crashed before it published its last stage.
     crashed_run: str | None = _renamed("crashed_run", "heir_of")
@@ -64,7 +65,7 @@ class OrderSnapshot(BaseModel):
     """
 
     uid: str
-    order: Content = Field(default_factory=dict)
+    order: dict[str, Any] = Field(default_factory=dict)
     status: str = ACCEPTED
     attempt: int = 1
     paused: bool = False
@@ -89,7 +90,7 @@ class OrderSnapshot(BaseModel):
         is_waiting = self.status == PENDING_VALIDATION and not self.is_closed and not self.decision_of(self.attempt)
         return is_waiting and any(e.status == OVERDUE and e.attempt == self.attempt for e in self.history)
 
-    def view(self) -> Content:
+    def view(self) -> dict[str, Any]:
         """Return the order as the API answers it: the fields that the client sent, with its status and history."""
         sent = {name: value for name, value in self.order.items() if name != "overdue"}
         view = {**sent, "status": self.status, "attempt": self.attempt, "paused": self.paused}
@@ -119,8 +120,10 @@ class Record(OrderSnapshot):
     heartbeat_at: str | None = None
     # Who cancelled the order, until its workflow has ended.
     cancellation: HistoryEntry | None = _renamed("cancellation", "cancelling")
-    # The run that does a step now, and the caller that suspends or resumes the workflow now.
+    # The lease of the run that does a step now.
     lease: Lease | None = None
+    # The lease of the caller that suspends or resumes the workflow now. When it is over and still here, the caller
+    # crashed, or `request_reapply` was called: then the reconciler acts.
     suspension_lease: Lease | None = _renamed("suspension_lease", "steering")
     # When the order ended, or was deleted without an end.
     ended_at: str | None = _renamed("ended_at", "ended")
@@ -137,7 +140,7 @@ class Record(OrderSnapshot):
     def accept(
         cls,
         uid: str,
-        order: Content,
+        order: dict[str, Any],
         at: str,
         *,
         with_workflow: bool,
@@ -175,11 +178,11 @@ class Record(OrderSnapshot):
         cancellation = [self.cancellation] if self.cancellation is not None else []
         return OrderSnapshot(**fields | {"status": self.shown_status, "history": [*self.history, *cancellation]})
 
-    def view(self) -> Content:
+    def view(self) -> dict[str, Any]:
         """Return the snapshot of the order as the API answers it."""
         return self.snapshot().view()
 
-    def has_content(self, order: Content) -> bool:
+    def has_content(self, order: dict[str, Any]) -> bool:
         """Return whether the record was made of exactly this `order` (1 differs from true and from 1.0)."""
         return json.dumps(order, sort_keys=True) == json.dumps(self.order, sort_keys=True)
 
@@ -213,7 +216,7 @@ class Record(OrderSnapshot):
 
     def release_lease_after(self, entry: HistoryEntry, run: str | None) -> None:
         """Release the lease of `run` when `entry`, which was published, is the last status of its step."""
-        if self.lease is not None and (self.lease.run, self.lease.attempt) == (run, entry.attempt):
+        if self.lease is not None and (self.lease.holder, self.lease.attempt) == (run, entry.attempt):
             step = STEP_BY_NAME.get(self.lease.step)
             if step is not None and entry.status == step.done_status:
                 self.lease = None
@@ -265,8 +268,8 @@ class Record(OrderSnapshot):
             self.history.append(HistoryEntry(status=DELIVERED, attempt=self.attempt, at=at))
         self.status, self.error = status, error if status == FAILED else None
         if self.paused and status != CANCELLED:
-            # Its last step went on while the workflow was suspended. The reconciler resumes it, so that it ends too.
-            self.lease_suspension("end", 0)
+            # Its last step went on while the workflow was suspended. It has to be resumed, so that it ends too.
+            self.request_reapply()
         self.paused, self.cancellation, self.lease, self.ended_at = False, None, None, at
         return True
 
@@ -280,9 +283,13 @@ class Record(OrderSnapshot):
         self.order, self.history, self.error, self.lease = {}, [], None, None
         self.deleted, self.deleted_at, self.ended_at = True, at, self.ended_at or at
 
-    def lease_suspension(self, run: str, until: float) -> None:
-        """Give `run` the right to suspend or resume the workflow; the reconciler settles a lease that is over."""
-        self.suspension_lease = Lease(step="suspend", attempt=self.attempt, run=run, until=until)
+    def lease_suspension(self, holder: str, until: float) -> None:
+        """Give `holder` the exclusive right to suspend or resume the workflow."""
+        self.suspension_lease = Lease(step="suspend", attempt=self.attempt, holder=holder, until=until)
+
+    def request_reapply(self) -> None:
+        """Have the reconciler suspend or resume the workflow as the record says: leave a lease that is over."""
+        self.lease_suspension("reconciler", 0)
 
     def _set_paused(self, paused: bool, status: str, at: str, by: str | None, note: str | None) -> bool:
         self.require_open(status)

@@ -10,7 +10,8 @@ from pizzashop.errors import InvalidRequest
 
 _ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_PATTERN = re.compile(_ORDER_ID)
-# The fields of an order that the shop sets itself: a client may not send them.
+# The fields that the shop adds to an order, in views, in events and for steps: a client may not send them. It may send
+# `paused`, `overdue` and `at`, which the shop's own values replace.
 RESERVED_FIELDS = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
 MAX_NOTE_LENGTH = 500
 
@@ -118,6 +119,11 @@ class DecisionRequest(OrderCommand):
         if self.approved:
             return "approved"
         return "remake" if self.remake else "rejected"
+
+
+def check_order_id(order_id: Any) -> str:
+    """Return `order_id`, of any type, if it is a valid one; raise InvalidRequest otherwise."""
+    return OrderCommand.parse({"order_id": order_id}).order_id
 
 
 def truncate_text(value: Any) -> str | None:

@@ -119,7 +119,7 @@ class OrderRows:
         return [row for place in reversed(range(len(page.ids))) if (row := rows[place]) is not None]
 
 
-def board_routes(rows: OrderRows, repository: Repository, clock: Clock) -> Routes:
+def make_board_routes(rows: OrderRows, repository: Repository, clock: Clock) -> Routes:
     """Return the routes of the boards."""
     routes = Routes("boards")
 

@@ -35,13 +35,13 @@ from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 
-class OrderVersion(Request):
-    """Which of the orders that have had this id; without `uid`, the present one."""
+class UidCondition(Request):
+    """The uid that the order must have; without it, the request is for whichever order has the id now."""
 
     uid: str | None = Field(None, max_length=64)
 
 
-class EndCommand(OrderVersion):
+class EndCommand(UidCondition):
     """How the order ends; `error` says why it failed."""
 
     status: Literal["delivered", "failed", "cancelled"]
@@ -70,7 +70,7 @@ class OrderSummary(BaseModel):
     to_schedule: bool
 
 
-def command_routes(repository: Repository, clock: Clock) -> Routes:
+def make_command_routes(repository: Repository, clock: Clock) -> Routes:
     """Return the routes under `/order/<order_id>` that the other roles call."""
     routes = Routes("commands", prefix="/order/<order_id>")
 
@@ -79,11 +79,11 @@ def command_routes(repository: Repository, clock: Clock) -> Routes:
     ) -> ResponseReturnValue:
         """Change the record and return the answer as JSON. Raise NotFound when the id is another order's by now."""
 
-        def change_version(record: Record) -> BaseModel | None:
-            _require_version(record, uid)
+        def change_if_uid(record: Record) -> BaseModel | None:
+            _require_uid(record, uid)
             return change_record(record)
 
-        answer = repository.change(order_id, change_version)
+        answer = repository.change(order_id, change_if_uid)
         return jsonify(success=True) if answer is None else jsonify(answer.model_dump())
 
     @routes.post(
@@ -108,12 +108,12 @@ def command_routes(repository: Repository, clock: Clock) -> Routes:
         """Return the state of an order, as role `workflow` needs it."""
         return jsonify(_summary(repository.get(order_id), clock()).model_dump())
 
-    @routes.post("/content", INTERNAL, response=OrderContent, body=OrderVersion, errors=(404,), internal=True)
+    @routes.post("/content", INTERNAL, response=OrderContent, body=UidCondition, errors=(404,), internal=True)
     def content(order_id: str) -> ResponseReturnValue:
         """Return the order as the client sent it."""
-        version = OrderVersion.parse(read_internal_json())
+        condition = UidCondition.parse(read_internal_json())
         record = repository.get(order_id)
-        _require_version(record, version.uid)
+        _require_uid(record, condition.uid)
         return jsonify(record.order)
 
     @routes.post("/claim", INTERNAL, response=ClaimAnswer, body=Claim, errors=(404, 409), internal=True)
@@ -135,16 +135,16 @@ def command_routes(repository: Repository, clock: Clock) -> Routes:
             return jsonify(ClaimAnswer(result="closed", error="the order was deleted").model_dump())
         return jsonify(ClaimAnswer(result="unknown").model_dump())
 
-    @routes.post("/heartbeat", INTERNAL, response=Done, body=OrderVersion, errors=(404,), internal=True)
+    @routes.post("/heartbeat", INTERNAL, response=Done, body=UidCondition, errors=(404,), internal=True)
     def heartbeat(order_id: str) -> ResponseReturnValue:
         """Note that an activity of the order is still running."""
-        version = OrderVersion.parse(read_internal_json())
+        condition = UidCondition.parse(read_internal_json())
 
         def note(record: Record) -> None:
             if not record.is_closed:
                 record.heartbeat_at = utc_timestamp()
 
-        return change(order_id, version.uid, note)
+        return change(order_id, condition.uid, note)
 
     @routes.post("/decide", INTERNAL, response=OrderSummary, body=DecisionRequest, errors=(404, 409), internal=True)
     def decide(order_id: str) -> ResponseReturnValue:
@@ -229,7 +229,7 @@ def _read_settings() -> WorkflowSettings | None:
         raise invalid_request(error) from None
 
 
-def _require_version(record: Record, uid: str | None) -> None:
+def _require_uid(record: Record, uid: str | None) -> None:
     if uid not in (None, record.uid):
         raise NotFound("Order not found")
 

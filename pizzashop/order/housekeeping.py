@@ -111,7 +111,7 @@ class Housekeeping:
         self._repository.remove_from_open(each for each, since in self._missing_since.items() if now - since >= grace)
 
 
-def housekeeping_routes(housekeeping: Housekeeping) -> Routes:
+def make_housekeeping_routes(housekeeping: Housekeeping) -> Routes:
     """Return the routes of the housekeeping."""
     routes = Routes("housekeeping")
 

@@ -14,10 +14,10 @@ from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.requests import NewOrder, Request
 from pizzashop.errors import NotFound, Unavailable
-from pizzashop.order.boards import OrderRows, board_routes
-from pizzashop.order.commands import command_routes
+from pizzashop.order.boards import OrderRows, make_board_routes
+from pizzashop.order.commands import make_command_routes
 from pizzashop.order.dead_letters import DeadLetter, DeadLetterQuery, DeadLetters
-from pizzashop.order.housekeeping import Housekeeping, housekeeping_routes
+from pizzashop.order.housekeeping import Housekeeping, make_housekeeping_routes
 from pizzashop.order.inbox import (
     DROP,
     IGNORED,
@@ -39,8 +39,8 @@ from pizzashop.order.schemas import (
     ReplayPage,
     ReplayResult,
 )
-from pizzashop.order.search import search_routes
-from pizzashop.order.unsettled import unsettled_routes
+from pizzashop.order.search import make_search_routes
+from pizzashop.order.unsettled import make_unsettled_routes
 from pizzashop.settings import Settings
 from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json
@@ -58,18 +58,18 @@ def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
     inbox = Inbox(repository, dead_letters)
     rows = OrderRows(repository, settings.pace)
     for routes in (
-        order_routes(repository),
-        event_routes(inbox, dead_letters),
-        command_routes(repository, clock),
-        unsettled_routes(repository, clock),
-        search_routes(repository, rows, clock),
-        board_routes(rows, repository, clock),
-        housekeeping_routes(Housekeeping(repository, settings.retention, clock)),
+        make_order_routes(repository),
+        make_event_routes(inbox, dead_letters),
+        make_command_routes(repository, clock),
+        make_unsettled_routes(repository, clock),
+        make_search_routes(repository, rows, clock),
+        make_board_routes(rows, repository, clock),
+        make_housekeeping_routes(Housekeeping(repository, settings.retention, clock)),
     ):
         app.register_blueprint(routes.blueprint)
 
 
-def order_routes(repository: Repository) -> Routes:
+def make_order_routes(repository: Repository) -> Routes:
     """Return the routes of single orders."""
     routes = Routes("order")
 
@@ -101,7 +101,7 @@ class ReplayRequest(Request):
     """An empty object. Requiring JSON keeps the pages of other sites from sending it."""
 
 
-def event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
+def make_event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
     """Return the route that takes in events, and the routes of the dead letters."""
     routes = Routes("events")
 

@@ -90,7 +90,7 @@ class SearchQuery(Request):
         return normalize_id(self.text)
 
 
-def search_routes(repository: Repository, rows: OrderRows, clock: Clock) -> Routes:
+def make_search_routes(repository: Repository, rows: OrderRows, clock: Clock) -> Routes:
     """Return the routes that find orders."""
     routes = Routes("search")
 

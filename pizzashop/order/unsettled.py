@@ -34,7 +34,7 @@ class Unsettled(BaseModel):
     stuck: list[str]
 
 
-def unsettled_routes(repository: Repository, clock: Clock) -> Routes:
+def make_unsettled_routes(repository: Repository, clock: Clock) -> Routes:
     """Return the route by which the reconciler asks for its work. It also removes settled orders from the open ones."""
     routes = Routes("unsettled")
 

@@ -23,7 +23,7 @@ from pizzashop.domain.claims import Claim, ClaimAnswer
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, VALIDATE_STEP, Step
-from pizzashop.domain.requests import truncate_text
+from pizzashop.domain.requests import RESERVED_FIELDS, truncate_text
 from pizzashop.errors import Conflict, NotFound, Refused, Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
 
@@ -37,8 +37,6 @@ _STEP_MARGIN_SECONDS = 30.0
 _RECORD_SECONDS = 10.0
 # The longest pause between two tries while a service is unavailable.
 _MAX_PAUSE_SECONDS = 5.0
-# The fields that the shop itself adds to an order.
-_SHOP_FIELDS = frozenset({"status", "error", "attempt", "uid", "history", "run"})
 
 Order = dict[str, Any]
 Activity = Callable[[WorkflowActivityContext, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -248,7 +246,7 @@ def _step_result(order: Order, sent: Order, answer: Order) -> Order:
     if _is_whole(order):
         return answer
     result: Order = {name: answer[name] for name in ("status", "error") if name in answer}
-    changed = {n: value for n, value in answer.items() if n not in _SHOP_FIELDS and (n, value) not in sent.items()}
+    changed = {n: value for n, value in answer.items() if n not in RESERVED_FIELDS and (n, value) not in sent.items()}
     more = {**order.get("more", {}), **changed}
     return {**result, "more": more} if more else result
 
