@@ -5,9 +5,13 @@ from typing import Any
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN
+from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 from pizzashop.errors import NotFound
 from pizzashop.presentation.boards import Board, Changes, SearchResult
 from pizzashop.roles import ORDER, WORKFLOW
+
+# How long a command may take: it may wait for the lease of another command, then for the engine to act.
+COMMAND_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
 
 
 class Backend:
@@ -42,6 +46,10 @@ class Backend:
         """Return the status that the engine has for the order's workflow."""
         return str(self._sidecar.invoke(WORKFLOW, "GET", f"/get-status/{order_id}"))
 
-    def send_command(self, path: str, content: dict[str, Any]) -> None:
-        """POST a command to role `workflow`; raise Refused when that role refuses it."""
-        self._sidecar.invoke(WORKFLOW, "POST", path, content)
+    def start_order(self, order: dict[str, Any]) -> None:
+        """Accept an order and start its workflow; raise Refused when role `workflow` refuses it."""
+        self._sidecar.invoke(WORKFLOW, "POST", "/start-order", order)
+
+    def send_command(self, path: str, content: dict[str, Any], seconds: float) -> None:
+        """POST a command on an order to role `workflow`; raise Refused when that role refuses it."""
+        self._sidecar.invoke(WORKFLOW, "POST", path, content, seconds)

@@ -55,7 +55,7 @@ def _context(record: OrderSnapshot, pace: float) -> dict[str, object]:
         "points": progress_line(record),
         "picture": row.picture,
         "arrival": estimate_arrival(record, pace, now),
-        "making": current_attempt(record),
+        "current_attempt": current_attempt(record),
         "remakes": remake_decisions(record),
         "now": now,
     }

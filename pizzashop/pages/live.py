@@ -26,11 +26,11 @@ from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import Routes
 
 # How often a stream without changes shows that it is open, and checks that its reader may still read it.
-HEARTBEAT_SECONDS = 10.0
+STREAM_HEARTBEAT_SECONDS = 10.0
 # A stream ends after this time, and its page connects again.
 MAX_STREAM_SECONDS = 1800.0
 # How long a browser may take to accept more of a stream.
-SEND_SECONDS = 10.0
+STREAM_SEND_SECONDS = 10.0
 # How long a page without a stream waits for its first answer.
 FIRST_ANSWER_SECONDS = 5.0
 # A page without a stream asks again after at least so many seconds, later where many orders are watched.
@@ -81,7 +81,7 @@ def make_routes(live_states: LiveStates, backend: Backend, pace: float) -> Route
 
     def stream(key: str, render: Render) -> Response:
         if not live_states.reserve_stream():
-            response = problem_response(503, "Too many pages are kept up to date already: ask again and again")
+            response = problem_response(503, "Too many pages are kept up to date already: ask again in a moment")
             response.headers["Retry-After"] = str(retry_seconds())
             return response
         etag = request.headers.get("Last-Event-ID", request.args.get("since", ""))
@@ -122,7 +122,7 @@ def _check_order_id(order_id: str) -> str:
 class StreamSocket:
     """The socket of a stream, with a timeout of `seconds` for each send; None where the server gives no socket."""
 
-    def __init__(self, sock: socket.socket | None, seconds: float = SEND_SECONDS) -> None:
+    def __init__(self, sock: socket.socket | None, seconds: float = STREAM_SEND_SECONDS) -> None:
         self._sock, self._seconds, self._began = sock, seconds, time.monotonic()
         if sock is not None:
             self._timeout_before = sock.gettimeout()
@@ -163,7 +163,7 @@ def stream_events(
     is_unreachable = False
     while connection.can_continue(MAX_STREAM_SECONDS):
         try:
-            page = live_states.wait_for_change(key, etag, HEARTBEAT_SECONDS, is_unreachable=is_unreachable)
+            page = live_states.wait_for_change(key, etag, STREAM_HEARTBEAT_SECONDS, is_unreachable=is_unreachable)
         except NotFound:
             yield format_event("gone")
             return

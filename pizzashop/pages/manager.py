@@ -13,19 +13,20 @@ from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import MANAGER
+from pizzashop.dapr.sidecar import INVOKE_SECONDS
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import FINAL, PENDING_VALIDATION, STATUSES
 from pizzashop.domain.record import OrderSnapshot
-from pizzashop.domain.requests import ORDER_ID_PATTERN, OrderCommand
+from pizzashop.domain.requests import ORDER_ID_PATTERN, check_order_id
 from pizzashop.errors import InvalidRequest, Refused, ShopError
-from pizzashop.pages.backend import Backend
+from pizzashop.pages.backend import COMMAND_SECONDS, Backend
 from pizzashop.pages.boards import render_page
 from pizzashop.pages.drawings import draw_timeline
 from pizzashop.pages.responses import redirect_order_id
 from pizzashop.presentation.boards import ORDER_FILTERS
 from pizzashop.presentation.progress import phase_of
-from pizzashop.web.problems import HTTP_STATUS_OF
+from pizzashop.web.problems import http_status_of
 from pizzashop.web.routes import Routes
 
 ORDERS_PER_PAGE = 25
@@ -36,8 +37,6 @@ FILTERS = {"": "every order"} | {
 }
 
 MAX_ORDERS_AT_ONCE = 100
-# An action on several orders begins no further order after this time; the last one may take 12 seconds more.
-SEVERAL_SECONDS = 8.0
 
 
 class Action(NamedTuple):
@@ -74,8 +73,8 @@ def make_routes(backend: Backend) -> Routes:
 
     @routes.get("", MANAGER)
     def board() -> ResponseReturnValue:
-        """The manager's board; `?said=` and `?order=` name the action that was just done, and its order."""
-        text, order_id = _done_text(request.args.get("said", "")), request.args.get("order", "")
+        """The manager's board; `?done=` and `?order=` name the action that was just done, and its order."""
+        text, order_id = _done_text(request.args.get("done", "")), request.args.get("order", "")
         known_id = order_id if ORDER_ID_PATTERN.fullmatch(order_id) else ""
         return render_page("manager", backend.load_board(), done={"order_id": known_id, "text": text} if text else None)
 
@@ -94,7 +93,7 @@ def make_routes(backend: Backend) -> Routes:
     @redirect_order_id
     def order(order_id: str) -> ResponseReturnValue:
         """One order with its whole history, and every action that is possible now."""
-        return order_page(order_id, done=_done_text(request.args.get("said", "")))
+        return order_page(order_id, done=_done_text(request.args.get("done", "")))
 
     @routes.post("/orders/<order_id>/<any(approve, remake, reject, pause, resume, cancel):action>", MANAGER)
     def act(order_id: str, action: str) -> ResponseReturnValue:
@@ -105,33 +104,34 @@ def make_routes(backend: Backend) -> Routes:
         except ShopError as error:
             text = _error_text(error)
             if from_order_page:
-                return order_page(order_id, error=text), _http_status(error)
+                return order_page(order_id, error=text), http_status_of(error)
             page = render_page("manager", backend.load_board(), error={"order_id": order_id, "text": text})
-            return page, _http_status(error)
+            return page, http_status_of(error)
         if from_order_page:
-            return redirect(f"/manager/orders/{order_id}?said={action}", 303)
-        return redirect(f"/manager?said={action}&order={order_id}", 303)
+            return redirect(f"/manager/orders/{order_id}?done={action}", 303)
+        return redirect(f"/manager?done={action}&order={order_id}", 303)
 
-    @routes.post("/several", MANAGER)
-    def several() -> ResponseReturnValue:
+    @routes.post("/bulk", MANAGER)
+    def bulk() -> ResponseReturnValue:
         """Do one action to several orders, and show what became of each."""
         action, note = request.form.get("action", ""), request.form.get("note", "").strip()
         if action not in ACTIONS:
             raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
         chosen = list(dict.fromkeys(request.form.getlist("order")))[:MAX_ORDERS_AT_ONCE]
-        end = time.monotonic() + SEVERAL_SECONDS
-        outcomes = [try_action(action, each, note, end) for each in chosen]
-        return render_template("several.html", action=action, outcomes=outcomes)
+        # Together the commands take no longer than one alone may take.
+        deadline = time.monotonic() + COMMAND_SECONDS
+        outcomes = [try_action(action, each, note, deadline) for each in chosen]
+        return render_template("bulk.html", action=action, outcomes=outcomes)
 
-    @routes.post("/orders/<order_id>/again", MANAGER)
-    def again(order_id: str) -> ResponseReturnValue:
+    @routes.post("/orders/<order_id>/reorder", MANAGER)
+    def reorder(order_id: str) -> ResponseReturnValue:
         """Place an order with the content of one that has failed or was cancelled; its page gave the new id."""
-        new_id = OrderCommand.parse({"order_id": request.form.get("fresh", "")}).order_id
+        new_id = check_order_id(request.form.get("new_order_id", ""))
         try:
-            backend.send_command("/start-order", {**backend.load_order(order_id).order, "order_id": new_id})
+            backend.start_order({**backend.load_order(order_id).order, "order_id": new_id})
         except ShopError as error:
-            return order_page(order_id, error=_error_text(error)), _http_status(error)
-        return redirect(f"/manager/orders/{new_id}?said=again", 303)
+            return order_page(order_id, error=_error_text(error)), http_status_of(error)
+        return redirect(f"/manager/orders/{new_id}?done=reorder", 303)
 
     def search_page(text: str, order_filter: str, after: str) -> str:
         query = text[:MAX_SEARCH_LENGTH].strip()
@@ -142,22 +142,23 @@ def make_routes(backend: Backend) -> Routes:
         context = _context(backend.load_order(order_id), backend)
         return render_template("order.html", **context, **more)
 
-    def run_action(name: str, order_id: str, attempt: str, note: str) -> str:
-        """Run an action, and return the words for it. A decision is for the attempt that its page showed."""
+    def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_SECONDS) -> str:
+        """Run an action and return the words for it. A decision is for the attempt that its page showed."""
         action = ACTIONS[name]
         command = {"order_id": order_id, "by": _author(), **action.content}
         if name in DECISIONS:
             command["attempt"] = int(attempt) if attempt.isdecimal() and len(attempt) < 5 else None
-        backend.send_command(action.path, command | ({"note": note} if note else {}))
+        backend.send_command(action.path, command | ({"note": note} if note else {}), seconds)
         return action.done
 
-    def try_action(name: str, chosen: str, note: str, end: float) -> Outcome:
+    def try_action(name: str, chosen: str, note: str, deadline: float) -> Outcome:
         order_id, _, attempt = chosen.partition(":")
-        if time.monotonic() >= end:
+        seconds_left = deadline - time.monotonic()
+        if seconds_left < INVOKE_SECONDS:
             return Outcome(order_id, False, "Not tried: the others took too long. Choose it again.", is_tried=False)
         try:
-            OrderCommand.parse({"order_id": order_id})
-            return Outcome(order_id, True, run_action(name, order_id, attempt, note))
+            check_order_id(order_id)
+            return Outcome(order_id, True, run_action(name, order_id, attempt, note, seconds_left))
         except ShopError as error:
             return Outcome(order_id, False, _error_text(error))
 
@@ -194,7 +195,7 @@ def _author() -> str:
 
 def _done_text(name: str) -> str:
     """Return the words for an action that was done, empty for an unknown name."""
-    if name == "again":
+    if name == "reorder":
         return "This is the new order: the same again."
     return ACTIONS[name].done if name in ACTIONS else ""
 
@@ -205,7 +206,3 @@ def _error_text(error: ShopError) -> str:
     if isinstance(error, Refused):
         return f"{reason}. Nothing was changed."
     return f"{reason}. Look whether it was done, and try again: nothing is done twice."
-
-
-def _http_status(error: ShopError) -> int:
-    return next(HTTP_STATUS_OF[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS_OF)

@@ -78,7 +78,7 @@ def _check(name: str, text: str) -> str:
     if len(text) > MAX_LENGTH:
         return f"That is too long: {MAX_LENGTH} characters at most"
     if not is_readable(text):
-        return "There is a character in it that nobody can read: write it anew"
+        return "There is a character in it that nobody can read: type it again"
     if name == "phone" and count_phone_digits(text) < MIN_PHONE_DIGITS:
         return f"A phone number has {MIN_PHONE_DIGITS} digits at least"
     return ""
@@ -101,7 +101,7 @@ def make_routes(backend: Backend) -> Routes:
         if form.errors:
             return _page(form), HTTPStatus.BAD_REQUEST
         try:
-            backend.send_command("/start-order", form.order)
+            backend.start_order(form.order)
         except Conflict:
             return _page(replace(form, order_id=generate_order_id()), used_id=form.order_id), HTTPStatus.CONFLICT
         except Unavailable:

@@ -22,7 +22,7 @@ from pizzashop.errors import (
 RETRY_AFTER_SECONDS = 1
 _CONTENT_TYPE = "application/problem+json"
 
-HTTP_STATUS_OF: dict[type[ShopError], HTTPStatus] = {
+_HTTP_STATUS_OF: dict[type[ShopError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -52,6 +52,11 @@ class FieldError(BaseModel):
     message: str
 
 
+def http_status_of(error: ShopError) -> HTTPStatus:
+    """Return the HTTP status for an error of the shop."""
+    return next(_HTTP_STATUS_OF[base] for base in type(error).__mro__ if base in _HTTP_STATUS_OF)
+
+
 def problem_response(status: int, detail: str, **extra: object) -> Response:
     """Return a problem as a response."""
     body = json.dumps(_problem_content(status, detail, **extra))
@@ -69,7 +74,7 @@ def problem_bytes(status: int, detail: str) -> bytes:
 
 def register_error_handlers(app: Flask) -> None:
     """Make the application answer every error with a problem."""
-    for error_type in HTTP_STATUS_OF:
+    for error_type in _HTTP_STATUS_OF:
         app.register_error_handler(error_type, _answer_shop_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(Exception, _answer_unexpected_error)
@@ -81,8 +86,9 @@ def _problem_content(status: int, detail: str, **extra: object) -> dict[str, obj
 
 
 def _answer_shop_error(error: ShopError) -> Response:
-    status = next(HTTP_STATUS_OF[base] for base in type(error).__mro__ if base in HTTP_STATUS_OF)
-    response = problem_response(status, str(error), **(error.extra if isinstance(error, Refused) else {}))
+    response = problem_response(
+        http_status_of(error), str(error), **(error.extra if isinstance(error, Refused) else {})
+    )
     if isinstance(error, Unavailable):
         log.warning("unavailable, the client may try again: %s", error)
     if isinstance(error, CorruptData):

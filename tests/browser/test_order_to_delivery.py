@@ -92,7 +92,7 @@ def test_a_manager_approves_several_orders_at_once(person: NewPerson, client: Sh
     manager = open_staff_page(person, "/manager")
     for order_id in placed[:2]:
         manager.page.get_by_label(f"Choose order {order_id}").check()
-    manager.page.locator(".several").get_by_role("button", name="Approve").click()
+    manager.page.locator(".bulk").get_by_role("button", name="Approve").click()
     for order_id in placed[:2]:
         client.wait_for_status(order_id, "delivered")
     assert client.record(placed[2])["status"] == "pending_validation"

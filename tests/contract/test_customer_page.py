@@ -72,6 +72,19 @@ def test_every_stage_has_a_drawing(slow: FakeShop) -> None:
         assert 'class="scene ' in page_of(slow)
 
 
+def test_a_stage_that_only_a_newer_release_knows_is_shown_as_the_last_known_one(slow: FakeShop) -> None:
+    slow.place()
+    publish_stages(slow, *HAPPY_PATH[1 : HAPPY_PATH.index("cooking_baking") + 1])
+    stored = slow.sidecar.load("order_123")
+    assert stored.value
+    newer = stored.value.decode().replace('"cooking_baking"', '"cooking_resting"')
+    slow.sidecar.save("order_123", newer, stored.etag)
+    slow.sidecar.apps.clear()
+    assert headline(page_of(slow)) == "The toppings are going on your pepperoni"
+    for path in ("/manager/orders/123", "/manager", "/kitchen"):
+        assert slow.client(STOREFRONT).get(path).status_code == 200, path
+
+
 def test_a_delivered_order_shows_when_it_arrived(shop: FakeShop) -> None:
     shop.place_and_run()
     shop.decide(approved=True)

@@ -114,7 +114,7 @@ def test_a_page_that_connects_again_gets_what_it_missed(shop: FakeShop, sent_in:
 def test_a_page_that_is_up_to_date_gets_nothing(shop: FakeShop) -> None:
     for page, path in (("/orders/123", "/live/orders/123"), ("/manager", "/live/manager")):
         html = get(shop, page).text
-        marked = re.search(r'data-live="([^"]+)" data-mark="([^"]+)"', html)
+        marked = re.search(r'data-live="([^"]+)" data-etag="([^"]+)"', html)
         assert marked
         assert marked[1] == path
         assert get(shop, path, If_None_Match=f'"{marked[2]}"').status_code == 304
@@ -229,13 +229,13 @@ class TestAccessDuringAStream:
 
     @pytest.fixture
     def client(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-        monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+        monkeypatch.setattr(live, "STREAM_HEARTBEAT_SECONDS", 0.05)
         client = shop.client(STOREFRONT)
         sign_in(client)
         return client
 
     def test_access_is_checked_at_least_every_15_seconds(self) -> None:
-        assert live.HEARTBEAT_SECONDS <= 15
+        assert live.STREAM_HEARTBEAT_SECONDS <= 15
 
     @pytest.mark.parametrize(
         "revoke",
@@ -263,7 +263,7 @@ class TestAccessDuringAStream:
     def test_the_stream_of_a_program_ends_with_its_token(
         self, shop: FakeShop, door: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+        monkeypatch.setattr(live, "STREAM_HEARTBEAT_SECONDS", 0.05)
         stream = Stream(shop.client(STOREFRONT).get("/live/manager", headers={**SSE, **bearer("ana")}))
         assert stream.next()["event"] == "shown"
         assert door.accounts

@@ -146,7 +146,7 @@ def test_attempts_from_one_address_are_limited(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("mark", [None, "", "forged", "IjEyMyI.aaaa.bbbb"])
-@pytest.mark.parametrize("path", ["/manager/orders/123/approve", "/manager/several", "/manager/orders", "/sign-out"])
+@pytest.mark.parametrize("path", ["/manager/orders/123/approve", "/manager/bulk", "/manager/orders", "/sign-out"])
 def test_a_form_without_a_valid_csrf_token_is_refused(
     client: FlaskClient, shop: FakeShop, path: str, mark: str | None
 ) -> None:
@@ -186,7 +186,7 @@ def test_a_session_expires(client: FlaskClient, shop: FakeShop) -> None:
     assert status_of_page(client) == 200
     shop.run_housekeeping(days=(SESSION_SECONDS + 60) / 86400)
     assert status_of_page(client) == 303
-    answer = client.post("/manager/several", data={}, headers=PAGE)
+    answer = client.post("/manager/bulk", data={}, headers=PAGE)
     assert (answer.status_code, "Please sign in" in answer.text) == (401, True)
 
 

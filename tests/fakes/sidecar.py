@@ -110,9 +110,9 @@ class FakeSidecar:
                 raise EtagMismatch(key)
             self._values.pop(key, None)
 
-    async def aput(self, key: str, value: str) -> None:
+    async def aput(self, key: str, json_value: str) -> None:
         self._require_up()
-        self._values[key] = value, self._values.get(key, ("", 0))[1] + 1
+        self._values[key] = json_value, self._values.get(key, ("", 0))[1] + 1
 
     def count_reads(self) -> list[str]:
         """Return a list that grows by the key of each read from now on."""

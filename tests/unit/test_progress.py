@@ -7,7 +7,7 @@ import pytest
 from pizzashop.domain.history import HistoryEntry, format_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.presentation.boards import Row
-from pizzashop.presentation.progress import current_since, late_at, phase_of
+from pizzashop.presentation.progress import current_since, estimate_arrival, late_at, phase_of, progress_line
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CONTENT = {"order_id": "123", "pizza_type": "funghi", "size": "large", "customer": {"name": "Ana"}}
@@ -129,3 +129,13 @@ def test_an_early_remake_is_for_the_pizza_that_is_not_cooked_yet(record: Record)
 def test_an_order_is_late_from_that_moment_on(record: Record) -> None:
     row = Row.from_record(record, 1)
     assert (row.is_late(at(9.9)), row.is_late(at(10))) == (False, True)
+
+
+def test_an_order_in_a_stage_of_a_newer_release_counts_as_in_its_last_known_stage(record: Record) -> None:
+    begin_stage(record, "cooking_baking", 5)
+    record.status = "cooking_resting"
+    record.history.append(HistoryEntry(status="cooking_resting", at=at(6)))
+    row = Row.from_record(record, 1)
+    assert (row.status, row.phase, row.late_at) == ("cooking_resting", "cooking", at(26))
+    assert [point.state for point in progress_line(record)] == ["done", "done", "now", "ahead", "ahead", "ahead"]
+    assert estimate_arrival(record, 1, at(7)) is not None

@@ -9,7 +9,7 @@ const DEFAULT_RETRY_SECONDS = 4;
 
 const part = document.querySelector("[data-live]");
 const statusLine = document.getElementById("connection");
-let etag = part?.dataset.mark ?? "";
+let etag = part?.dataset.etag ?? "";
 let [source, pollTimer, polls] = [null, 0, 0];
 let [statusTimer, statusText] = [0, ""];
 
