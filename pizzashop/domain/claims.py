@@ -59,7 +59,7 @@ def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
     reason = _why_closed(record, claim) or _why_too_soon(record, claim)
     if reason is not None:
         return ClaimAnswer(result="closed", status=record.status, error=reason)
-    # Only the workflow knows the record's uid: a step that somebody runs by hand does not start the workflow.
+    # Only the workflow knows the record's uid. So a claim with a uid comes from the workflow, and it has started.
     record.workflow_started = record.workflow_started or claim.uid is not None
     is_finished, crashed_run = record.has_finished(step, claim.attempt), None
     if seconds := _seconds_taken(record, claim, is_finished, now):
@@ -67,7 +67,7 @@ def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
     if _is_for(record.lease, claim) or not is_finished:
         crashed_run, until = _find_crashed_run(record, step, claim), now + LEASE_SECONDS
         record.lease = Lease(
-            step=claim.step, attempt=claim.attempt, run=claim.run, until=until, crashed_run=crashed_run
+            step=claim.step, attempt=claim.attempt, holder=claim.run, until=until, crashed_run=crashed_run
         )
         if crashed_run is None:
             _begin_stages(record, step, claim)
@@ -81,7 +81,7 @@ def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
 
 def release_claim(record: Record, claim: Claim) -> None:
     """Release the lease of a run that stops before its step is finished, if it still has that lease."""
-    if claim.uid in (None, record.uid) and record.lease is not None and record.lease.run == claim.run:
+    if claim.uid in (None, record.uid) and record.lease is not None and record.lease.holder == claim.run:
         record.lease = None
 
 
@@ -104,8 +104,8 @@ def _why_closed(record: Record, claim: Claim) -> str | None:
 def _why_too_soon(record: Record, claim: Claim) -> str | None:
     """Return which step has to finish first, None when the step may run now.
 
-    A step that somebody runs by hand must not overtake the workflow. `order` comes first, and nobody can run `validate`
-    by hand.
+    A client that calls a role directly must not overtake the workflow. `order` comes first, and no client can run
+    `validate`.
     """
     if not record.workflow_requested or claim.step in ("order", "validate"):
         return None
@@ -126,7 +126,7 @@ def _verdict(record: Record, attempt: int) -> str | None:
 def _seconds_taken(record: Record, claim: Claim, is_finished: bool, now: float) -> float:
     """Return for how many seconds the lease of another run keeps this one from the step, 0 when it does not."""
     lease = record.lease
-    if lease is None or lease.run == claim.run:
+    if lease is None or lease.holder == claim.run:
         return 0.0
     # A run does not release the lease of a step that it has finished: it may still be publishing the last stage. Other
     # steps need not wait for that.
@@ -148,7 +148,7 @@ def _find_crashed_run(record: Record, step: Step, claim: Claim) -> str | None:
     lease = record.lease
     if lease is None or not _is_for(lease, claim) or not record.begun_stages(claim.attempt, step.published_statuses):
         return None
-    crashed_run = lease.crashed_run if lease.run == claim.run else lease.crashed_run or lease.run
+    crashed_run = lease.crashed_run if lease.holder == claim.run else lease.crashed_run or lease.holder
     return crashed_run if crashed_run != claim.republished_for else None
 
 

@@ -1,17 +1,17 @@
 """Decisions on a cooked pizza: the one that counts, the reminders while it is missing, and the deadline."""
 
-from datetime import datetime
+from typing import Self
 
 from pydantic import Field
 
-from pizzashop.domain.history import HistoryEntry
+from pizzashop.domain.history import HistoryEntry, epoch_seconds
 from pizzashop.domain.lifecycle import OVERDUE, PENDING_VALIDATION
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import Request
 
 # A missing decision is noted after so many times the reminder of the settings.
 _REMINDERS = (1, 2, 4, 8)
-# Who notes it.
+# The author of such an entry in the history: no person notes it.
 _BY_CLOCK = "the clock"
 _MIN_WAIT_SECONDS = 0.01
 # Nothing is due while the order is paused, so the workflow asks again so long after it was resumed.
@@ -32,17 +32,22 @@ class DecisionQuery(Request):
         return [*reminders, *([self.deadline] if self.deadline else [])]
 
 
-class Verdict(Request):
-    """A decision as the workflow reads it."""
+class DecisionFlags(Request):
+    """The verdict of a decision as the workflow reads it: when both are false, the pizza is rejected."""
 
     approved: bool
     remake: bool
+
+    @classmethod
+    def of(cls, decision: HistoryEntry) -> Self:
+        """Return the flags of a decision in the history."""
+        return cls(approved=decision.status == "approved", remake=decision.status == "remake")
 
 
 class DecisionState(Request):
     """The decision that counts, or why the order has failed, or for how many seconds to wait (None: without end)."""
 
-    decision: Verdict | None = None
+    decision: DecisionFlags | None = None
     failed: str | None = None
     seconds: float | None = None
 
@@ -53,8 +58,7 @@ def check_decision(record: Record, query: DecisionQuery, at: str) -> DecisionSta
         return DecisionState(failed=record.error or f"the order is {record.status}")
     decision = record.decision_of(query.attempt)
     if decision is not None:
-        verdict = Verdict(approved=decision.status == "approved", remake=decision.status == "remake")
-        return DecisionState(decision=verdict)
+        return DecisionState(decision=DecisionFlags.of(decision))
     waited, noted = seconds_waited(record, query.attempt, at), _seconds_noted(record, query.attempt)
     if record.paused:
         return _wait(query, waited, noted, _WAIT_AFTER_PAUSE_SECONDS)
@@ -83,13 +87,13 @@ def seconds_waited(record: Record, attempt: int, at: str) -> float:
     pending = record.begun_stages(attempt, (PENDING_VALIDATION,))
     if not pending:
         return 0.0
-    start, end = _epoch_seconds(pending[0].at), _epoch_seconds(at)
+    start, end = epoch_seconds(pending[0].at), epoch_seconds(at)
     waited, paused_at = end - start, None
     for entry in record.history:
         if entry.kind == "action" and entry.status == "paused":
-            paused_at = _epoch_seconds(entry.at)
+            paused_at = epoch_seconds(entry.at)
         elif entry.kind == "action" and entry.status == "resumed" and paused_at is not None:
-            waited -= _overlap(start, end, paused_at, _epoch_seconds(entry.at))
+            waited -= _overlap(start, end, paused_at, epoch_seconds(entry.at))
             paused_at = None
     if paused_at is not None:
         waited -= _overlap(start, end, paused_at, end)
@@ -113,7 +117,3 @@ def _wait(query: DecisionQuery, waited: float, noted: float, min_seconds: float)
 
 def _overlap(start: float, end: float, other_start: float, other_end: float) -> float:
     return max(0.0, min(end, other_end) - max(start, other_start))
-
-
-def _epoch_seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()

@@ -5,30 +5,38 @@ it runs fails: the SDK's worker 1.18.3 has these defects. So a caller takes this
 status, and waits until the engine has acted.
 """
 
-from pizzashop.domain.claims import RunId
+from typing import Annotated
+
+from pydantic import Field
+
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderCommand, Request
 from pizzashop.errors import Conflict
 
-# Longer than the calls to the engine take; the lease of a crashed caller ends then.
+# Longer than the calls to the engine take. The lease of a crashed caller ends after this time.
 SUSPENSION_LEASE_SECONDS = 12.0
+
+HolderId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class SuspensionClaim(Request):
-    """The request of a caller for the lease, or for its release.
+    """The request of a caller for the lease, or for its release; `holder` is an id that the caller made.
 
-    A release is not `settled` when the caller does not know whether engine and record agree.
+    Without `engine_acted` the caller does not know whether engine and record agree.
     """
 
-    run: RunId
+    holder: HolderId
     release: bool = False
-    settled: bool = True
+    engine_acted: bool = True
 
 
-class SuspensionCommand(OrderCommand):
-    """The request to mark the order, after the engine has acted; `run` is the caller that holds the lease."""
+class MarkCommand(OrderCommand):
+    """The request to mark the order as paused, resumed or being cancelled.
 
-    run: RunId | None = None
+    A pause or resume names the `holder` of the lease: it comes after the engine has acted.
+    """
+
+    holder: HolderId | None = None
 
 
 class SuspensionAnswer(Request):
@@ -40,25 +48,26 @@ class SuspensionAnswer(Request):
 def claim_suspension(record: Record, claim: SuspensionClaim, now: float) -> SuspensionAnswer:
     """Grant the lease when nobody has it; `now` in epoch seconds. Raise Conflict when the order is closed."""
     lease = record.suspension_lease
-    if lease is not None and lease.run != claim.run and lease.seconds_left(now, SUSPENSION_LEASE_SECONDS):
+    if lease is not None and lease.holder != claim.holder and lease.seconds_left(now, SUSPENSION_LEASE_SECONDS):
         return SuspensionAnswer(granted=False)
+    # An ended order with a lease left may still be resumed once: its workflow was suspended (`Record.end`).
     if not record.is_final or lease is None:
         record.require_open("paused or resumed")
-    record.lease_suspension(claim.run, now + SUSPENSION_LEASE_SECONDS)
+    record.lease_suspension(claim.holder, now + SUSPENSION_LEASE_SECONDS)
     return SuspensionAnswer(granted=True)
 
 
-def release_suspension(record: Record, claim: SuspensionClaim, now: float) -> SuspensionAnswer:
-    """Release the lease if the caller has it. When it is not settled, leave an ended lease for the reconciler."""
+def release_suspension(record: Record, claim: SuspensionClaim) -> SuspensionAnswer:
+    """Release the lease if the caller has it. If the engine may not have acted, the reconciler has to act."""
     lease = record.suspension_lease
-    if lease is None or lease.run == claim.run:
+    if lease is None or lease.holder == claim.holder:
         record.suspension_lease = None
-        if not (claim.settled or record.deleted):
-            record.lease_suspension(claim.run, now)
+        if not (claim.engine_acted or record.deleted):
+            record.request_reapply()
     return SuspensionAnswer(granted=False)
 
 
-def require_suspension_lease(record: Record, run: str | None) -> None:
-    """Raise Conflict unless `run` has the lease: another caller may have taken it over after it ended."""
-    if (record.suspension_lease.run if record.suspension_lease is not None else None) != run:
+def require_suspension_lease(record: Record, holder: str | None) -> None:
+    """Raise Conflict unless `holder` has the lease: another caller may have taken it over after it ended."""
+    if (record.suspension_lease.holder if record.suspension_lease is not None else None) != holder:
         raise Conflict("Another command came first: look what has become of the order, and ask again")

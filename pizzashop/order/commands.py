@@ -20,9 +20,9 @@ from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderContent, Request, invalid_request
 from pizzashop.domain.suspension import (
     SUSPENSION_LEASE_SECONDS,
+    MarkCommand,
     SuspensionAnswer,
     SuspensionClaim,
-    SuspensionCommand,
     claim_suspension,
     release_suspension,
     require_suspension_lease,
@@ -181,26 +181,27 @@ def make_command_routes(repository: Repository, clock: Clock) -> Routes:
     def suspension_lease(order_id: str) -> ResponseReturnValue:
         """Claim the lease on pausing and resuming, or release it."""
         claim = SuspensionClaim.parse(read_internal_json())
-        answer = release_suspension if claim.release else claim_suspension
-        return change(order_id, None, lambda record: answer(record, claim, clock().timestamp()))
+        if claim.release:
+            return change(order_id, None, lambda record: release_suspension(record, claim))
+        return change(order_id, None, lambda record: claim_suspension(record, claim, clock().timestamp()))
 
     @routes.post(
         "/<any(pause, resume, cancel):command>",
         INTERNAL,
         response=OrderSummary,
-        body=SuspensionCommand,
+        body=MarkCommand,
         errors=(404, 409),
         internal=True,
     )
     def mark(order_id: str, command: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
         """Mark the order as paused, as resumed, or as being cancelled."""
-        asked = SuspensionCommand.parse(read_internal_json())
+        request = MarkCommand.parse(read_internal_json())
 
         def mark_record(record: Record) -> OrderSummary:
             if command != "cancel":
-                require_suspension_lease(record, asked.run)
+                require_suspension_lease(record, request.holder)
             marks = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}
-            marks[command](utc_timestamp(), asked.by, asked.note)
+            marks[command](utc_timestamp(), request.by, request.note)
             return _summary(record, clock())
 
         return change(order_id, None, mark_record)

@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from pizzashop.auth.people import INTERNAL, MANAGER
-from pizzashop.domain.decisions import Verdict
+from pizzashop.domain.decisions import DecisionFlags
 from pizzashop.domain.history import format_timestamp
-from pizzashop.domain.reconciliation import Need, awaits_engine, find_need, format_progress, is_settled, is_stuck
+from pizzashop.domain.reconciliation import Need, awaits_engine, find_need, format_progress, is_stuck, needs_no_command
 from pizzashop.domain.record import Record
 from pizzashop.order.repository import Repository
 from pizzashop.web.dependencies import Clock
@@ -23,7 +23,7 @@ class UnsettledOrder(BaseModel):
     attempt: int
     need: Need
     order: dict[str, Any] | None = None
-    decision: Verdict | None = None
+    decision: DecisionFlags | None = None
 
 
 class Unsettled(BaseModel):
@@ -35,7 +35,7 @@ class Unsettled(BaseModel):
 
 
 def make_unsettled_routes(repository: Repository, clock: Clock) -> Routes:
-    """Return the route by which the reconciler asks for its work. It also removes settled orders from the open ones."""
+    """Return the route by which the reconciler asks for its work. It also removes ended orders from the open ones."""
     routes = Routes("unsettled")
 
     @routes.get("/unsettled", MANAGER, INTERNAL, response=Unsettled, internal=True)
@@ -44,7 +44,7 @@ def make_unsettled_routes(repository: Repository, clock: Clock) -> Routes:
         now = clock()
         seconds, at = now.timestamp(), format_timestamp(now)
         records = {record.order["order_id"]: record for record in repository.find_many(repository.open_orders.ids())}
-        repository.remove_from_open(order_id for order_id, record in records.items() if is_settled(record))
+        repository.remove_from_open(order_id for order_id, record in records.items() if needs_no_command(record))
         found = Unsettled(
             orders=[_unsettled_order(each, need) for each in records.values() if (need := find_need(each, seconds))],
             progress={
@@ -58,14 +58,11 @@ def make_unsettled_routes(repository: Repository, clock: Clock) -> Routes:
 
 
 def _unsettled_order(record: Record, need: Need) -> UnsettledOrder:
-    entry = record.decision_of(record.attempt)
-    decision = None
-    if need == "decide" and entry is not None:
-        decision = Verdict(approved=entry.status == "approved", remake=entry.status == "remake")
+    decision = record.decision_of(record.attempt) if need == "decide" else None
     return UnsettledOrder(
         order_id=record.order["order_id"],
         attempt=record.attempt,
         need=need,
         order=record.order if need == "start" else None,
-        decision=decision,
+        decision=DecisionFlags.of(decision) if decision is not None else None,
     )

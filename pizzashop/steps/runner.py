@@ -1,11 +1,11 @@
-"""Run one step of one order: its stages one after another, each exactly once, whatever crashes.
+"""Run one step of one order, stage by stage: whatever crashes, each begins once, and is published at least once.
 
 `run_step` is one run of a step. Before each stage it claims the lease on the step (`domain/claims.py`). By that claim
 role `order` writes to the order's record that the stage begins. Only then does the run publish the stage on the topic.
 
 A run that crashes in between leaves a stage that has begun and is not published. The next run learns of it from the
-answer to its claim. It publishes the stage in the name of the crashed run: an event that may come twice, but is the
-same fact. Then it goes on where the crashed run stopped.
+answer to its claim. It publishes the stage with the id of the crashed run: if the event comes twice, both are equal.
+Then it goes on where the crashed run stopped.
 """
 
 import logging
@@ -92,7 +92,7 @@ class StepLease:
         self.is_finished = False
         # The stages that have begun, by status.
         self.begun: dict[str, HistoryEntry] = {}
-        # The begun stages that this run has to publish, each status with the run in whose name.
+        # The begun stages that this run has to publish, by status: the id of the run that their event names.
         self.unpublished: dict[str, str] = {}
 
     def claim(self, statuses: Sequence[str] = ()) -> ClaimAnswer:
@@ -183,13 +183,16 @@ class _StepRun:
 
     def _begin(self, status: str) -> None:
         """Begin a stage unless it has begun: first in the record, then on the topic."""
-        while not (status in self._lease.begun or self._lease.is_finished or self._is_followed(status)):
+        while not self._has_begun(status):
             answer = self._retry(partial(self._lease.claim, self._statuses_from(status)))
             self._require_open(answer)
             if answer.result == "taken":
                 raise Unavailable("Another run has taken over this step")
-            # After a crash of an earlier run nothing has begun yet: the loop claims again once that is published.
             self._publish()
+            # After a crash of an earlier run nothing has begun yet: the loop claims again, as that run's last stage is
+            # published now. Otherwise another claim would begin nothing either.
+            if answer.crashed_run is None and not self._has_begun(status):
+                raise Unavailable(f"Role order does not begin {status}: it may be of an older release")
 
     def _statuses_from(self, status: str) -> tuple[str, ...]:
         """Return the statuses that begin in one claim: at pace 0 all of them, as no time passes in between."""
@@ -197,8 +200,12 @@ class _StepRun:
         first = published_statuses.index(status)
         return published_statuses[first:] if self._context.pace == 0 and not self._failing_status else (status,)
 
+    def _has_begun(self, status: str) -> bool:
+        return status in self._lease.begun or self._lease.is_finished or self._is_followed(status)
+
     def _is_followed(self, status: str) -> bool:
-        return any(RANK[begun] > RANK[status] for begun in self._lease.begun)
+        # A process of a newer release may have begun a stage that this one does not know: it has no rank here.
+        return any(RANK.get(begun, -1) > RANK[status] for begun in self._lease.begun)
 
     def _publish(self) -> None:
         """Publish every stage that this run has to publish, in order, and try until the sidecar takes them."""

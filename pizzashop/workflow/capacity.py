@@ -11,14 +11,14 @@ from pizzashop.errors import Unavailable
 _MAX_STARTS = 16
 # How long a start waits while others are under way: a burst of orders is accepted, and no client waits for long.
 _START_WAIT_SECONDS = 3.0
-# How long a started order counts before its first activity runs here: another process may run it.
+# How long a scheduled order counts, unless its first activity runs here: another process may run it.
 _BEGIN_SECONDS = 10.0
 
 
 class Capacity:
-    """Counts the orders that this process has started and that have not begun, and those with a running activity.
+    """Counts this process's running activities, and the orders that it scheduled whose first activity has not run.
 
-    An order that waits for the manager is neither of both, since it costs nothing.
+    An order has one running activity at a time. While it waits for the manager it has none, and does not count.
     """
 
     def __init__(
@@ -80,4 +80,4 @@ class Capacity:
 
 
 def _too_many_orders() -> Unavailable:
-    return Unavailable("Too many orders at once: ask again in a moment")
+    return Unavailable("Too many new orders at once: ask again in a moment")

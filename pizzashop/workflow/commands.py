@@ -1,6 +1,8 @@
-"""The commands on orders: each is written to the record first, and then sent to the engine.
+"""The commands on orders.
 
-Every command may be repeated: the reconciler repeats those that a crash left half-done.
+Start, decide and cancel write the record first, and then call the engine. Pause and resume take a lease, call the
+engine, and then write the record. Every command may be repeated: the reconciler repeats those that a crash left
+half-done.
 """
 
 import logging
@@ -21,7 +23,6 @@ from pizzashop.settings import Settings
 from pizzashop.workflow.activities import ContentCache
 from pizzashop.workflow.engine import DaprEngine
 
-Summary = dict[str, Any]
 Recovery = Literal["woken", "restarted"]
 
 # While the engine shows one of these for a workflow, its order cannot have been deleted.
@@ -56,23 +57,23 @@ class OrderCommands:
         if record["status"] in FINAL:
             return
         # The engine keeps each event: `by` and `note` are in the record alone.
-        verdict = {name: content[name] for name in ("order_id", "approved", "remake")}
-        event = {**verdict, "attempt": decision.attempt or record["attempt"], "uid": record["uid"], "recorded": True}
+        fields = {name: content[name] for name in ("order_id", "approved", "remake")}
+        event = {**fields, "attempt": decision.attempt or record["attempt"], "uid": record["uid"], "recorded": True}
         # An order may be accepted and not scheduled yet: then the reconciler raises its decision later.
         with suppress(NotFound):
             self._engine.decide(decision.order_id, event)
 
     def pause(self, command: OrderCommand) -> None:
         """Suspend the workflow after its present step."""
-        with suspension_lease(self._sidecar, command.order_id) as run:
+        with suspension_lease(self._sidecar, command.order_id) as holder:
             self._engine.pause(command.order_id)
-            self._post(command.order_id, "pause", {**command.model_dump(exclude_none=True), "run": run})
+            self._post(command.order_id, "pause", {**command.model_dump(exclude_none=True), "holder": holder})
 
     def resume(self, command: OrderCommand) -> None:
         """Resume a suspended workflow."""
-        with suspension_lease(self._sidecar, command.order_id) as run:
+        with suspension_lease(self._sidecar, command.order_id) as holder:
             self._engine.resume(command.order_id)
-            self._post(command.order_id, "resume", {**command.model_dump(exclude_none=True), "run": run})
+            self._post(command.order_id, "resume", {**command.model_dump(exclude_none=True), "holder": holder})
 
     def reapply_suspension(self, order_id: str) -> None:
         """Suspend or resume the workflow as the record says, after a caller crashed in between."""
@@ -91,7 +92,7 @@ class OrderCommands:
         record = self._post(order_id, "cancel", command.model_dump(exclude_none=True))
         if record["status"] == CANCELLED:
             return
-        if self._wait_for_suspension_lease(order_id)["uid"] != record["uid"]:
+        if self._wait_for_end_of_suspension_lease(order_id)["uid"] != record["uid"]:
             return  # It was cancelled and deleted meanwhile, and another order has its id.
         try:
             self._engine.terminate(order_id)
@@ -145,16 +146,16 @@ class OrderCommands:
             return status or "COMPLETED"
         return (status if record["workflow_started"] else None) or "PENDING"
 
-    def _schedule(self, record: Summary, *, restarted: bool) -> None:
+    def _schedule(self, record: dict[str, Any], *, restarted: bool) -> None:
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}
         # The settings of its first start hold to its end. Records of earlier releases have none.
         settings = record["workflow_settings"] or self._settings
         self._engine.schedule(order["order_id"], {"order": order, **settings, "restarted": restarted})
 
-    def _wait_for_suspension_lease(self, order_id: str) -> Summary:
+    def _wait_for_end_of_suspension_lease(self, order_id: str) -> dict[str, Any]:
         """Wait until no caller suspends or resumes the workflow. Return the order's summary then."""
 
-        def check() -> Summary:
+        def check() -> dict[str, Any]:
             record = read_summary(self._sidecar, order_id)
             if record["suspension_seconds"] > 0:
                 raise _LeaseTaken
@@ -162,8 +163,8 @@ class OrderCommands:
 
         return retry(check, on=_LeaseTaken, max_pause=0.3, seconds=SUSPENSION_LEASE_SECONDS)
 
-    def _post(self, order_id: str, command: str, content: Any) -> Summary:
-        answer: Summary = self._sidecar.invoke(ORDER, "POST", f"/order/{order_id}/{command}", content)
+    def _post(self, order_id: str, command: str, content: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._sidecar.invoke(ORDER, "POST", f"/order/{order_id}/{command}", content)
         return answer
 
 
@@ -172,31 +173,31 @@ class _LeaseTaken(Unavailable):
         super().__init__("Another command on this order is under way: ask again in a moment")
 
 
-def read_summary(sidecar: Sidecar, order_id: str) -> Summary:
+def read_summary(sidecar: Sidecar, order_id: str) -> dict[str, Any]:
     """Return the summary of an order's record. Raise NotFound and Unavailable."""
-    summary: Summary = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
+    summary: dict[str, Any] = sidecar.invoke(ORDER, "GET", f"/order/{order_id}/summary")
     return summary
 
 
 @contextmanager
 def suspension_lease(sidecar: Sidecar, order_id: str) -> Iterator[str]:
-    """Hold the lease on suspending and resuming the workflow. Yield the run that holds it.
+    """Hold the lease on suspending and resuming the workflow. Yield the id of its holder.
 
-    Raise NotFound, Conflict or Unavailable. After an error in the block the engine may or may not have acted: then the
-    reconciler brings it in line with the record.
+    Raise NotFound, Conflict or Unavailable. After an error in the block the engine may or may not have acted. Then the
+    reconciler suspends or resumes the workflow as the record says.
     """
-    path, run = f"/order/{order_id}/suspension-lease", uuid4().hex
+    path, holder = f"/order/{order_id}/suspension-lease", uuid4().hex
 
     def claim() -> None:
-        if not SuspensionAnswer.parse(sidecar.invoke(ORDER, "POST", path, {"run": run})).granted:
+        if not SuspensionAnswer.parse(sidecar.invoke(ORDER, "POST", path, {"holder": holder})).granted:
             raise _LeaseTaken
 
     retry(claim, on=_LeaseTaken, max_pause=0.3, seconds=SUSPENSION_LEASE_SECONDS)
-    settled = False
+    engine_acted = False
     try:
-        yield run
-        settled = True
+        yield holder
+        engine_acted = True
     finally:
         # If the record cannot be reached, the lease ends by itself.
         with suppress(Unavailable, NotFound):
-            sidecar.invoke(ORDER, "POST", path, {"run": run, "release": True, "settled": settled})
+            sidecar.invoke(ORDER, "POST", path, {"holder": holder, "release": True, "engine_acted": engine_acted})

@@ -12,25 +12,25 @@ from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WORKFLOW_NAME
 from pizzashop.workflow.sdk import AlreadyExists, EngineStub, Stalled, call_engine, prepare_sdk
 
 # How long to wait until the engine has acted: it answers before.
-SETTLE_SECONDS = 5.0
+ENGINE_ACT_SECONDS = 5.0
 # An event that no workflow waits for: the engine runs a turn of the workflow all the same.
 _WAKE_EVENT = "Woken"
 STALL_TEXTS = {
     "version": "The order waits for a version of the workflow that no process runs just now: "
     "start the release that has it",
     "size": "The order's workflow has grown too large for the engine (daprd's max-body-size): the shop restarts it",
-    None: "The workflow engine holds this order's workflow still: ask again in a moment",
+    None: "The workflow engine has stalled this order's workflow: ask again in a moment",
 }
 
 
 class DaprEngine:
     """The engine. Every method raises Unavailable when it cannot be reached or does not act."""
 
-    def __init__(self, grpc_port: int, settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(self, grpc_port: int, act_seconds: float = ENGINE_ACT_SECONDS) -> None:
         prepare_sdk()
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
         self._stub = EngineStub(grpc_port)
-        self._settle_seconds = settle_seconds
+        self._act_seconds = act_seconds
 
     def schedule(self, order_id: str, start: dict[str, Any]) -> None:
         """Start the order's workflow, unless it runs already."""
@@ -134,12 +134,12 @@ class DaprEngine:
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
         def check() -> None:
             if not is_done():
-                raise _NotSettled("The workflow engine has not acted on it yet: ask again in a moment")
+                raise _NotActed("The workflow engine has not acted on it yet: ask again in a moment")
 
-        retry(check, on=_NotSettled, max_pause=0.2, seconds=self._settle_seconds)
+        retry(check, on=_NotActed, max_pause=0.2, seconds=self._act_seconds)
 
 
-class _NotSettled(Unavailable):
+class _NotActed(Unavailable):
     """The engine has answered, and not acted yet."""
 
 

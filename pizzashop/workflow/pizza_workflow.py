@@ -16,11 +16,12 @@ from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 WORKFLOW_NAME = "pizza_workflow"
 DECISION_EVENT = "ValidationComplete"
 
-# Which order: `order_id`, `uid` and `attempt`. And its `status`, and the fields that a role added to it, in `more`.
-Order = dict[str, Any]
-WorkflowSteps = Generator[Any, Any, Any]
+# What the workflow keeps of an order: `order_id`, `uid`, `attempt` and `status`, and in `more` what the roles added.
+OrderState = dict[str, Any]
+# A workflow yields what it waits for, and gets the result.
+WorkflowGenerator = Generator[Any, Any, Any]
 
-# The fields of a decision that somebody raised directly in the engine.
+# The fields that the workflow reads of a decision that a client raised directly in the engine.
 _DECISION_FIELDS = ("approved", "remake", "by", "note")
 
 
@@ -28,7 +29,7 @@ class OrderFailed(Exception):
     """The order cannot go on; the text is the `error` of its record."""
 
 
-def pizza_workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+def pizza_workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowGenerator:
     """Process the order `start["order"]`, by the settings that are the rest of `start`."""
     order = start["order"]
     try:
@@ -46,7 +47,7 @@ def pizza_workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowS
     }
 
 
-def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
+def _cook_until_approved(ctx: DaprWorkflowContext, order: OrderState, start: dict[str, Any]) -> WorkflowGenerator:
     """Cook one attempt after another until the manager approves one. Return the order with that attempt."""
     # The manager may have decided before the workflow was restarted.
     may_be_decided = bool(start["restarted"])
@@ -64,8 +65,8 @@ def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str
 
 
 def _wait_for_decision(
-    ctx: DaprWorkflowContext, order: Order, start: dict[str, Any], may_be_decided: bool
-) -> WorkflowSteps:
+    ctx: DaprWorkflowContext, order: OrderState, start: dict[str, Any], may_be_decided: bool
+) -> WorkflowGenerator:
     """Wait for the decision on this attempt. Ignore events that are for another attempt or order, or are invalid."""
     limits = {"reminder": start["reminder"], "deadline": start["deadline"]}
     until = _after(ctx, min(filter(None, limits.values()), default=None))
@@ -89,19 +90,21 @@ def _wait_for_decision(
             continue
         if event.get("recorded") is True and {"attempt", "uid"} <= event.keys():
             return event
-        # Somebody raised it directly in the engine, so it is not in the record yet. The record may have another one.
+        # A client raised it directly in the engine, so it is not in the record yet. The record may have another one.
         decision = {name: event[name] for name in _DECISION_FIELDS if name in event}
         return (yield ctx.call_activity("record_decision", input={"order": order, "event": decision}))
 
 
-def _is_decision_on(event: Any, order: Order) -> bool:
+def _is_decision_on(event: Any, order: OrderState) -> bool:
     """Return whether an event is a decision on this attempt of this order, and not of an earlier one with this id."""
     if not isinstance(event, dict) or not isinstance(event.get("approved"), bool):
         return False
     return all(event.get(name, order[name]) == order[name] for name in ("attempt", "uid"))
 
 
-def _run_step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> WorkflowSteps:
+def _run_step(
+    ctx: DaprWorkflowContext, activity: str, order: OrderState, expected: str, failure: str
+) -> WorkflowGenerator:
     """Run one step by its activity. Return the order with the result of the step."""
     result = yield ctx.call_activity(activity, input=order)
     _require_status(result, expected, failure)

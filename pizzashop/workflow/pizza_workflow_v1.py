@@ -4,19 +4,18 @@ An order goes on with the version that it began with. Delete this file when no o
 (docs/how-to/change-the-workflow.md). It shares no step with the present version, and its decisions must not change.
 """
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
-from pizzashop.workflow.pizza_workflow import DECISION_EVENT, OrderFailed
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, OrderFailed, WorkflowGenerator
 
+# The whole order: what the client sent, and what the roles added.
 Order = dict[str, Any]
-WorkflowSteps = Generator[Any, Any, Any]
 
 
-def pizza_workflow_v1(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+def pizza_workflow_v1(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowGenerator:
     """Process the order `start["order"]`, by the settings that are the rest of `start`."""
     order = start["order"]
     try:
@@ -33,7 +32,7 @@ def pizza_workflow_v1(ctx: DaprWorkflowContext, start: dict[str, Any]) -> Workfl
     }
 
 
-def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
+def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowGenerator:
     while True:
         order = yield from _run_step(ctx, "cook_pizza", order, "cooked", "Cooking failed")
         order = yield ctx.call_activity("validate_pizza", input=order)
@@ -47,14 +46,14 @@ def _cook_until_approved(ctx: DaprWorkflowContext, order: Order, start: dict[str
         order = {**order, "attempt": order["attempt"] + 1}
 
 
-def _run_step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> WorkflowSteps:
+def _run_step(ctx: DaprWorkflowContext, activity: str, order: Order, expected: str, failure: str) -> WorkflowGenerator:
     result = yield ctx.call_activity(activity, input=order)
     if result.get("status") != expected:
         raise OrderFailed(f"{failure}: {result.get('error', 'Unknown error')}")
     return result
 
 
-def _wait_for_decision(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowSteps:
+def _wait_for_decision(ctx: DaprWorkflowContext, order: Order, start: dict[str, Any]) -> WorkflowGenerator:
     # The first orders of v1 were started without reminders and without seals.
     limits = {"reminder": start.get("reminder"), "deadline": start.get("deadline")}
     until = _after(ctx, min(filter(None, limits.values()), default=None))

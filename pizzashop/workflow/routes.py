@@ -63,8 +63,8 @@ def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
         """Take the manager's decision on a pizza."""
         decision = DecisionRequest.parse(with_author(read_json()))
         commands.decide(decision)
-        verdict = "approved" if decision.approved else "rejected"
-        return jsonify(order_id=decision.order_id, validation_status=verdict)
+        status = "approved" if decision.approved else "rejected"
+        return jsonify(order_id=decision.order_id, validation_status=status)
 
     @routes.get("/get-status/<order_id>", MANAGER, INTERNAL, response=RuntimeStatus, errors=(404,))
     def get_status(order_id: str) -> ResponseReturnValue:

@@ -102,7 +102,7 @@ def _convert_error(error: grpc.RpcError) -> Exception:
     if "not yet completed" in details:
         return Conflict("The order's workflow has not ended")
     if "actor is stalled" in details:
-        return Stalled("The workflow engine holds this order's workflow still")
+        return Stalled("The workflow engine has stalled this order's workflow")
     log.warning("the workflow engine failed: %s %s", code.name if code else "", details)
     return Unavailable(reason)
 

@@ -10,12 +10,12 @@ from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.capacity import Capacity
-from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizza_workflow
+from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowGenerator, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.sdk import prepare_sdk
 
 # Every version with which an order in flight may have begun (docs/how-to/change-the-workflow.md).
-WORKFLOW_VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowSteps]] = {
+WORKFLOW_VERSIONS: dict[str, Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowGenerator]] = {
     "v1": pizza_workflow_v1,
     "v2": pizza_workflow,
 }
@@ -90,9 +90,9 @@ def register_workflow(runtime: WorkflowRuntime, activities: Activities, capacity
         runtime.register_activity(_counted(activity, activities, capacity), name=activity.__name__)
 
 
-def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowSteps]:
+def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowGenerator]:
     # The SDK marks each function that it registers, and takes it once in a process: so it gets a new one each time.
-    def workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowSteps:
+    def workflow(ctx: DaprWorkflowContext, start: dict[str, Any]) -> WorkflowGenerator:
         return WORKFLOW_VERSIONS[version](ctx, start)
 
     return workflow

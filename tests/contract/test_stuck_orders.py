@@ -224,7 +224,7 @@ def test_it_is_cancelled_even_if_the_engine_never_terminates_its_workflow(
     assert post("/cancel-order").status_code == 503
     at = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: 1000 + at[-1])
-    monkeypatch.setattr(reconciliation, "SETTLE_SECONDS", -1)
+    monkeypatch.setattr(reconciliation, "COMMAND_SECONDS", -1)
     reconciler = shop.make_reconciler()
     for seconds in (0, CANCEL_SECONDS - 1):
         at.append(seconds)

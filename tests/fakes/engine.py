@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
-from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WorkflowSteps, pizza_workflow
+from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WorkflowGenerator, pizza_workflow
 
 NOON = datetime(2026, 11, 23, 12)
 
@@ -44,7 +44,7 @@ class FakeContext:
 class Instance:
     """A workflow instance. `held_result` is that of an activity that finished while the instance was suspended."""
 
-    steps: WorkflowSteps
+    steps: WorkflowGenerator
     status: str = "PENDING"
     waits_for: Call | Wait | None = None
     events: list[Any] = field(default_factory=list)

@@ -36,7 +36,7 @@ def test_a_free_step_is_granted() -> None:
     asked = record("confirmed")
     assert ask(asked) == ClaimAnswer(result="granted")
     assert asked.lease is not None
-    assert (asked.lease.run, asked.lease.until) == ("run-1", NOW + LEASE_SECONDS)
+    assert (asked.lease.holder, asked.lease.until) == ("run-1", NOW + LEASE_SECONDS)
 
 
 def test_a_step_that_had_begun_is_granted_with_what_began() -> None:
@@ -155,7 +155,7 @@ class TestTurn:
         ask(tried, step="cook", run="run-1")
         assert ask(tried, step="deliver", run="run-2").result == "taken"
         assert tried.lease is not None
-        assert tried.lease.run == "run-1"
+        assert tried.lease.holder == "run-1"
         assert ask(tried, step="deliver", run="run-2", now=NOW + LEASE_SECONDS).result == "granted"
 
 

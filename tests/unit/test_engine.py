@@ -21,7 +21,7 @@ COMMANDS = ("pause_workflow", "resume_workflow", "terminate_workflow")
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> DaprEngine:
     """An engine that takes every command and does nothing; the shop waits 10 ms for it."""
-    engine = DaprEngine(1, settle_seconds=0.01)
+    engine = DaprEngine(1, act_seconds=0.01)
     monkeypatch.setattr(engine, "_client", SimpleNamespace(**{each: lambda *_, **__: None for each in COMMANDS}))
     return engine
 

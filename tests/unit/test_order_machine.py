@@ -96,7 +96,7 @@ class OrderMachine(RuleBasedStateMachine):
         if record.is_closed or claim.uid != record.uid:
             assert result == "closed"
         lease = self.get().lease
-        if result == "granted" and lease and (lease.step, lease.attempt, lease.run) == (step, attempt, run):
+        if result == "granted" and lease and (lease.step, lease.attempt, lease.holder) == (step, attempt, run):
             if self.lease_held and self.lease_held[:2] == (step, attempt):
                 assert self.lease_held[2] == run or self.lease_held[3] <= self.clock
             self.lease_held = (step, attempt, run, lease.until)

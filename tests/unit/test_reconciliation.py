@@ -105,7 +105,7 @@ class TestStuck:
         elif progress == "a heartbeat":
             record.heartbeat_at = utc_timestamp()
         else:
-            record.lease = Lease(step="order", attempt=1, run="a", until=time.time() + 5)
+            record.lease = Lease(step="order", attempt=1, holder="a", until=time.time() + 5)
         assert not is_stuck(record, time.time(), utc_timestamp())
 
     def test_an_order_before_the_manager_is_not(self, record: Record) -> None:

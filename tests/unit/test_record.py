@@ -60,13 +60,13 @@ def test_a_record_of_an_earlier_release_is_read() -> None:
     assert record.workflow_settings == WorkflowSettings(max_remakes=2, reminder=300.0)
     assert record.workflow_started
     assert record.cancellation == HistoryEntry(kind="action", status="cancelled", at=AT)
-    assert record.lease == Lease(step="cook", attempt=1, run="run-1", until=10.0, crashed_run="run-0")
-    assert record.suspension_lease == Lease(step="steer", attempt=1, run="run-2", until=20.0)
+    assert record.lease == Lease(step="cook", attempt=1, holder="run-1", until=10.0, crashed_run="run-0")
+    assert record.suspension_lease == Lease(step="steer", attempt=1, holder="run-2", until=20.0)
     assert (record.ended_at, record.deleted_at) == (AT, LATER)
 
 
 def test_a_record_is_read_as_it_was_stored() -> None:
-    record = started(paused=True, lease=Lease(step="cook", attempt=1, run="run-1", until=10, crashed_run="run-0"))
+    record = started(paused=True, lease=Lease(step="cook", attempt=1, holder="run-1", until=10, crashed_run="run-0"))
     record.cancel(AT, "ana", None)
     assert Record.model_validate_json(record.model_dump_json()) == record
 
@@ -131,7 +131,7 @@ class TestStages:
     def test_a_lease_is_released_when_its_run_has_published_the_last_stage(
         self, status: str, run: str | None, attempt: int
     ) -> None:
-        record = started(lease=Lease(step="cook", attempt=1, run="run-1", until=10))
+        record = started(lease=Lease(step="cook", attempt=1, holder="run-1", until=10))
         record.release_lease_after(stage(status, attempt), run)
         assert record.lease is not None
         record.release_lease_after(stage("cooked"), "run-1")
@@ -274,7 +274,7 @@ class TestEnd:
         assert record.history[-1].note == "Cooking failed: no oven"
 
     def test_an_ended_order_is_neither_paused_nor_leased(self) -> None:
-        record = started(paused=True, lease=Lease(step="cook", attempt=1, run="run-1", until=10))
+        record = started(paused=True, lease=Lease(step="cook", attempt=1, holder="run-1", until=10))
         record.end("delivered", AT, None)
         assert (record.paused, record.lease, record.error) == (False, None, None)
 

@@ -14,7 +14,7 @@ from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
-from pizzashop.roles import ORDER
+from pizzashop.roles import ORDER, Role
 from pizzashop.steps.runner import StepContext, StepLease, run_step
 from pizzashop.web.dependencies import ConcurrencyLimit
 
@@ -201,6 +201,38 @@ def test_events_that_were_not_published_are_published_before_the_step_ends(shop:
     partial = context(shop, sidecar=PartialPublisher(shop.sidecar, max_events=2))
     assert run_step(COOK_STEP, ORDER_123, partial)["status"] == "cooked"
     assert published(shop) == list(COOK_STEP.published_statuses)
+
+
+class OtherRelease:
+    """A sidecar behind which role `order` is of another release: it changes the stages of each claim and answer."""
+
+    def __init__(self, sidecar: Any, *, unknown_to_order: str = "", unknown_to_kitchen: str = "") -> None:
+        self._sidecar, self._unknown_to_order, self._unknown_to_kitchen = sidecar, unknown_to_order, unknown_to_kitchen
+        self.publish = sidecar.publish
+        self.claims = 0
+
+    def invoke(self, role: Role, method: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        self.claims += 1
+        stages = [each for each in content["stages"] if each["status"] != self._unknown_to_order]
+        answer: dict[str, Any] = self._sidecar.invoke(role, method, path, {**content, "stages": stages})
+        if self._unknown_to_kitchen and answer["begun_stages"]:
+            answer["begun_stages"].append({**answer["begun_stages"][-1], "status": self._unknown_to_kitchen})
+        return answer
+
+
+class TestDuringAnUpgrade:
+    def test_a_step_goes_on_after_a_stage_that_only_a_newer_release_knows(self, shop: FakeShop) -> None:
+        shop.sidecar.deliver(stage("cooking_preparing_ingredients"))
+        newer = OtherRelease(shop.sidecar, unknown_to_kitchen="cooking_washing")
+        assert run_step(COOK_STEP, ORDER_123, context(shop, sidecar=newer, pace=0.001))["status"] == "cooked"
+        assert shop.history()[-1] == "cooked"
+
+    def test_a_stage_that_an_older_release_does_not_begin_is_not_claimed_without_a_pause(self, shop: FakeShop) -> None:
+        older = OtherRelease(shop.sidecar, unknown_to_order="cooking_making_dough")
+        with pytest.raises(Unavailable, match="does not begin cooking_making_dough"):
+            run_step(COOK_STEP, ORDER_123, context(shop, sidecar=older, pace=0.001))
+        assert published(shop) == list(FIRST_STAGE)
+        assert older.claims < 10
 
 
 class TestStopping:

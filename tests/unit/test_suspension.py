@@ -1,4 +1,4 @@
-"""One caller at a time suspends or resumes a workflow, and the lease of a crashed caller is settled."""
+"""One caller at a time suspends or resumes a workflow, and the reconciler acts after a caller has crashed."""
 
 import pytest
 
@@ -18,18 +18,18 @@ def record() -> Record:
     return started
 
 
-def claim(record: Record, run: str, now: float) -> bool:
-    return claim_suspension(record, SuspensionClaim(run=run), now).granted
+def claim(record: Record, holder: str, now: float) -> bool:
+    return claim_suspension(record, SuspensionClaim(holder=holder), now).granted
 
 
-def release(record: Record, run: str, now: float, *, settled: bool = True) -> None:
-    release_suspension(record, SuspensionClaim(run=run, release=True, settled=settled), now)
+def release(record: Record, holder: str, *, engine_acted: bool = True) -> None:
+    release_suspension(record, SuspensionClaim(holder=holder, release=True, engine_acted=engine_acted))
 
 
 def test_one_caller_at_a_time_has_the_lease(record: Record) -> None:
     assert claim(record, "a", now=100)
     assert not claim(record, "b", now=101)
-    release(record, "a", now=101)
+    release(record, "a")
     assert claim(record, "b", now=102)
 
 
@@ -41,13 +41,13 @@ def test_the_lease_of_a_crashed_caller_ends(record: Record) -> None:
 def test_a_clock_set_back_by_an_hour_keeps_nobody_from_pausing(record: Record) -> None:
     claim(record, "a", now=3700)
     assert find_need(record, now=100) == "suspension"
-    release(record, "b", now=100)
+    release(record, "b")
     assert claim(record, "b", now=100)
 
 
 def test_only_its_holder_releases_a_lease(record: Record) -> None:
     claim(record, "a", now=100)
-    release(record, "b", now=101)
+    release(record, "b")
     assert not claim(record, "c", now=101)
 
 
@@ -57,16 +57,16 @@ def test_a_closed_order_is_neither_paused_nor_resumed(record: Record) -> None:
         claim(record, "a", now=100)
 
 
-def test_a_lease_that_was_never_released_is_settled_when_it_ends(record: Record) -> None:
+def test_the_reconciler_acts_when_a_lease_ends_that_was_never_released(record: Record) -> None:
     claim(record, "a", now=100)
     assert find_need(record, now=101) is None
     assert find_need(record, now=101 + SUSPENSION_LEASE_SECONDS) == "suspension"
 
 
-def test_a_lease_that_was_released_without_an_answer_of_the_engine_is_settled_at_once(record: Record) -> None:
+def test_the_reconciler_acts_at_once_when_the_engine_did_not_answer(record: Record) -> None:
     claim(record, "a", now=100)
-    release(record, "a", now=101, settled=False)
+    release(record, "a", engine_acted=False)
     assert find_need(record, now=102) == "suspension"
     assert claim(record, "b", now=102), "and nobody has to wait for it"
-    release(record, "b", now=103)
+    release(record, "b")
     assert find_need(record, now=104) is None

@@ -16,7 +16,7 @@ from google.protobuf.json_format import ParseDict
 
 from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import Capacity
-from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowSteps, pizza_workflow
+from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowGenerator, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.worker import LATEST_VERSION, WORKFLOW_VERSIONS, register_workflow
 
@@ -89,7 +89,7 @@ def registered() -> _Registry:
     return registry
 
 
-def changed_registry(workflow: Callable[[Any, Any], WorkflowSteps]) -> _Registry:
+def changed_registry(workflow: Callable[[Any, Any], WorkflowGenerator]) -> _Registry:
     registry = _Registry()
     registry.add_named_orchestrator(WORKFLOW_NAME, workflow, LATEST_VERSION, True)
     return registry
@@ -140,31 +140,31 @@ class Changed:
         return self._ctx.wait_for_external_event("Another" if self._impatient else name, **more)
 
 
-def swapped(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def swapped(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     names = {"cook_pizza": "validate_pizza", "validate_pizza": "cook_pizza"}
     return pizza_workflow(Changed(ctx, names), start)  # type: ignore[arg-type]
 
 
-def renamed(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def renamed(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     return pizza_workflow(Changed(ctx, {"deliver_pizza": "bring_pizza"}), start)  # type: ignore[arg-type]
 
 
-def waiting_for_another_event(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def waiting_for_another_event(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     return pizza_workflow(Changed(ctx, impatient=True), start)  # type: ignore[arg-type]
 
 
-def with_one_more_at_the_beginning(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def with_one_more_at_the_beginning(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     yield ctx.call_activity("greet_customer", input=None)
     return (yield from pizza_workflow(ctx, start))
 
 
-def with_one_more_at_the_end(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def with_one_more_at_the_end(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     result = yield from pizza_workflow(ctx, start)
     yield ctx.call_activity("thank_customer", input=None)
     return result
 
 
-def with_another_result(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
+def with_another_result(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     result = yield from pizza_workflow(ctx, start)
     return {**result, "thanks": True}
 
@@ -181,7 +181,7 @@ def with_another_result(ctx: Any, start: dict[str, Any]) -> WorkflowSteps:
     ],
     ids=lambda workflow: workflow.__name__,
 )
-def test_a_change_that_would_break_orders_in_flight_is_noticed(workflow: Callable[[Any, Any], WorkflowSteps]) -> None:
+def test_a_change_that_would_break_orders_in_flight_is_noticed(workflow: Callable[[Any, Any], WorkflowGenerator]) -> None:
     assert any(differences(read_history(path), changed_registry(workflow)) for path in OF_LATEST)
 
 
