@@ -40,8 +40,43 @@ MAX_EVENT_CHARS = 512 * 1024
 log = logging.getLogger(__name__)
 
 
+class DeadLetterSummary(BaseModel):
+    """An event that is kept: since when, why (None: it has just been applied), and of which order if it names one."""
+
+    id: str
+    at: str
+    reason: str | None
+    order_id: str | None
+
+
+class DeadLetterPage(BaseModel):
+    """Dead letters, newest first; `next` is the `after` of the next page, null on the last one."""
+
+    events: list[DeadLetterSummary]
+    next: str | None
+
+
+class DeadLetterDetails(DeadLetterSummary):
+    """A dead letter with its event, as it came."""
+
+    event: Any
+
+
+class ReplayResult(DeadLetterSummary):
+    """Whether a dead letter was applied; if not, `reason` says why."""
+
+    replayed: bool
+
+
+class ReplayPage(BaseModel):
+    """The results of one page; `next` is the `after` of the next page, null on the last one."""
+
+    events: list[ReplayResult]
+    next: str | None
+
+
 class DeadLetter(BaseModel):
-    """An event that is kept, since when and why. Ids sort by time."""
+    """A dead letter as it is stored. Ids sort by time."""
 
     # Keep the event as it came, also with numbers that JSON does not allow.
     model_config = ConfigDict(ser_json_inf_nan="constants")
@@ -51,13 +86,14 @@ class DeadLetter(BaseModel):
     reason: str
     event: Any
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a list shows of it; `order_id` is None when the event names no order."""
-        return {"id": self.id, "at": self.at, "reason": self.reason, "order_id": find_order_id(self.event)}
+    def summary(self) -> DeadLetterSummary:
+        """Return what a list shows of it."""
+        return DeadLetterSummary(id=self.id, at=self.at, reason=self.reason, order_id=find_order_id(self.event))
 
-    def details(self) -> dict[str, Any]:
-        """Return the summary and the event as valid JSON."""
-        return {**self.summary(), "event": json.loads(to_json(self.event, inf_nan_mode="null"))}
+    def details(self) -> DeadLetterDetails:
+        """Return the summary and the event, with null for numbers that JSON does not allow."""
+        event = json.loads(to_json(self.event, inf_nan_mode="null"))
+        return DeadLetterDetails(**dict(self.summary()), event=event)
 
 
 class DeadLetterQuery(Request):

@@ -10,14 +10,16 @@ from datetime import datetime, timedelta
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field
 
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.record import Record
+from pizzashop.domain.requests import OrderId, Request
 from pizzashop.domain.retention import grace_seconds, is_recent, next_cleanup
 from pizzashop.errors import NotFound
-from pizzashop.order.index import LAST_PAGE_SECONDS, position_of
+from pizzashop.order.index import LAST_PAGE_SECONDS, PAGE_SIZE, position_of
 from pizzashop.order.repository import Repository
-from pizzashop.order.schemas import Done, ExpiredPage, ExpiredQuery, PurgedOrders
+from pizzashop.order.schemas import Done
 from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
@@ -28,6 +30,32 @@ _THREADS = 8
 log = logging.getLogger(__name__)
 
 
+class ExpiredQuery(Request):
+    """The page of the index that was cleaned last; -1 before the first."""
+
+    after: int = Field(-1, ge=-1)
+
+
+class OrderUid(Request):
+    """An order; `uid` distinguishes it from others that had the same id."""
+
+    order_id: OrderId
+    uid: str = Field(max_length=64)
+
+
+class ExpiredPage(BaseModel):
+    """The orders whose workflow has to be purged; `next` is the page to continue after, null when all are done."""
+
+    orders: list[OrderUid]
+    next: int | None
+
+
+class PurgedOrders(Request):
+    """The orders whose workflow has been purged."""
+
+    orders: list[OrderUid] = Field(max_length=PAGE_SIZE)
+
+
 class Housekeeping:
     """Goes through the index, one page for each call; `retention` is in seconds."""
 
@@ -35,17 +63,13 @@ class Housekeeping:
         self._repository, self._retention, self._clock = repository, retention, clock
         self._missing_since: dict[str, datetime] = {}
 
-    def clean_page_after(self, after: int) -> tuple[list[dict[str, str]], int | None]:
-        """Clean the first page after page `after`.
-
-        Return the orders whose workflow has to be purged (`order_id` and `uid`), and the number of the page, None when
-        no later page can contain anything that is due.
-        """
+    def clean_page_after(self, after: int) -> ExpiredPage:
+        """Clean the first page after page `after`. Return the orders on it whose workflow has to be purged."""
         now = self._clock()
         number = next((each for each in self._repository.index.page_numbers() if each > after), None)
         if number is None:
             self._clean_open_orders(now)
-            return [], None
+            return ExpiredPage(orders=[], next=None)
         records, are_all_readable = self._read_page(number)
         with ThreadPoolExecutor(_THREADS) as pool:
             are_erased = list(pool.map(lambda each: self._clean(each[0], each[1], now), records))
@@ -54,28 +78,28 @@ class Housekeeping:
             # The page stays longer than any process takes it for the last one.
             self._repository.index.delete_page(number, now, max(grace_seconds(self._retention), 2 * LAST_PAGE_SECONDS))
         to_purge = [
-            {"order_id": order_id, "uid": record.uid}
+            OrderUid(order_id=order_id, uid=record.uid)
             for order_id, record in left
             if next_cleanup(record, self._retention, now) == "purge"
         ]
         if any(is_recent(record, self._retention, now) for _, record in left):
             self._clean_open_orders(now)
-            return to_purge, None
-        return to_purge, number
+            return ExpiredPage(orders=to_purge, next=None)
+        return ExpiredPage(orders=to_purge, next=number)
 
-    def mark_purged(self, orders: list[tuple[str, str]]) -> None:
-        """Note that the engine has purged the workflows of these orders (id and uid)."""
+    def mark_purged(self, orders: list[OrderUid]) -> None:
+        """Note that the engine has purged the workflows of these orders."""
         with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda each: self._mark_purged(*each), orders))
+            list(pool.map(self._mark_purged, orders))
 
-    def _mark_purged(self, order_id: str, uid: str) -> None:
+    def _mark_purged(self, order: OrderUid) -> None:
         def mark(record: Record) -> None:
-            record.purged = record.purged or record.uid == uid
+            record.purged = record.purged or record.uid == order.uid
 
         try:
-            self._repository.change(order_id, mark, include_deleted=True)
+            self._repository.change(order.order_id, mark, include_deleted=True)
         except NotFound:
-            log.info("the record is gone, so it is not marked as purged", extra={"order": order_id})
+            log.info("the record is gone, so it is not marked as purged", extra={"order": order.order_id})
 
     def _read_page(self, number: int) -> tuple[list[tuple[str, Record]], bool]:
         """Return the records that have a position on a page, and whether all records could be read."""
@@ -119,14 +143,12 @@ def make_housekeeping_routes(housekeeping: Housekeeping) -> Routes:
     def expired() -> ResponseReturnValue:
         """Clean a page of the index, and return the orders on it whose workflow has to be purged."""
         query = ExpiredQuery.parse(read_internal_json())
-        orders, number = housekeeping.clean_page_after(query.after)
-        return jsonify(orders=orders, next=number)
+        return jsonify(housekeeping.clean_page_after(query.after).model_dump())
 
     @routes.post("/purged", INTERNAL, response=Done, body=PurgedOrders, internal=True)
     def purged() -> ResponseReturnValue:
         """Note that the engine has purged the workflows of these orders."""
-        request = PurgedOrders.parse(read_internal_json())
-        housekeeping.mark_purged([(each.order_id, each.uid) for each in request.orders])
+        housekeeping.mark_purged(PurgedOrders.parse(read_internal_json()).orders)
         return jsonify(success=True)
 
     return routes

@@ -125,7 +125,7 @@ class OrderIndex:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._last_number = StoredList(sidecar, "orders_last")
-        # The early pages that still exist, and then the first page from which on all exist.
+        # Which pages exist. ["3", "7", "12"] stands for the pages 3 and 7, and every page from 12 on.
         self._kept_numbers = StoredList(sidecar, "orders_kept")
         self._lock = threading.Lock()
         self._last_page: tuple[int, StoredList] | None = None

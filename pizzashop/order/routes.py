@@ -4,7 +4,6 @@ The other modules of this package declare the routes of their subject: `commands
 """
 
 from contextlib import suppress
-from typing import Any
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -16,7 +15,15 @@ from pizzashop.domain.requests import NewOrder, Request
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.order.boards import OrderRows, make_board_routes
 from pizzashop.order.commands import make_command_routes
-from pizzashop.order.dead_letters import DeadLetter, DeadLetterQuery, DeadLetters
+from pizzashop.order.dead_letters import (
+    DeadLetter,
+    DeadLetterDetails,
+    DeadLetterPage,
+    DeadLetterQuery,
+    DeadLetters,
+    ReplayPage,
+    ReplayResult,
+)
 from pizzashop.order.housekeeping import Housekeeping, make_housekeeping_routes
 from pizzashop.order.inbox import (
     DROP,
@@ -29,16 +36,7 @@ from pizzashop.order.inbox import (
     parse_truncated_bulk,
 )
 from pizzashop.order.repository import Repository
-from pizzashop.order.schemas import (
-    DeadLetterDetails,
-    DeadLetterPage,
-    Delivery,
-    DeliveryResult,
-    Done,
-    OrderView,
-    ReplayPage,
-    ReplayResult,
-)
+from pizzashop.order.schemas import Delivery, DeliveryResult, Done, OrderView
 from pizzashop.order.search import make_search_routes
 from pizzashop.order.unsettled import make_unsettled_routes
 from pizzashop.settings import Settings
@@ -126,12 +124,13 @@ def make_event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
     def list_dead_letters() -> ResponseReturnValue:
         """Return the dead letters, newest first, a page at a time."""
         letters, next_id = dead_letters.page(DeadLetterQuery.parse(request.args.to_dict()))
-        return jsonify(events=[each.summary() for each in letters], next=next_id)
+        page = DeadLetterPage(events=[each.summary() for each in letters], next=next_id)
+        return jsonify(page.model_dump())
 
     @routes.get("/events/<event_id>", MANAGER, response=DeadLetterDetails, errors=(404,), internal=True)
     def show(event_id: str) -> ResponseReturnValue:
         """Return a dead letter with its event, as it came."""
-        return jsonify(dead_letters.get(event_id).details())
+        return jsonify(dead_letters.get(event_id).details().model_dump())
 
     @routes.post(
         "/events/<event_id>/replay", MANAGER, response=ReplayResult, body=ReplayRequest, errors=(404,), internal=True
@@ -139,13 +138,14 @@ def make_event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
     def replay(event_id: str) -> ResponseReturnValue:
         """Apply a dead letter again. It is removed, or stays with the present reason."""
         ReplayRequest.parse(read_json())
-        return jsonify(_replay(dead_letters.get(event_id)))
+        return jsonify(_replay(dead_letters.get(event_id)).model_dump())
 
     @routes.post("/events/replay", MANAGER, response=ReplayPage, body=DeadLetterQuery, internal=True)
     def replay_page() -> ResponseReturnValue:
         """Apply a page of the dead letters again, newest first."""
         letters, next_id = dead_letters.page(DeadLetterQuery.parse(read_json()))
-        return jsonify(events=[_replay(each) for each in letters], next=next_id)
+        page = ReplayPage(events=[_replay(each) for each in letters], next=next_id)
+        return jsonify(page.model_dump())
 
     @routes.delete("/events/<event_id>", MANAGER, response=Done, internal=True)
     def drop(event_id: str) -> ResponseReturnValue:
@@ -153,13 +153,13 @@ def make_event_routes(inbox: Inbox, dead_letters: DeadLetters) -> Routes:
         dead_letters.drop(event_id)
         return jsonify(success=True)
 
-    def _replay(letter: DeadLetter) -> dict[str, Any]:
+    def _replay(letter: DeadLetter) -> ReplayResult:
         (status,) = inbox.apply([letter.event])
         if status == RETRY:
             raise Unavailable("The event could not be applied now: it stays a dead letter")
         if status != SUCCESS:
-            return {**dead_letters.get(letter.id).summary(), "replayed": False}
+            return ReplayResult(**dict(dead_letters.get(letter.id).summary()), replayed=False)
         dead_letters.drop(letter.id)
-        return {**letter.summary(), "reason": None, "replayed": True}
+        return ReplayResult(**dict(letter.summary()) | {"reason": None}, replayed=True)
 
     return routes

@@ -1,12 +1,10 @@
-"""The response models of role `order`, and the requests of its housekeeping."""
+"""The models of orders, and of events as Dapr delivers them, in the routes of role `order`."""
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, RootModel
 
 from pizzashop.domain.history import HistoryEntry
-from pizzashop.domain.requests import OrderId, Request
-from pizzashop.order.index import PAGE_SIZE
 
 DeliveryStatus = Literal["SUCCESS", "RETRY", "DROP"]
 
@@ -84,64 +82,3 @@ class BulkResult(BaseModel):
 
 class DeliveryResult(RootModel[BulkResult | EventResult]):
     """What became of the events of a delivery."""
-
-
-class DeadLetterSummary(BaseModel):
-    """An event that is kept: since when, why, and of which order if it names one."""
-
-    id: str
-    at: str
-    reason: str | None
-    order_id: str | None
-
-
-class DeadLetterPage(BaseModel):
-    """Dead letters, newest first; `next` is the `after` of the next page, null on the last one."""
-
-    events: list[DeadLetterSummary]
-    next: str | None
-
-
-class DeadLetterDetails(DeadLetterSummary):
-    """A dead letter with its event, as it came."""
-
-    event: Any
-
-
-class ReplayResult(DeadLetterSummary):
-    """Whether a dead letter was applied; if not, `reason` says why."""
-
-    replayed: bool
-
-
-class ReplayPage(BaseModel):
-    """The results of one page; `next` is the `after` of the next page, null on the last one."""
-
-    events: list[ReplayResult]
-    next: str | None
-
-
-class ExpiredQuery(Request):
-    """The page of the index that was cleaned last; -1 before the first."""
-
-    after: int = Field(-1, ge=-1)
-
-
-class OrderUid(Request):
-    """An order; `uid` distinguishes it from others that had the same id."""
-
-    order_id: OrderId
-    uid: str = Field(max_length=64)
-
-
-class ExpiredPage(BaseModel):
-    """The orders whose workflow has to be purged; `next` is the page to continue after, null when all are done."""
-
-    orders: list[OrderUid]
-    next: int | None
-
-
-class PurgedOrders(Request):
-    """The orders whose workflow has been purged."""
-
-    orders: list[OrderUid] = Field(max_length=PAGE_SIZE)
