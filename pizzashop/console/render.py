@@ -1,7 +1,6 @@
 """What the commands draw on a terminal: the progress and details of an order, the live view, and tables."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal, NamedTuple, Self
 
 from rich.cells import cell_len, set_cell_size
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pizzashop.console.shop import OrderRecord
-from pizzashop.domain.history import HistoryEntry, seconds_since
+from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since
 from pizzashop.domain.lifecycle import (
     ACCEPTED,
     COOK_STEP,
@@ -308,6 +307,5 @@ def _seconds_to(entries: Sequence[HistoryEntry], end: HistoryEntry | None) -> fl
 
 
 def _seconds_between(earlier: HistoryEntry, later: HistoryEntry) -> float:
-    between = datetime.fromisoformat(later.at) - datetime.fromisoformat(earlier.at)
     # The clocks of two machines differ, so the later entry may have the earlier time.
-    return max(0.0, between.total_seconds())
+    return max(0.0, epoch_seconds(later.at) - epoch_seconds(earlier.at))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pizzashop import roles
-from pizzashop.domain.history import HistoryEntry
+from pizzashop.domain.history import HistoryEntry, find_decision
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.lifecycle import FINAL
 from pizzashop.domain.text import to_single_line
@@ -80,8 +80,7 @@ class OrderRecord(BaseModel):
 
     def decision_of(self, attempt: int) -> HistoryEntry | None:
         """Return the manager's decision on this attempt."""
-        decisions = (entry for entry in self.history if entry.kind == "decision" and entry.attempt == attempt)
-        return next(decisions, None)
+        return find_decision(self.history, attempt)
 
 
 class ShopApi:

@@ -38,11 +38,6 @@ def epoch_seconds(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
 
 
-def seconds_between(earlier: str, later: str) -> float:
-    """Return how many seconds lie between two timestamps; negative when `later` is the earlier one."""
-    return epoch_seconds(later) - epoch_seconds(earlier)
-
-
 def _normalize_timestamp(at: str) -> str:
     moment = datetime.fromisoformat(at)
     if moment.tzinfo is None:

@@ -93,7 +93,7 @@ class StoredList:
 
 
 class OpenOrders:
-    """The ids of the orders that have not ended, in shards, so that concurrent writers rarely conflict."""
+    """The ids of the open orders, and of closed ones until they are final. Shards keep writers from conflicts."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar

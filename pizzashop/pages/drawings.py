@@ -1,11 +1,10 @@
 """The coordinates of what the templates draw: toppings on a pizza, the day by the hour, an order's timeline."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from math import cos, pi, sin, sqrt
 from typing import NamedTuple
 
-from pizzashop.domain.history import HistoryEntry
+from pizzashop.domain.history import HistoryEntry, epoch_seconds
 from pizzashop.domain.lifecycle import DELIVERED, FINAL, OVERDUE, PENDING_VALIDATION, RANK, STATUS_BY_NAME
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.times import running_text
@@ -109,8 +108,8 @@ class _Axis:
     """Places the entries of a history, from the first entry to `end`, on a width of 100 percent."""
 
     def __init__(self, history: Sequence[HistoryEntry], end: str) -> None:
-        self._history, self._start = history, _epoch_seconds(history[0].at)
-        self._end = max(_epoch_seconds(end), *(_epoch_seconds(entry.at) for entry in history))
+        self._history, self._start = history, epoch_seconds(history[0].at)
+        self._end = max(epoch_seconds(end), *(epoch_seconds(entry.at) for entry in history))
         self._span = max(1.0, self._end - self._start)
 
     def line(self, attempt: int) -> Line:
@@ -138,7 +137,7 @@ class _Axis:
             yield round(100 * number * step / self._span, 2), running_text(number * step)
 
     def _bar(self, entry: HistoryEntry) -> StageBar:
-        seconds = self._end_of(entry) - _epoch_seconds(entry.at)
+        seconds = self._end_of(entry) - epoch_seconds(entry.at)
         width = max(MIN_WIDTH, 100 * seconds / self._span)
         x = min(self._x(entry.at), 100 - width)
         return StageBar(entry, round(x, 2), round(width, 2), _style(entry.status), max(0.0, seconds))
@@ -148,11 +147,11 @@ class _Axis:
         is_waiting = entry.status == PENDING_VALIDATION
         for later in self._history[self._history.index(entry) + 1 :]:
             if _is_stage(later) or later.status in FINAL or (is_waiting and later.kind == "decision"):
-                return _epoch_seconds(later.at)
+                return epoch_seconds(later.at)
         return self._end
 
     def _x(self, at: str) -> float:
-        return round(100 * (_epoch_seconds(at) - self._start) / self._span, 2)
+        return round(100 * (epoch_seconds(at) - self._start) / self._span, 2)
 
 
 def _style(status: str) -> str:
@@ -162,7 +161,3 @@ def _style(status: str) -> str:
 
 def _is_stage(entry: HistoryEntry) -> bool:
     return entry.kind == "stage" and entry.status in RANK and entry.status != DELIVERED
-
-
-def _epoch_seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
