@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pizzashop.domain.lifecycle import STEPS
 from pizzashop.errors import InvalidSettings
 
-_STAGE_STATUSES = frozenset(stage.status for step in STEPS for stage in step.stages)
+_STAGE_STATUSES = frozenset(stage.status for step in STEPS for stage in step.timed_stages)
 # Dapr sets these variables, so their names have no prefix.
 _DAPR_SETTINGS = ("dapr_http_port", "dapr_grpc_port", "dapr_api_token", "app_api_token")
 _SECONDS_OF_UNIT = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

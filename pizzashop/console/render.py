@@ -40,13 +40,13 @@ class _StageGroup(NamedTuple):
 
 
 _CONFIRM = _StageGroup("confirming", "confirmed", (ACCEPTED, *ORDER_STEP.published_statuses))
-_COOK = _StageGroup("cooking", "cooked", tuple(stage.status for stage in COOK_STEP.stages))
+_COOK = _StageGroup("cooking", "cooked", tuple(stage.status for stage in COOK_STEP.timed_stages))
 _DECIDE = _StageGroup("the manager's look", "approved", (COOK_STEP.done_status, PENDING_VALIDATION))
-_DELIVER = _StageGroup("on the way", "delivered", tuple(stage.status for stage in DELIVER_STEP.stages))
+_DELIVER = _StageGroup("on the way", "delivered", tuple(stage.status for stage in DELIVER_STEP.timed_stages))
 
-_STAGE_SECONDS = {stage.status: stage.seconds for step in STEPS for stage in step.stages}
+_STAGE_SECONDS = {stage.status: stage.seconds for step in STEPS for stage in step.timed_stages}
 _ORDER_SECONDS = sum(_STAGE_SECONDS.values())
-_CONFIRM_SECONDS = sum(stage.seconds for stage in ORDER_STEP.stages)
+_CONFIRM_SECONDS = ORDER_STEP.seconds
 
 _State = Literal["done", "now", "paused", "next", "again", "failed", "cancelled"]
 _SYMBOLS: dict[_State, tuple[str, str]] = {

@@ -44,9 +44,9 @@ class Picture(NamedTuple):
 class Status(NamedTuple):
     """One status of an order.
 
-    `step` is the step that publishes it, None where no step does. `seconds` is how long a stage lasts at pace 1, None
-    where the status is no stage. `text` is for the staff, `headline` for the customer: it may contain `{pizza}`.
-    `milestone` is None where the order keeps the milestone that it had.
+    `step` is the step that publishes it, None where no step does. `seconds` is its duration at pace 1, if it has one.
+    `text` is for the staff, `headline` for the customer: it may contain `{pizza}`. `milestone` is None where the order
+    keeps the milestone that it had.
     """
 
     name: str
@@ -142,30 +142,35 @@ _ACTION_TEXTS = {
 _TEXTS = {row.name: row.text for row in (*STATUS_TABLE, *DECISION_TABLE)} | _ACTION_TEXTS
 
 
-class Stage(NamedTuple):
-    """One stage of a step: the status that an order has while it lasts, and its seconds at pace 1."""
+class TimedStage(NamedTuple):
+    """One stage that has a duration: the status that an order has meanwhile, and its seconds at pace 1."""
 
     status: str
     seconds: float
 
 
 class Step(NamedTuple):
-    """One step of an order, which one role does: its stages, and its last status after success and after failure."""
+    """One step of an order, which one role does: its stages with a duration, and its last status by its outcome."""
 
     name: StepName
-    stages: tuple[Stage, ...]
+    timed_stages: tuple[TimedStage, ...]
     done_status: str
     failed_status: str
 
     @property
+    def seconds(self) -> float:
+        """How long the step lasts at pace 1."""
+        return sum(stage.seconds for stage in self.timed_stages)
+
+    @property
     def published_statuses(self) -> tuple[str, ...]:
-        """Return the statuses that the step publishes, in their order."""
-        return tuple(dict.fromkeys([*(stage.status for stage in self.stages), self.done_status]))
+        """The statuses of all stages of the step, in their order."""
+        return tuple(dict.fromkeys([*(stage.status for stage in self.timed_stages), self.done_status]))
 
 
 def _step(name: StepName, failed_status: str) -> Step:
     rows = [status for status in STATUS_TABLE if status.step == name]
-    stages = tuple(Stage(row.name, row.seconds) for row in rows if row.seconds is not None)
+    stages = tuple(TimedStage(row.name, row.seconds) for row in rows if row.seconds is not None)
     return Step(name, stages, rows[-1].name, failed_status)
 
 

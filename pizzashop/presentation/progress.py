@@ -19,8 +19,8 @@ from pizzashop.domain.lifecycle import (
     STATUS_BY_NAME,
     Milestone,
     Phase,
-    Stage,
     Status,
+    TimedStage,
 )
 from pizzashop.domain.record import OrderSnapshot
 
@@ -169,33 +169,29 @@ def estimate_arrival(record: OrderSnapshot, pace: float, now: str) -> Arrival | 
         return None
     decision = record.decision_of(record.attempt)
     verdict = decision.status if decision else None
-    delivery_seconds = _total_seconds(DELIVER_STEP.stages) * pace
+    delivery_seconds = DELIVER_STEP.seconds * pace
     elapsed = (datetime.fromisoformat(now) - datetime.fromisoformat(current_since(record))).total_seconds()
     row = status_row(record)
     if row.step == "deliver":
-        left = _remaining_seconds(DELIVER_STEP.stages, row.name, pace, elapsed)
+        left = _remaining_seconds(DELIVER_STEP.timed_stages, row.name, pace, elapsed)
         return Arrival(_add_seconds(now, left), None, delivery_seconds)
     if row.phase == "deciding" and verdict != "remake":
         at = _add_seconds(now, delivery_seconds) if verdict == "approved" else None
         return Arrival(at, None, delivery_seconds)
     if row.phase == "deciding":
-        return Arrival(None, _add_seconds(now, _total_seconds(COOK_STEP.stages) * pace), delivery_seconds)
-    left = _remaining_seconds((*ORDER_STEP.stages, *COOK_STEP.stages), row.name, pace, elapsed)
+        return Arrival(None, _add_seconds(now, COOK_STEP.seconds * pace), delivery_seconds)
+    left = _remaining_seconds((*ORDER_STEP.timed_stages, *COOK_STEP.timed_stages), row.name, pace, elapsed)
     at = _add_seconds(now, left + delivery_seconds) if verdict == "approved" else None
     return Arrival(at, _add_seconds(now, left), delivery_seconds)
 
 
-def _remaining_seconds(stages: Sequence[Stage], status: str, pace: float, elapsed: float) -> float:
+def _remaining_seconds(stages: Sequence[TimedStage], status: str, pace: float, elapsed: float) -> float:
     """Return how long the stage `status` still lasts with all that follow it; all stages if none has begun."""
-    statuses = [stage.status for stage in stages]
+    statuses, seconds = [stage.status for stage in stages], [stage.seconds * pace for stage in stages]
     if status not in statuses:
-        return _total_seconds(stages) * pace
+        return sum(seconds)
     number = statuses.index(status)
-    return max(0.0, stages[number].seconds * pace - elapsed) + _total_seconds(stages[number + 1 :]) * pace
-
-
-def _total_seconds(stages: Sequence[Stage]) -> float:
-    return sum(stage.seconds for stage in stages)
+    return max(0.0, seconds[number] - elapsed) + sum(seconds[number + 1 :])
 
 
 def _add_seconds(at: str, seconds: float) -> str:

@@ -9,7 +9,7 @@ from valkey import Valkey
 
 from pizzashop.domain.lifecycle import HAPPY_PATH, STEPS
 
-STAGES = frozenset(stage.status for step in STEPS for stage in step.stages)
+STAGES = frozenset(stage.status for step in STEPS for stage in step.timed_stages)
 
 Stage = tuple[int, str]
 Runs = dict[str, dict[Stage, list[dict[str, Any]]]]

@@ -15,8 +15,7 @@ from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.steps.runner import StepContext, StepLease, run_step
-from pizzashop.web.dependencies import ConcurrencyLimit
+from pizzashop.steps.runner import StepContext, StepLease, StepLimit, run_step
 
 FIRST_STAGE = COOK_STEP.published_statuses[:1]
 TWO_STAGES = COOK_STEP.published_statuses[:2]
@@ -79,7 +78,7 @@ def test_a_step_that_runs_again_publishes_nothing_again(shop: FakeShop) -> None:
 def test_each_stage_lasts_its_seconds_by_the_pace(shop: FakeShop) -> None:
     cook(shop, pace=0.01)
     moments = [datetime.fromisoformat(event["at"]).timestamp() for event in shop.sidecar.published]
-    for (_, seconds), (began, ended) in zip(COOK_STEP.stages, pairwise(moments), strict=True):
+    for (_, seconds), (began, ended) in zip(COOK_STEP.timed_stages, pairwise(moments), strict=True):
         assert ended - began >= seconds * 0.01 - 0.002
 
 
@@ -248,7 +247,7 @@ class TestStopping:
             cook(shop, pace=100)
         assert published(shop) == list(FIRST_STAGE)
         began = time.monotonic()
-        assert run_step(COOK_STEP, ORDER_123, context(shop, limit=ConcurrencyLimit(1)))["status"] == "cooked"
+        assert run_step(COOK_STEP, ORDER_123, context(shop, limit=StepLimit(1)))["status"] == "cooked"
         assert time.monotonic() - began < LEASE_SECONDS / 2
         assert published(shop) == list(COOK_STEP.published_statuses)
 
@@ -285,17 +284,17 @@ class TestLease:
 
 class TestLimit:
     @pytest.fixture
-    def full(self) -> Iterator[ConcurrencyLimit]:
-        limit = ConcurrencyLimit(1)
+    def full(self) -> Iterator[StepLimit]:
+        limit = StepLimit(1)
         with limit:
             yield limit
 
-    def test_no_more_steps_run_than_the_limit_allows(self, shop: FakeShop, full: ConcurrencyLimit) -> None:
+    def test_no_more_steps_run_than_the_limit_allows(self, shop: FakeShop, full: StepLimit) -> None:
         with pytest.raises(Unavailable):
             run_step(COOK_STEP, ORDER_123, context(shop, limit=full))
 
     def test_the_place_of_a_finished_step_is_free(self, shop: FakeShop) -> None:
-        limit = ConcurrencyLimit(1)
+        limit = StepLimit(1)
         for order_id in ("a", "b"):
             run_step(COOK_STEP, {**ORDER_123, "order_id": order_id}, context(shop, limit=limit))
 
