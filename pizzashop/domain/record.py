@@ -306,5 +306,6 @@ class Record(OrderSnapshot):
         is_ended_by_workflow = self.workflow_requested and entry.status == DELIVERED
         if self.is_final or self.cancellation is not None or is_ended_by_workflow:
             return
-        if entry.rank > (self.attempt, RANK[self.status]):
+        # A newer release may have set a status that this one does not know: any stage of the attempt then replaces it.
+        if entry.rank > (self.attempt, RANK.get(self.status, -1)):
             self.attempt, self.status = entry.attempt, entry.status

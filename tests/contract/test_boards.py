@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from pizzashop.order.boards import OrderRows, ReadingIncomplete
 from pizzashop.order.repository import Repository
-from pizzashop.roles import WORKFLOW
+from pizzashop.roles import ORDER, WORKFLOW
 
 
 @pytest.fixture
@@ -81,6 +81,15 @@ def test_yesterdays_orders_are_not_in_the_numbers_of_the_day(order: FlaskClient,
 )
 def test_search_filters_by_text_and_filter(order: FlaskClient, wanted: dict[str, Any], ids: list[str]) -> None:
     assert found(order, **wanted) == ids
+
+
+def test_an_order_that_is_being_cancelled_is_closed_in_every_list(order: FlaskClient, busy: FakeShop) -> None:
+    busy.sidecar.invoke(ORDER, "POST", "/order/begun/cancel", {"order_id": "begun"})
+    assert "begun" not in found(order, filter="open")
+    assert found(order, filter="cancelled") == ["begun"]
+    for status, is_listed in (("open", False), ("closed", True), ("cancelled", True)):
+        listed = order.get(f"/orders?status={status}").json["orders"]
+        assert ("begun" in [each["order_id"] for each in listed]) == is_listed
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ def test_a_record_of_an_earlier_release_is_read() -> None:
         "steering": {"step": "steer", "attempt": 1, "run": "run-2", "until": 20.0},
         "ended": AT,
         "emptied": LATER,
+        "page": 3,
+        "place": 7,
     }
     record = Record.model_validate_json(json.dumps(stored))
     assert record.workflow_requested
@@ -63,6 +65,7 @@ def test_a_record_of_an_earlier_release_is_read() -> None:
     assert record.lease == Lease(step="cook", attempt=1, holder="run-1", until=10.0, crashed_run="run-0")
     assert record.suspension_lease == Lease(step="steer", attempt=1, holder="run-2", until=20.0)
     assert (record.ended_at, record.deleted_at) == (AT, LATER)
+    assert (record.index_page, record.index_place) == (3, 7)
 
 
 def test_a_record_is_read_as_it_was_stored() -> None:
@@ -74,6 +77,13 @@ def test_a_record_is_read_as_it_was_stored() -> None:
 def test_the_shops_fields_win_over_those_of_the_client() -> None:
     record = Record.accept("uid-1", {"order_id": "123", "paused": "maybe"}, AT, with_workflow=True)
     assert record.view()["paused"] is False
+
+
+def test_a_snapshot_is_cancelled_as_soon_as_the_order_can_end_in_no_other_way() -> None:
+    record = started()
+    record.cancel(LATER, "ana", None)
+    assert (record.status, record.snapshot().status, record.view()["status"]) == ("accepted", "cancelled", "cancelled")
+    assert [entry.status for entry in record.snapshot().history] == ["accepted", "cancelled"]
 
 
 class TestStages:
@@ -101,6 +111,11 @@ class TestStages:
             [stage("cooked"), stage("cooking_baking", attempt=2), stage("pending_validation", attempt=1)]
         )
         assert (record.attempt, record.status) == (2, "cooking_baking")
+
+    def test_a_stage_follows_a_status_of_a_newer_release(self) -> None:
+        record = started(status="cooking_cutting")
+        record.apply_stages([stage("cooked")])
+        assert record.status == "cooked"
 
     @pytest.mark.parametrize("end", ["failed", "cancelled"])
     def test_a_stage_after_the_end_is_added_and_the_status_stays(self, end: str) -> None:
