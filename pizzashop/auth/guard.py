@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.origin import SAFE_METHODS
 from pizzashop.auth.people import CUSTOMER, EXTERNAL, INTERNAL, PUBLIC, STAFF_ROLES, Person
+from pizzashop.domain.history import Clock
 from pizzashop.domain.ids import is_generated_id, parse_generated_id
 from pizzashop.roles import STOREFRONT, Role
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import declared_routes
 

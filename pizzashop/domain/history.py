@@ -1,7 +1,7 @@
 """The history of an order: one entry for each thing that happened to it, and the timestamps that entries carry."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -9,13 +9,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pizzashop.domain.lifecycle import CANCELLED, FAILED, RANK
 
+Clock = Callable[[], datetime]
+
 # The form that `format_timestamp` writes. Reading a record checks dozens of timestamps: those need no conversion.
 _FORMATTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 
 
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
 def utc_timestamp() -> str:
     """Return the present time: RFC 3339 in UTC with microseconds."""
-    return format_timestamp(datetime.now(UTC))
+    return format_timestamp(utc_now())
 
 
 def format_timestamp(moment: datetime) -> str:

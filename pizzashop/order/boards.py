@@ -13,13 +13,12 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import INTERNAL, MANAGER
-from pizzashop.domain.history import format_timestamp
+from pizzashop.domain.history import Clock, format_timestamp
 from pizzashop.domain.lifecycle import FAILED
 from pizzashop.order.index import Position
 from pizzashop.order.repository import Repository
 from pizzashop.presentation.boards import Board, Changes, ChangesQuery, Counts, Row
 from pizzashop.presentation.times import midnight
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision
-from pizzashop.domain.history import format_timestamp, utc_timestamp
+from pizzashop.domain.history import Clock, format_timestamp, utc_timestamp
 from pizzashop.domain.reconciliation import format_progress
 from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderContent, Request, invalid_request
@@ -30,7 +30,6 @@ from pizzashop.domain.suspension import (
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Done
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
 from pizzashop.auth.people import INTERNAL
+from pizzashop.domain.history import Clock
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderId, Request
 from pizzashop.domain.retention import grace_seconds, is_recent, next_cleanup
@@ -20,7 +21,6 @@ from pizzashop.errors import NotFound
 from pizzashop.order.index import LAST_PAGE_SECONDS, PAGE_SIZE, position_of
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Done
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 

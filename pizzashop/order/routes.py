@@ -5,12 +5,13 @@ The other modules of this package declare the routes of their subject: `commands
 
 from contextlib import suppress
 
-from flask import Flask, jsonify, request
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
-from pizzashop.domain.history import utc_timestamp
+from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.domain.history import Clock, utc_timestamp
 from pizzashop.domain.requests import NewOrder, Request
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.order.boards import OrderRows, make_board_routes
@@ -40,7 +41,6 @@ from pizzashop.order.schemas import Delivery, DeliveryResult, Done, OrderView
 from pizzashop.order.search import make_search_routes
 from pizzashop.order.unsettled import make_unsettled_routes
 from pizzashop.settings import Settings
-from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json
 from pizzashop.web.routes import Routes
 
@@ -48,14 +48,13 @@ from pizzashop.web.routes import Routes
 MAX_BULK_BYTES = 64 * 1024 * 1024
 
 
-def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
-    """Make the parts of the role, and register its routes with the application."""
-    sidecar, clock = dependencies.sidecar, dependencies.clock
+def make_routes(settings: Settings, sidecar: Sidecar, clock: Clock) -> list[Routes]:
+    """Make the parts of the role; return all its routes."""
     repository = Repository(sidecar)
     dead_letters = DeadLetters(sidecar, repository)
     inbox = Inbox(repository, dead_letters)
     rows = OrderRows(repository, settings.pace)
-    for routes in (
+    return [
         make_order_routes(repository),
         make_event_routes(inbox, dead_letters),
         make_command_routes(repository, clock),
@@ -63,8 +62,7 @@ def wire(app: Flask, settings: Settings, dependencies: Dependencies) -> None:
         make_search_routes(repository, rows, clock),
         make_board_routes(rows, repository, clock),
         make_housekeeping_routes(Housekeeping(repository, settings.retention, clock)),
-    ):
-        app.register_blueprint(routes.blueprint)
+    ]
 
 
 def make_order_routes(repository: Repository) -> Routes:

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, Field
 
 from pizzashop.auth.people import INTERNAL, MANAGER
-from pizzashop.domain.history import format_timestamp
+from pizzashop.domain.history import Clock, format_timestamp
 from pizzashop.domain.ids import DEMO_PREFIX, normalize_id, parse_generated_id
 from pizzashop.domain.lifecycle import FINAL, STATUSES
 from pizzashop.domain.record import Record
@@ -25,7 +25,6 @@ from pizzashop.order.index import Position, position_of
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import OrderPage
 from pizzashop.presentation.boards import ORDER_FILTERS, Row, SearchResult
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 

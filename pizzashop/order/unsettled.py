@@ -8,11 +8,10 @@ from pydantic import BaseModel
 
 from pizzashop.auth.people import INTERNAL, MANAGER
 from pizzashop.domain.decisions import DecisionFlags
-from pizzashop.domain.history import format_timestamp
+from pizzashop.domain.history import Clock, format_timestamp
 from pizzashop.domain.reconciliation import Need, awaits_engine, find_need, format_progress, is_stuck, needs_no_command
 from pizzashop.domain.record import Record
 from pizzashop.order.repository import Repository
-from pizzashop.web.dependencies import Clock
 from pizzashop.web.routes import Routes
 
 

@@ -13,7 +13,7 @@ from pizzashop.web.routes import Routes
 MAX_ORDERS = {"kitchen": 24, "manager": 40, "delivery": 60}
 
 
-def make_routes(backend: Backend) -> Routes:
+def make_board_routes(backend: Backend) -> Routes:
     """Return the routes of the kitchen's and the courier's board."""
     routes = Routes("boards")
 

@@ -22,7 +22,7 @@ from pizzashop.presentation.progress import (
 from pizzashop.web.routes import Routes
 
 
-def make_routes(backend: Backend, pace: float) -> Routes:
+def make_customer_routes(backend: Backend, pace: float) -> Routes:
     """Return the route of the page; `pace` is the shop's."""
     routes = Routes("customer")
 

@@ -46,7 +46,7 @@ Render = Callable[[Any], str]
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def make_routes(live_states: LiveStates, backend: Backend, pace: float) -> Routes:
+def make_live_routes(live_states: LiveStates, backend: Backend, pace: float) -> Routes:
     """Return the routes of the parts that change; `pace` is the shop's."""
     routes = Routes("live", prefix="/live")
 
@@ -167,7 +167,7 @@ def stream_events(
         except NotFound:
             yield format_event("gone")
             return
-        if live_states.is_stopped:
+        if live_states.is_stopping:
             return
         if not may_read():
             # The browser loads the page again, and that asks its reader to sign in.

@@ -68,21 +68,24 @@ class _Watched:
 
 
 class LiveStates:
-    """Keeps states up to date for any number of threads, and for at most `max_streams` streams at a time."""
+    """Keeps states up to date for any number of threads, and for at most `max_streams` streams at a time.
 
-    def __init__(self, backend: Backend, max_streams: int) -> None:
+    Once `stopping` is set, it stops polling and wakes every reader.
+    """
+
+    def __init__(self, backend: Backend, max_streams: int, stopping: threading.Event) -> None:
         self._backend, self._max_streams = backend, max_streams
         self._lock = threading.Lock()
         self._watched: dict[str, _Watched] = {}
         self._streams = 0
         self._poller: threading.Thread | None = None
-        self._stopped = threading.Event()
+        self._stopping = stopping
         self.is_unreachable = False
 
     @property
-    def is_stopped(self) -> bool:
+    def is_stopping(self) -> bool:
         """Whether this process is about to stop."""
-        return self._stopped.is_set()
+        return self._stopping.is_set()
 
     @property
     def watched_count(self) -> int:
@@ -92,7 +95,7 @@ class LiveStates:
     def reserve_stream(self) -> bool:
         """Reserve one of the streams; return whether one was free."""
         with self._lock:
-            is_free = self._streams < self._max_streams and not self.is_stopped
+            is_free = self._streams < self._max_streams and not self.is_stopping
             self._streams += is_free
             return is_free
 
@@ -100,12 +103,6 @@ class LiveStates:
         """Release a stream that was reserved."""
         with self._lock:
             self._streams -= 1
-
-    def stop(self) -> None:
-        """Stop polling, and wake every reader."""
-        self._stopped.set()
-        with self._lock:
-            self._wake_all()
 
     def wait_for_change(self, key: str, etag: str, seconds: float, *, is_unreachable: bool = False) -> PageState:
         """Wait for a state newer than `etag`, or for role `order` to become unreachable or reachable again.
@@ -116,7 +113,7 @@ class LiveStates:
         with self._lock, self._reading(key) as watched:
             watched.changed.wait_for(
                 lambda: (
-                    self.is_stopped
+                    self.is_stopping
                     or self.is_unreachable != is_unreachable
                     or watched.is_missing
                     or watched.page.is_final
@@ -132,7 +129,7 @@ class LiveStates:
     def _reading(self, key: str) -> Iterator[_Watched]:
         watched = self._watched.setdefault(key, _Watched(threading.Condition(self._lock)))
         watched.readers += 1
-        if self._poller is None and not self.is_stopped:
+        if self._poller is None and not self.is_stopping:
             self._poller = threading.Thread(target=self._poll, name="live states", daemon=True)
             self._poller.start()
         try:
@@ -146,7 +143,7 @@ class LiveStates:
             while (query := self._next_query()) is not None:
                 began = time.monotonic()
                 self._load(query)
-                self._stopped.wait(max(POLL_SECONDS, PAUSE_FACTOR * (time.monotonic() - began)))
+                self._stopping.wait(max(POLL_SECONDS, PAUSE_FACTOR * (time.monotonic() - began)))
         except BaseException:
             # The next reader starts another poller.
             self._poller = None
@@ -156,8 +153,9 @@ class LiveStates:
         """Return the known version of everything that is watched; None, and end the poller, when nothing is."""
         with self._lock:
             self._forget_unread()
-            if self.is_stopped or not self._watched:
+            if self.is_stopping or not self._watched:
                 self._poller = None
+                self._wake_all()
                 return None
             query: dict[str, Any] = {"orders": {}}
             for key, watched in self._watched.items():

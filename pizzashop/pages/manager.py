@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     is_tried: bool = True
 
 
-def make_routes(backend: Backend) -> Routes:
+def make_manager_routes(backend: Backend) -> Routes:
     """Return the routes of the manager's pages and actions."""
     routes = Routes("manager", prefix="/manager")
 

@@ -84,7 +84,7 @@ def _check(name: str, text: str) -> str:
     return ""
 
 
-def make_routes(backend: Backend) -> Routes:
+def make_order_form_routes(backend: Backend) -> Routes:
     """Return the routes of the menu and its form."""
     routes = Routes("order_form")
 

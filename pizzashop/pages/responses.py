@@ -46,7 +46,7 @@ TRAILING_CHARACTERS = "/.,;:!? "
 View = Callable[[str], ResponseReturnValue]
 
 
-def make_routes() -> Routes:
+def make_static_routes() -> Routes:
     """Return the route of the static files; its blueprint completes every response of the application."""
     routes = Routes("static")
 

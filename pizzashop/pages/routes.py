@@ -1,36 +1,41 @@
-"""The application of role `storefront`: its step, and the pages with what they depend on."""
+"""The pages of role `storefront`: every page under one blueprint, with what the pages depend on."""
 
-from flask import Blueprint, Flask
+import threading
+
+from flask import Blueprint
 
 from pizzashop.auth.authentication import Authenticator
-from pizzashop.pages import boards, customer, live, manager, order_form, responses, sign_in
+from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.domain.history import Clock
 from pizzashop.pages.backend import Backend
+from pizzashop.pages.boards import make_board_routes
+from pizzashop.pages.customer import make_customer_routes
+from pizzashop.pages.live import make_live_routes
 from pizzashop.pages.live_states import LiveStates
+from pizzashop.pages.manager import make_manager_routes
+from pizzashop.pages.order_form import make_order_form_routes
 from pizzashop.pages.rendering import register_template_helpers
+from pizzashop.pages.responses import make_static_routes
+from pizzashop.pages.sign_in import make_sign_in_routes
 from pizzashop.settings import Settings
-from pizzashop.steps.routes import step_context, storefront_routes
-from pizzashop.web.dependencies import Dependencies
 
 
-def wire(app: Flask, settings: Settings, dependencies: Dependencies, authenticator: Authenticator) -> None:
-    """Register the step of role `storefront` and the pages."""
-    app.register_blueprint(storefront_routes(step_context(settings, dependencies)).blueprint)
-
-    backend = Backend(dependencies.sidecar)
-    live_states = LiveStates(backend, settings.watchers)
-    # The process stops them when it stops.
-    app.extensions["live_states"] = live_states
-
+def make_pages(
+    settings: Settings, sidecar: Sidecar, authenticator: Authenticator, clock: Clock, stopping: threading.Event
+) -> Blueprint:
+    """Return the pages; their streams end once `stopping` is set."""
+    backend = Backend(sidecar)
+    live_states = LiveStates(backend, settings.watchers, stopping)
     pages = Blueprint("pages", __name__, template_folder="templates")
     register_template_helpers(pages, settings.currency, authenticator)
     for routes in (
-        responses.make_routes(),
-        order_form.make_routes(backend),
-        customer.make_routes(backend, settings.pace),
-        boards.make_routes(backend),
-        manager.make_routes(backend),
-        live.make_routes(live_states, backend, settings.pace),
-        sign_in.make_routes(authenticator, dependencies.clock),
+        make_static_routes(),
+        make_order_form_routes(backend),
+        make_customer_routes(backend, settings.pace),
+        make_board_routes(backend),
+        make_manager_routes(backend),
+        make_live_routes(live_states, backend, settings.pace),
+        make_sign_in_routes(authenticator, clock),
     ):
         pages.register_blueprint(routes.blueprint)
-    app.register_blueprint(pages)
+    return pages

@@ -1,8 +1,5 @@
 """Signing in and out: with a name and a password, with the staff's token, or with a link that works once."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 from flask import g, redirect, render_template, request, session
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
@@ -13,6 +10,7 @@ from wtforms import ValidationError
 from pizzashop.auth.authentication import SESSION_SECONDS, Authenticator
 from pizzashop.auth.guard import SESSION_ENTRY
 from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, PUBLIC, Person
+from pizzashop.domain.history import Clock
 from pizzashop.web.routes import Routes
 
 FIRST_PAGES = {MANAGER: "/manager", KITCHEN: "/kitchen", COURIER: "/delivery"}
@@ -40,7 +38,7 @@ class SignInLimit:
         return is_address_allowed and self._limiter.hit(self._name_limit, "name", name)
 
 
-def make_routes(authenticator: Authenticator, clock: Callable[[], datetime]) -> Routes:
+def make_sign_in_routes(authenticator: Authenticator, clock: Clock) -> Routes:
     """Return the routes for signing in and out; where nobody has to sign in they answer 404."""
     routes = Routes("sign_in")
     routes.blueprint.record(_configure_sessions)

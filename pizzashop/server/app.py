@@ -4,6 +4,7 @@ A request first passes the origin check (`auth/origin.py`) and the guard (`auth/
 reads the body and answers JSON or a page. Every error becomes a problem (`web/problems.py`).
 """
 
+import threading
 from typing import TYPE_CHECKING, Literal
 
 from flask import Flask, current_app, jsonify
@@ -14,11 +15,13 @@ from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.guard import register_guard
 from pizzashop.auth.origin import register_origin_check
 from pizzashop.auth.people import PUBLIC
+from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.domain.history import Clock, utc_now
 from pizzashop.errors import Unavailable
-from pizzashop.roles import KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
+from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.server.openapi import openapi_document
 from pizzashop.settings import Settings
-from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+from pizzashop.steps.runner import StepContext, StepLimit
 from pizzashop.web.problems import register_error_handlers
 from pizzashop.web.routes import Routes
 
@@ -43,9 +46,11 @@ class Document(BaseModel):
 def create_app(
     role: Role,
     settings: Settings,
-    dependencies: Dependencies,
+    sidecar: Sidecar,
+    limit: StepLimit,
     authenticator: Authenticator,
     *,
+    clock: Clock = utc_now,
     commands: "OrderCommands | None" = None,
     capacity: "Capacity | None" = None,
 ) -> Flask:
@@ -53,40 +58,41 @@ def create_app(
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    register_error_handlers(app)
+    app.register_blueprint(_make_common_routes(role, limit.stopping).blueprint)
     # Import only the package of this role: the others would take memory in each process.
     if role is ORDER:
-        from pizzashop.order import routes as order
+        from pizzashop.order.routes import make_routes
 
-        order.wire(app, settings, dependencies)
-    elif role is STOREFRONT:
-        from pizzashop.pages import routes as pages
-
-        pages.wire(app, settings, dependencies, authenticator)
+        for routes in make_routes(settings, sidecar, clock):
+            app.register_blueprint(routes.blueprint)
     elif role is WORKFLOW:
-        from pizzashop.workflow import routes as workflow
+        from pizzashop.workflow.routes import make_workflow_routes
 
         assert commands is not None
         assert capacity is not None
-        workflow.wire(app, settings, dependencies, commands=commands, capacity=capacity)
+        app.register_blueprint(make_workflow_routes(commands, capacity).blueprint)
     else:
-        from pizzashop.steps import routes as steps
+        from pizzashop.steps.routes import make_step_routes
 
-        wire = steps.wire_kitchen if role is KITCHEN else steps.wire_delivery
-        wire(app, settings, dependencies)
-    register_error_handlers(app)
-    app.register_blueprint(_common_routes(role, dependencies.limit).blueprint)
+        context = StepContext(sidecar, limit, settings.pace, settings.fail)
+        app.register_blueprint(make_step_routes(role, context).blueprint)
+    if role is STOREFRONT:
+        from pizzashop.pages.routes import make_pages
+
+        app.register_blueprint(make_pages(settings, sidecar, authenticator, clock, limit.stopping))
     register_origin_check(app, settings)
-    register_guard(app, role, authenticator, dependencies.clock)
+    register_guard(app, role, authenticator, clock)
     return app
 
 
-def _common_routes(role: Role, limit: ConcurrencyLimit) -> Routes:
+def _make_common_routes(role: Role, stopping: threading.Event) -> Routes:
     routes = Routes("common")
 
     @routes.get("/healthz", PUBLIC, response=Health)
     def health() -> ResponseReturnValue:
         """Whether this process serves the role, and is not about to stop."""
-        if limit.stopping.is_set():
+        if stopping.is_set():
             raise Unavailable("This process is stopping")
         return jsonify(status="ok", role=role.name)
 

@@ -31,7 +31,7 @@ from pizzashop.roles import STOREFRONT, WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.server.request_worker import RequestWorker
 from pizzashop.settings import Settings
-from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
+from pizzashop.steps.runner import StepLimit
 from pizzashop.web.problems import problem_response
 
 if TYPE_CHECKING:
@@ -91,18 +91,15 @@ class RunningRoles:
         self._has_one_role = len(role_by_port) == 1
         self._http = HttpClient()
         max_requests = int(settings.threads * MAX_THREADS_SHARE)
-        self._limit = ConcurrencyLimit(max_requests)
+        self._limit = StepLimit(max_requests)
         self._authenticator = Authenticator.from_settings(settings)
-        self._stop_live_pages: Callable[[], None] | None = None
         self._background: Background | None = None
         self._app_by_port = {str(port): self._create_app(role) for port, role in role_by_port.items()}
         self.wsgi = AdmissionControl(self._dispatch, max_requests, self._authenticator.may_be_sidecar)
 
     def stop(self) -> None:
-        """Begin no new work: running steps give up their leases, the workflow worker disconnects. Return at once."""
+        """Begin no new work: steps release their leases, streams end, the worker disconnects. Return at once."""
         self._limit.stopping.set()
-        if self._stop_live_pages is not None:
-            self._stop_live_pages()
         if self._background is not None:
             self._background.stop()
 
@@ -123,20 +120,21 @@ class RunningRoles:
         http_port = (dapr_settings and dapr_settings.dapr_http_port) or role.dapr_http_port
         grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
         sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
-        dependencies = Dependencies(sidecar, self._limit)
-        if role is WORKFLOW:
-            # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
-            from pizzashop.workflow.background import Background
+        if role is not WORKFLOW:
+            return create_app(role, self._settings, sidecar, self._limit, self._authenticator)
+        # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
+        from pizzashop.workflow.background import Background
 
-            self._background = background = Background(sidecar, grpc_port, self._settings)
-            commands, capacity = background.commands, background.capacity
-            return create_app(
-                role, self._settings, dependencies, self._authenticator, commands=commands, capacity=capacity
-            )
-        app = create_app(role, self._settings, dependencies, self._authenticator)
-        if role is STOREFRONT:
-            self._stop_live_pages = app.extensions["live_states"].stop
-        return app
+        self._background = background = Background(sidecar, grpc_port, self._settings)
+        return create_app(
+            role,
+            self._settings,
+            sidecar,
+            self._limit,
+            self._authenticator,
+            commands=background.commands,
+            capacity=background.capacity,
+        )
 
 
 class AdmissionControl:

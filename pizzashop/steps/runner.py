@@ -9,6 +9,7 @@ Then it goes on where the crashed run stopped.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,13 +24,11 @@ from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import Claim, ClaimAnswer
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, seconds_since, utc_timestamp
-from pizzashop.domain.lifecycle import RANK, Stage, Step
+from pizzashop.domain.lifecycle import RANK, Step, TimedStage
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER
-from pizzashop.web.dependencies import ConcurrencyLimit
 
-OrderJson = dict[str, Any]
 T = TypeVar("T")
 
 # How often a run renews its lease during a long stage; the lease lasts for LEASE_SECONDS (`domain/claims.py`).
@@ -50,6 +49,26 @@ class StepResult(BaseModel):
     error: str | None = None
 
 
+class StepLimit:
+    """Limit how many steps a process runs at the same time. Once `stopping` is set, no step begins.
+
+    Entering the `with` block raises Unavailable when the limit is reached or the process is stopping.
+    """
+
+    def __init__(self, max_steps: int) -> None:
+        self._free = threading.Semaphore(max_steps)
+        self.stopping = threading.Event()
+
+    def __enter__(self) -> None:
+        if self.stopping.is_set():
+            raise Unavailable("This process is stopping")
+        if not self._free.acquire(blocking=False):
+            raise Unavailable("Too many steps at once: try again in a moment")
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
+
+
 @dataclass(frozen=True)
 class StepContext:
     """The sidecar, the limit and the settings of every run in a process.
@@ -59,12 +78,12 @@ class StepContext:
     """
 
     sidecar: Sidecar
-    limit: ConcurrencyLimit
+    limit: StepLimit
     pace: float = 1.0
     failure: str = ""
 
 
-def run_step(step: Step, order: OrderJson, context: StepContext) -> OrderJson:
+def run_step(step: Step, order: dict[str, Any], context: StepContext) -> dict[str, Any]:
     """Run `step` for an order, and return the order with the status that the step ended with.
 
     Raise InvalidRequest when the order is invalid, Conflict when the record does not allow the step, and Unavailable
@@ -143,18 +162,18 @@ class StepLease:
 class _StepRun:
     """One run of a step for one order."""
 
-    def __init__(self, step: Step, order: OrderJson, checked: StepOrder, context: StepContext) -> None:
+    def __init__(self, step: Step, order: dict[str, Any], checked: StepOrder, context: StepContext) -> None:
         self._step, self._order, self._checked, self._context = step, order, checked, context
         self._stopping = context.limit.stopping
         self._lease = StepLease(step, checked, context.sidecar)
         status, _, prefix = context.failure.partition(":")
         self._failing_status = status if checked.order_id.startswith(prefix) else ""
 
-    def run(self) -> OrderJson:
+    def run(self) -> dict[str, Any]:
         self._wait_for_lease()
         try:
             self._publish()
-            for stage in self._step.stages:
+            for stage in self._step.timed_stages:
                 self._run_stage(stage)
                 if stage.status == self._failing_status:
                     return self._fail(stage)
@@ -174,7 +193,7 @@ class _StepRun:
             self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
         self._require_open(answer)
 
-    def _run_stage(self, stage: Stage) -> None:
+    def _run_stage(self, stage: TimedStage) -> None:
         """Begin the stage unless it has begun, and wait until its time is over."""
         self._begin(stage.status)
         entry = self._lease.begun.get(stage.status)
@@ -245,7 +264,7 @@ class _StepRun:
     def _retry(self, call: Callable[[], T]) -> T:
         return retry(call, max_pause=_MAX_PAUSE_SECONDS, stopping=self._stopping)
 
-    def _fail(self, stage: Stage) -> OrderJson:
+    def _fail(self, stage: TimedStage) -> dict[str, Any]:
         self._release()
         error = f"{stage.status} failed (PIZZASHOP_FAIL)"
         return {**self._order, "status": self._step.failed_status, "error": error}

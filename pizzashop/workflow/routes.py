@@ -2,15 +2,13 @@
 
 from typing import Literal
 
-from flask import Flask, jsonify
+from flask import jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, RootModel
 
 from pizzashop.auth.guard import with_author
 from pizzashop.auth.people import INTERNAL, MANAGER, PUBLIC
 from pizzashop.domain.requests import DecisionRequest, NewOrder, OrderCommand
-from pizzashop.settings import Settings
-from pizzashop.web.dependencies import Dependencies
 from pizzashop.web.json_body import read_json
 from pizzashop.web.routes import Routes
 from pizzashop.workflow.capacity import Capacity
@@ -45,7 +43,7 @@ class RuntimeStatus(
     """The runtime status of the order's workflow in the engine."""
 
 
-def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
+def make_workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
     """Return the routes of role `workflow`."""
     routes = Routes("workflow")
 
@@ -93,8 +91,3 @@ def workflow_routes(commands: OrderCommands, capacity: Capacity) -> Routes:
         return jsonify(order_id=command.order_id, status="cancelled")
 
     return routes
-
-
-def wire(app: Flask, _: Settings, __: Dependencies, *, commands: OrderCommands, capacity: Capacity) -> None:
-    """Register the routes of role `workflow`."""
-    app.register_blueprint(workflow_routes(commands, capacity).blueprint)

@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.pages import live
 from pizzashop.pages.live import StreamSocket, format_event
-from pizzashop.pages.live_states import LiveStates
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
 HOSTILE = "x\n\nevent: gone\rdata: <script>\r\n\r\n"
@@ -31,13 +30,7 @@ def shop() -> Iterator[FakeShop]:
     made = FakeShop(pace=1, watchers=2)
     made.place()
     yield made
-    stop_live_pages(made)
-
-
-def stop_live_pages(shop: FakeShop) -> None:
-    """Do to the pages what a process does when it stops."""
-    live_states: LiveStates = shop.sidecar.apps[STOREFRONT].extensions["live_states"]
-    live_states.stop()
+    made.limit.stopping.set()
 
 
 def get(shop: FakeShop, path: str, **headers: str) -> TestResponse:
@@ -168,7 +161,7 @@ def test_streams_end_when_the_process_stops(shop: FakeShop) -> None:
     with closing(open_stream(shop, "/live/kitchen")) as response:
         stream = Stream(response)
         stream.next()
-        stop_live_pages(shop)
+        shop.limit.stopping.set()
         with pytest.raises(StopIteration):
             stream.next()
 
@@ -225,7 +218,7 @@ class TestAccessDuringAStream:
     def shop(self, door: Authenticator) -> Iterator[FakeShop]:
         made = FakeShop(pace=1, watchers=9, authenticator=door)
         yield made
-        stop_live_pages(made)
+        made.limit.stopping.set()
 
     @pytest.fixture
     def client(self, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:

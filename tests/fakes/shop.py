@@ -11,16 +11,15 @@ from werkzeug.test import TestResponse
 from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.auth.authentication import Authenticator
-from pizzashop.domain.history import utc_timestamp
+from pizzashop.domain.history import utc_now, utc_timestamp
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.settings import Settings
-from pizzashop.steps.runner import ConcurrencyLimit
-from pizzashop.web.dependencies import Dependencies, utc_now
+from pizzashop.steps.runner import StepLimit
 from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.commands import OrderCommands
-from pizzashop.workflow.housekeeping import Housekeeping
+from pizzashop.workflow.purger import WorkflowPurger
 from pizzashop.workflow.reconciler import Reconciler, Watchdog
 
 Post = Callable[..., TestResponse]
@@ -54,19 +53,26 @@ class FakeShop:
         self.sidecar = FakeSidecar(self.authenticator.app_token)
         self.contents, self.capacity = ContentCache(self.sidecar), Capacity(self.settings.threads)
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace, self.contents))
-        self.limit = ConcurrencyLimit(8)
+        self.limit = StepLimit(8)
         self.clock_offset = timedelta()
         self.sidecar.apps = _Apps(self._app)
 
     def _app(self, role: Role) -> Flask:
-        dependencies = Dependencies(self.sidecar, self.limit, lambda: utc_now() + self.clock_offset)
         own = {"commands": self.make_commands(), "capacity": self.capacity} if role is WORKFLOW else {}
-        return create_app(role, self.settings, dependencies, self.authenticator, **own)
+        return create_app(
+            role,
+            self.settings,
+            self.sidecar,
+            self.limit,
+            self.authenticator,
+            clock=lambda: utc_now() + self.clock_offset,
+            **own,
+        )
 
     def run_housekeeping(self, *, days: float = 0) -> None:
         """Run one round of housekeeping with the clock so many days ahead."""
         self.clock_offset = timedelta(days=days)
-        Housekeeping(self.sidecar, self.engine, self.settings.retention).run_once()
+        WorkflowPurger(self.sidecar, self.engine, self.limit.stopping).run_once()  # type: ignore[arg-type]
 
     def reconcile(self) -> None:
         """Run one round of the reconciler."""
@@ -74,7 +80,8 @@ class FakeShop:
 
     def make_reconciler(self, watchdog: Watchdog | None = None) -> Reconciler:
         """Make a reconciler, which keeps its state over several rounds."""
-        return Reconciler(self.sidecar, self.make_commands(), self.capacity, watchdog or Watchdog())
+        watchdog = watchdog or Watchdog()
+        return Reconciler(self.sidecar, self.make_commands(), self.capacity, watchdog, self.limit.stopping)
 
     def make_commands(self) -> OrderCommands:
         """Make the commands with the present settings."""

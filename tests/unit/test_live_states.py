@@ -28,9 +28,8 @@ def shop() -> FakeShop:
 
 @pytest.fixture
 def live_states(shop: FakeShop) -> Iterator[LiveStates]:
-    made = LiveStates(Backend(shop.sidecar), max_streams=2)
-    yield made
-    made.stop()
+    yield LiveStates(Backend(shop.sidecar), max_streams=2, stopping=shop.limit.stopping)
+    shop.limit.stopping.set()
 
 
 def publish_stage(shop: FakeShop, status: str) -> None:
@@ -168,11 +167,11 @@ def test_streams_are_limited_and_can_be_released(live_states: LiveStates) -> Non
     assert live_states.reserve_stream()
 
 
-def test_stop_wakes_every_reader(live_states: LiveStates) -> None:
+def test_a_stopping_process_wakes_every_reader(live_states: LiveStates, shop: FakeShop) -> None:
     etag = live_states.wait_for_change("123", "", SECONDS).etag
     readers = [Reader(live_states, etag) for _ in range(5)]
     began = time.monotonic()
-    live_states.stop()
+    shop.limit.stopping.set()
     for each in readers:
         each.join(SECONDS)
     assert time.monotonic() - began < SECONDS / 2

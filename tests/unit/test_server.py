@@ -185,10 +185,10 @@ from pizzashop.dapr.http import HttpClient
 from pizzashop.roles import ROLE_BY_NAME
 from pizzashop.server import server
 from pizzashop.settings import Settings
-from pizzashop.web.dependencies import ConcurrencyLimit, Dependencies
-dependencies = Dependencies(SidecarClient(HttpClient(), 3500), ConcurrencyLimit(1))
+from pizzashop.steps.runner import StepLimit
+sidecar = SidecarClient(HttpClient(), 3500)
 parts = dict(commands=object(), capacity=object()) if "{role}" == "workflow" else dict()
-server.create_app(ROLE_BY_NAME["{role}"], Settings(), dependencies, Authenticator(), **parts)
+server.create_app(ROLE_BY_NAME["{role}"], Settings(), sidecar, StepLimit(1), Authenticator(), **parts)
 print(json.dumps([*sys.modules]))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
