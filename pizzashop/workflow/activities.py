@@ -22,15 +22,17 @@ from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import Claim, ClaimAnswer
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
-from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, PENDING_VALIDATION, VALIDATE_STEP, Step
+from pizzashop.domain.lifecycle import PENDING_VALIDATION, STEPS, VALIDATE_STEP
 from pizzashop.domain.requests import RESERVED_FIELDS, truncate_text
 from pizzashop.errors import Conflict, NotFound, Refused, Unavailable
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, Role
+from pizzashop.steps.routes import STEP_ROUTES
+from pizzashop.workflow.pizza_workflow import OrderState
 
 # The size of the cache of order contents, about as many bytes.
 MAX_CACHED_CHARACTERS = 8 * 1024 * 1024
-# Longer than any step takes at pace 1 (13 s), so that an order without delay sends no heartbeat.
-HEARTBEAT_SECONDS = 15.0
+# Longer than any step takes at pace 1, so that an order without delay sends no heartbeat.
+ACTIVITY_HEARTBEAT_SECONDS = max(step.seconds for step in STEPS) + 2.0
 # How much longer than its stages a step may take before it is requested again.
 _STEP_MARGIN_SECONDS = 30.0
 # How long an answer of role `order` may take.
@@ -38,7 +40,6 @@ _RECORD_SECONDS = 10.0
 # The longest pause between two tries while a service is unavailable.
 _MAX_PAUSE_SECONDS = 5.0
 
-Order = dict[str, Any]
 Activity = Callable[[WorkflowActivityContext, dict[str, Any]], Awaitable[dict[str, Any]]]
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class ContentCache:
         self._contents: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._characters = 0
 
-    def put(self, order_id: str, uid: str, content: Order) -> None:
+    def put(self, order_id: str, uid: str, content: dict[str, Any]) -> None:
         """Keep the content of an accepted order, and drop the oldest ones beyond the size."""
         text = json.dumps(content)
         with self._lock:
@@ -63,13 +64,15 @@ class ContentCache:
             while self._characters > self._max_characters:
                 self._characters -= len(self._contents.popitem(last=False)[1])
 
-    async def get(self, order_id: str, uid: str) -> Order:
+    async def get(self, order_id: str, uid: str) -> dict[str, Any]:
         """Return the content, from the record if need be. Raise NotFound for a deleted order, and Unavailable."""
         text = self._contents.get((order_id, uid))
         if text is not None:
-            cached: Order = json.loads(text)
+            cached: dict[str, Any] = json.loads(text)
             return cached
-        content: Order = await self._sidecar.ainvoke(ORDER, f"/order/{order_id}/content", {"uid": uid}, _RECORD_SECONDS)
+        content: dict[str, Any] = await self._sidecar.ainvoke(
+            ORDER, f"/order/{order_id}/content", {"uid": uid}, _RECORD_SECONDS
+        )
         self.put(order_id, uid, content)
         return content
 
@@ -78,20 +81,24 @@ class Activities:
     """The activities, each under the name by which the workflow calls it."""
 
     def __init__(
-        self, sidecar: Sidecar, pace: float, contents: ContentCache, heartbeat_seconds: float = HEARTBEAT_SECONDS
+        self,
+        sidecar: Sidecar,
+        pace: float,
+        contents: ContentCache,
+        heartbeat_seconds: float = ACTIVITY_HEARTBEAT_SECONDS,
     ) -> None:
         self._sidecar, self._pace, self._contents = sidecar, pace, contents
         self._heartbeat_seconds = heartbeat_seconds
 
-    async def order_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
+    async def order_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
         """Have the storefront take the order in."""
-        return _step_result(order, *await self._run_step(ORDER_STEP, STOREFRONT, "/order", order))
+        return _step_result(order, *await self._run_step(STOREFRONT, order))
 
-    async def cook_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
+    async def cook_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
         """Have the kitchen cook this attempt."""
-        return _step_result(order, *await self._run_step(COOK_STEP, KITCHEN, "/cook", order))
+        return _step_result(order, *await self._run_step(KITCHEN, order))
 
-    async def validate_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
+    async def validate_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
         """Put the pizza before the manager: write `pending_validation` to the record, then publish it."""
         # The run has the same id when it is repeated after a crash, and so publishes the same event.
         run = f"validate-{order['attempt']}"
@@ -100,6 +107,7 @@ class Activities:
         try:
             stages = await self._begin_validation(order, run)
             content = await self._load(order)
+            # The shop does not read this key: programs that were written for the workshop of this shop do.
             await _retry(self._sidecar.aput, f"validation_{order['order_id']}", json.dumps(question))
             for stage in stages:
                 await _retry(self._sidecar.apublish, build_stage_event(content, stage, run))
@@ -126,7 +134,10 @@ class Activities:
         return {"approved": decision["approved"], "remake": decision["remake"]}
 
     async def remind_manager(self, _: WorkflowActivityContext, query: dict[str, Any]) -> dict[str, Any]:
-        """Return the decision that counts, why the order has failed, or for how long to wait; mark it as overdue."""
+        """Return the decision that counts, why the order has failed, or for how long to wait; mark it as overdue.
+
+        The name says less, but the histories of workflows in flight contain it.
+        """
         order = query["order"]
         limits = {"reminder": query["reminder"], "deadline": query["deadline"]}
         try:
@@ -136,9 +147,9 @@ class Activities:
         except NotFound:
             return {"failed": "the order was deleted"}
 
-    async def deliver_pizza(self, _: WorkflowActivityContext, order: Order) -> Order:
+    async def deliver_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
         """Have the pizza delivered, and write the end to the record before the workflow ends."""
-        sent, delivered = await self._run_step(DELIVER_STEP, DELIVERY, "/deliver", order)
+        sent, delivered = await self._run_step(DELIVERY, order)
         if delivered["status"] != "delivered":
             return _step_result(order, sent, delivered)
         record = await self._end(order, "delivered")
@@ -167,7 +178,7 @@ class Activities:
         ]
 
     @asynccontextmanager
-    async def heartbeat(self, order: Order) -> AsyncIterator[None]:
+    async def heartbeat(self, order: OrderState) -> AsyncIterator[None]:
         """Report to the record, every now and then, that an activity of the order is still running."""
         task = asyncio.create_task(self._send_heartbeats(order))
         try:
@@ -177,19 +188,20 @@ class Activities:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _send_heartbeats(self, order: Order) -> None:
-        path, version = f"/order/{order['order_id']}/heartbeat", {"uid": order.get("uid")}
+    async def _send_heartbeats(self, order: OrderState) -> None:
+        path, content = f"/order/{order['order_id']}/heartbeat", {"uid": order.get("uid")}
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             try:
-                await self._sidecar.ainvoke(ORDER, path, version, _RECORD_SECONDS)
+                await self._sidecar.ainvoke(ORDER, path, content, _RECORD_SECONDS)
             except (Refused, Unavailable) as error:
                 # Harmless: while role `order` is away, the reconciler finds no stuck orders either.
                 log.debug("could not send a heartbeat: %s", error, extra={"order": order["order_id"]})
 
-    async def _run_step(self, step: Step, role: Role, path: str, order: Order) -> tuple[Order, Order]:
-        """Have `role` run a step. Return the order as it was sent, and the role's answer."""
-        seconds = sum(stage.seconds for stage in step.stages) * self._pace + _STEP_MARGIN_SECONDS
+    async def _run_step(self, role: Role, order: OrderState) -> tuple[OrderState, OrderState]:
+        """Have `role` run its step. Return the order as it was sent, and the role's answer."""
+        path, step = STEP_ROUTES[role]
+        seconds = step.seconds * self._pace + _STEP_MARGIN_SECONDS
         sent = order
         try:
             sent = await self._load(order)
@@ -197,7 +209,7 @@ class Activities:
         except Refused as error:
             return sent, {"status": "refused", "error": str(error)}
 
-    async def _begin_validation(self, order: Order, run: str) -> list[HistoryEntry]:
+    async def _begin_validation(self, order: OrderState, run: str) -> list[HistoryEntry]:
         """Begin `pending_validation` in the record. Return it as it was recorded the first time."""
         stage = HistoryEntry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
         claim = Claim(
@@ -216,7 +228,7 @@ class Activities:
             raise Conflict(f"Order {order['order_id']} is closed: {answer.error}")
         return answer.begun_stages
 
-    async def _load(self, order: Order) -> Order:
+    async def _load(self, order: OrderState) -> OrderState:
         """Return the order with its whole content. Raise NotFound when it was deleted."""
         if _is_whole(order):
             return order
@@ -224,28 +236,28 @@ class Activities:
         known = {name: value for name, value in order.items() if name != "more"}
         return {**content, **order.get("more", {}), **known}
 
-    async def _end(self, order: Order, status: str, error: str | None = None) -> dict[str, Any]:
+    async def _end(self, order: OrderState, status: str, error: str | None = None) -> dict[str, Any]:
         try:
             return await self._post(order, "end", {"status": status, "uid": order.get("uid"), "error": error})
         except NotFound:
             return {"status": status, "error": error}
 
-    async def _post(self, order: Order, command: str, content: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, order: OrderState, command: str, content: dict[str, Any]) -> dict[str, Any]:
         path = f"/order/{order['order_id']}/{command}"
         answer: dict[str, Any] = await _retry(self._sidecar.ainvoke, ORDER, path, content, _RECORD_SECONDS)
         return answer
 
 
-def _is_whole(order: Order) -> bool:
+def _is_whole(order: OrderState) -> bool:
     """Return whether the whole order travels, as in version v1: no order is without a type of pizza."""
     return "pizza_type" in order
 
 
-def _step_result(order: Order, sent: Order, answer: Order) -> Order:
+def _step_result(order: OrderState, sent: OrderState, answer: OrderState) -> OrderState:
     """Return the status and the error of a step, and in `more` the fields that the role added or changed."""
     if _is_whole(order):
         return answer
-    result: Order = {name: answer[name] for name in ("status", "error") if name in answer}
+    result: OrderState = {name: answer[name] for name in ("status", "error") if name in answer}
     changed = {n: value for n, value in answer.items() if n not in RESERVED_FIELDS and (n, value) not in sent.items()}
     more = {**order.get("more", {}), **changed}
     return {**result, "more": more} if more else result

@@ -1,20 +1,25 @@
-"""The background tasks of role `workflow`: the worker, the reconciler and the housekeeping."""
+"""The background tasks of role `workflow`: the worker, the reconciler and the purger."""
 
+import logging
 import threading
 import time
+from collections.abc import Callable
 
 from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.errors import Unavailable
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.commands import OrderCommands
 from pizzashop.workflow.engine import DaprEngine
-from pizzashop.workflow.housekeeping import Housekeeping
-from pizzashop.workflow.reconciler import Reconciler, Watchdog
+from pizzashop.workflow.purger import WorkflowPurger, purge_interval
+from pizzashop.workflow.reconciler import RECONCILE_SECONDS, Reconciler, Watchdog
 from pizzashop.workflow.worker import Worker
 
 # How long `close` waits for the present rounds: nothing may run on a client that is closed.
 _ROUND_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
 
 
 class Background:
@@ -22,27 +27,54 @@ class Background:
 
     def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings) -> None:
         contents = ContentCache(sidecar)
+        # A running activity occupies a thread of the role that it calls, and each process has this number of threads.
         self.capacity = Capacity(settings.threads)
         self._engine = DaprEngine(grpc_port)
         self.commands = OrderCommands(sidecar, self._engine, settings, contents)
         self._worker = Worker(grpc_port, Activities(sidecar, settings.pace, contents), self.capacity)
-        self._reconciler = Reconciler(sidecar, self.commands, self.capacity, Watchdog())
-        self._housekeeping = Housekeeping(sidecar, self._engine, settings.retention)
         self._stop_worker = threading.Thread(target=self._worker.stop, name="stop-worker")
-        for task in (self._worker, self._reconciler, self._housekeeping):
-            task.start()
+        self._stopping = threading.Event()
+        reconciler = Reconciler(sidecar, self.commands, self.capacity, Watchdog(), self._stopping)
+        purger = WorkflowPurger(sidecar, self._engine, self._stopping)
+        self._worker.start()
+        self._threads = [
+            run_periodically("reconciler", RECONCILE_SECONDS, reconciler.run_once, self._stopping),
+            run_periodically("purger", purge_interval(settings.retention), purger.run_once, self._stopping),
+        ]
 
     def stop(self) -> None:
         """Take no more work, and disconnect the worker. Return at once; it may be called again."""
-        self._reconciler.stop()
-        self._housekeeping.stop()
+        self._stopping.set()
         if self._stop_worker.ident is None:
             self._stop_worker.start()
 
     def close(self) -> None:
         """Wait for the present rounds, and close the connections. Call `stop` first."""
         end = time.monotonic() + _ROUND_SECONDS
-        for task in (self._reconciler, self._housekeeping):
-            task.join(max(0.0, end - time.monotonic()))
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
         self._stop_worker.join()
         self._engine.close()
+
+
+def run_periodically(
+    name: str, seconds: float, run_once: Callable[[], None], stopping: threading.Event
+) -> threading.Thread:
+    """Call `run_once` on a thread of its own every `seconds` until `stopping` is set, whatever the last round raised.
+
+    The first round comes after `seconds`. Return the thread, which ends after its present round.
+    """
+
+    def run() -> None:
+        while not stopping.wait(seconds):
+            try:
+                run_once()
+            except Unavailable as error:
+                log.debug("%s: this round could not be finished, the next one comes: %s", name, error)
+            except Exception:
+                # A defect in one round must not end all that follow.
+                log.exception("%s: a defect ended this round, the next one comes", name)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread

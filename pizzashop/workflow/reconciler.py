@@ -1,6 +1,7 @@
 """The reconciler: it repeats commands that a crash kept from the engine, and recovers stuck orders."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from pizzashop.errors import Refused, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.workflow.capacity import Capacity
 from pizzashop.workflow.commands import OrderCommands
-from pizzashop.workflow.periodic import PeriodicTask
 
-EVERY_SECONDS = 3.0
+# The pause between two rounds.
+RECONCILE_SECONDS = 3.0
 # The longest pause between two tries for one order: pauses double, because the engine stores every event that it gets.
 _MAX_PAUSE_SECONDS = 120.0
 # How long the engine has to terminate the workflow of a cancelled order; then the order ends without it.
@@ -87,11 +88,11 @@ class Watchdog:
 
 @dataclass
 class _Retries:
-    """The tries to settle one need of one order."""
+    """The tries to repeat one command on one order."""
 
     first_at: float
     next_at: float = 0.0
-    pause: float = EVERY_SECONDS
+    pause: float = RECONCILE_SECONDS
 
     def is_due(self) -> bool:
         """Return whether it is time for the next try, and count that try."""
@@ -102,16 +103,23 @@ class _Retries:
         return True
 
 
-class Reconciler(PeriodicTask):
-    """Asks role `order` every few seconds for unsettled and stuck orders, and repeats the commands for them."""
+class Reconciler:
+    """Asks role `order` in each round for unsettled and stuck orders, and repeats the commands for them."""
 
-    def __init__(self, sidecar: Sidecar, commands: OrderCommands, capacity: Capacity, watchdog: Watchdog) -> None:
-        super().__init__("reconciler", EVERY_SECONDS)
+    def __init__(
+        self,
+        sidecar: Sidecar,
+        commands: OrderCommands,
+        capacity: Capacity,
+        watchdog: Watchdog,
+        stopping: threading.Event,
+    ) -> None:
         self._sidecar, self._commands, self._capacity, self._watchdog = sidecar, commands, capacity, watchdog
+        self._stopping = stopping
         self._retries: dict[tuple[str, str], _Retries] = {}
 
     def run_once(self) -> None:
-        """Settle every unsettled order whose next try is due, and recover the stuck ones."""
+        """Repeat every command whose next try is due, and recover the stuck orders; return early once stopping."""
         try:
             found = self._sidecar.invoke(ORDER, "GET", "/unsettled")
         except Unavailable:
@@ -120,13 +128,13 @@ class Reconciler(PeriodicTask):
         orders = {(order["order_id"], order["need"]): order for order in found["orders"]}
         self._retries = {key: self._retries.get(key) or _Retries(time.monotonic()) for key in orders}
         for key, retries in self._retries.items():
-            if self.stopping.is_set():
+            if self._stopping.is_set():
                 return
             if retries.is_due():
-                self._settle(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
+                self._repeat_command(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
         self._recover_stuck(found["progress"])
 
-    def _settle(self, order: dict[str, Any], *, force: bool) -> None:
+    def _repeat_command(self, order: dict[str, Any], *, force: bool) -> None:
         order_id, need = order["order_id"], order["need"]
         extra = {"order": order_id, "attempt": order["attempt"]}
         log.warning("the engine may not know of a command, so it is repeated: %s", need, extra=extra)
@@ -142,12 +150,12 @@ class Reconciler(PeriodicTask):
         except Unavailable as error:
             log.warning("not repeated, a later round tries again: %s", error, extra=extra)
         except Refused as error:
-            log.info("settled by another process meanwhile: %s", error, extra=extra)
+            log.info("another process has repeated it meanwhile: %s", error, extra=extra)
 
     def _recover_stuck(self, progress: dict[str, str]) -> None:
         end = time.monotonic() + _RECOVERY_SECONDS
         for order_id in self._watchdog.observe(progress):
-            if self.stopping.is_set() or time.monotonic() >= end:
+            if self._stopping.is_set() or time.monotonic() >= end:
                 return
             if self._capacity.has_running_activity(order_id):
                 self._watchdog.postpone(order_id)
@@ -162,8 +170,9 @@ class Reconciler(PeriodicTask):
             log.warning("stuck, and could not be recovered; a later round tries again: %s", error, extra=extra)
             self._watchdog.postpone(order_id)
             return
-        if recovery is not None:
-            log.warning("stuck, so its workflow was %s", recovery, extra=extra)
+        if recovery is None:
+            return
+        log.warning("stuck, so its workflow was %s", recovery, extra=extra)
         if recovery == "restarted":
             self._watchdog.note_restarted(order_id)
         else:

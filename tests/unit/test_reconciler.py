@@ -1,5 +1,6 @@
 """The reconciler repeats failed commands ever more rarely, and notices stuck orders."""
 
+import threading
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import OrderCommand
 from pizzashop.errors import Unavailable
 from pizzashop.workflow.capacity import Capacity
-from pizzashop.workflow.reconciler import EVERY_SECONDS, MAX_RESTART_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
+from pizzashop.workflow.reconciler import MAX_RESTART_SECONDS, RECONCILE_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
 
 class Unsettled:
@@ -38,13 +39,13 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
 
 
 def make_reconciler(unsettled: Unsettled) -> Reconciler:
-    return Reconciler(unsettled, unsettled, Capacity(8), Watchdog())  # type: ignore[arg-type]
+    return Reconciler(unsettled, unsettled, Capacity(8), Watchdog(), threading.Event())  # type: ignore[arg-type]
 
 
 def run_until(reconciler: Reconciler, unsettled: Unsettled, seconds: float) -> None:
     while unsettled.seconds < seconds:
         reconciler.run_once()
-        unsettled.seconds += EVERY_SECONDS
+        unsettled.seconds += RECONCILE_SECONDS
 
 
 class TestRetries:

@@ -1,6 +1,7 @@
-"""Purge the workflows of orders that ended long ago."""
+"""The purger: it purges the workflows of orders that ended long ago."""
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -10,7 +11,6 @@ from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.workflow.commands import read_summary
 from pizzashop.workflow.engine import DaprEngine
-from pizzashop.workflow.periodic import PeriodicTask
 
 _ROUNDS_PER_RETENTION = 20
 _MIN_SECONDS, _MAX_SECONDS = 0.5, 3600.0
@@ -20,18 +20,21 @@ _PURGE_THREADS = 8
 log = logging.getLogger(__name__)
 
 
-class Housekeeping(PeriodicTask):
-    """Goes through the ended orders, page by page of the index of role `order`. Every step may be repeated."""
+def purge_interval(retention_seconds: float) -> float:
+    """Return how many seconds to wait between two rounds."""
+    return min(max(retention_seconds / _ROUNDS_PER_RETENTION, _MIN_SECONDS), _MAX_SECONDS)
 
-    def __init__(self, sidecar: Sidecar, engine: DaprEngine, retention_seconds: float) -> None:
-        seconds = min(max(retention_seconds / _ROUNDS_PER_RETENTION, _MIN_SECONDS), _MAX_SECONDS)
-        super().__init__("housekeeping", seconds)
-        self._sidecar, self._engine = sidecar, engine
+
+class WorkflowPurger:
+    """Goes through the ended orders, page by page of the index of role `order`. Every action may be repeated."""
+
+    def __init__(self, sidecar: Sidecar, engine: DaprEngine, stopping: threading.Event) -> None:
+        self._sidecar, self._engine, self._stopping = sidecar, engine, stopping
 
     def run_once(self) -> None:
-        """Purge the workflows that are due, and have role `order` delete its part."""
+        """Purge the workflows that are due, and have role `order` delete its part; return early once stopping."""
         page: int | None = -1
-        while page is not None and not self.stopping.is_set():
+        while page is not None and not self._stopping.is_set():
             due = self._sidecar.invoke(ORDER, "POST", "/expired", {"after": page})
             orders: list[dict[str, Any]] = due["orders"]
             with ThreadPoolExecutor(_PURGE_THREADS) as pool:
@@ -44,7 +47,7 @@ class Housekeeping(PeriodicTask):
 
     def _purge(self, order_id: str, uid: str) -> bool:
         """Purge one workflow. Return whether the engine has it no more; a fault must not keep the others."""
-        if self.stopping.is_set():
+        if self._stopping.is_set():
             return False
         try:
             self._sidecar.delete(f"validation_{order_id}")
