@@ -26,6 +26,7 @@ from pizzashop.errors import NotFound
 from pizzashop.order.index import StoredList
 from pizzashop.order.repository import Repository
 
+# How many events of this shop's orders are kept, and how many foreign ones.
 MAX_OWN = 1000
 MAX_FOREIGN = 100
 # How many foreign events are kept in a burst, and after how many seconds another one is.
@@ -33,7 +34,7 @@ FOREIGN_BURST = 40
 FOREIGN_SECONDS = 3.0
 # How often the log says how many foreign events were not kept.
 REPORT_SECONDS = 60.0
-MAX_LIMIT = 100
+MAX_LETTERS_PER_PAGE = 100
 # The largest order that a client may send makes an event of about 400 kB when every character is escaped.
 MAX_EVENT_CHARS = 512 * 1024
 
@@ -99,7 +100,7 @@ class DeadLetter(BaseModel):
 class DeadLetterQuery(Request):
     """A page of the dead letters; `after` is the `next` of the page before."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_LETTERS_PER_PAGE, strict=False), DigitsOnly] = 50
     after: Annotated[str, Field(max_length=64)] | None = None
 
 
@@ -131,19 +132,19 @@ class DeadLetters:
         self._foreign = _IdList(StoredList(sidecar, "aside_foreign"), max_foreign)
         self._foreign_rate = _TokenBucket(FOREIGN_BURST, FOREIGN_SECONDS)
 
-    def keep(self, rejected: Sequence[UnappliedEvent]) -> list[str | None]:
+    def keep(self, unapplied: Sequence[UnappliedEvent]) -> list[str | None]:
         """Keep events and return the id of each, None for a foreign event that was not kept.
 
         An event that is kept already gets the new reason, and stays the same otherwise. Raise Unavailable when the
         store cannot be reached: then none of the events counts as kept.
         """
-        named = {order_id for each in rejected if (order_id := find_order_id(each.event)) is not None}
+        named = {order_id for each in unapplied if (order_id := find_order_id(each.event)) is not None}
         known = self._repository.find_with_deleted(sorted(named)).keys()
-        own = [each for each in rejected if find_order_id(each.event) in known]
-        foreign = [each for each in rejected if find_order_id(each.event) not in known]
+        own = [each for each in unapplied if find_order_id(each.event) in known]
+        foreign = [each for each in unapplied if find_order_id(each.event) not in known]
         ids = {**self._keep_in(self._own, own), **self._keep_in(self._foreign, self._sample(foreign))}
         _log_kept(own, foreign, ids)
-        return [ids.get(each.digest) for each in rejected]
+        return [ids.get(each.digest) for each in unapplied]
 
     def page(self, query: DeadLetterQuery) -> tuple[list[DeadLetter], str | None]:
         """Return a page, newest first, and the `after` of the next page, None when it is the last."""
@@ -177,11 +178,11 @@ class DeadLetters:
         new = [each for each in foreign if each.digest not in digests]
         return known + new[: self._foreign_rate.take(len(new))]
 
-    def _keep_in(self, target: "_IdList", rejected: Sequence[UnappliedEvent]) -> dict[str, str]:
+    def _keep_in(self, target: "_IdList", unapplied: Sequence[UnappliedEvent]) -> dict[str, str]:
         """Keep events in one list. Return their ids by digest."""
-        if not rejected:
+        if not unapplied:
             return {}
-        at, by_digest = utc_timestamp(), {each.digest: each for each in rejected}
+        at, by_digest = utc_timestamp(), {each.digest: each for each in unapplied}
         ids, surplus = target.add(at, list(by_digest))
         self._store(at, {ids[digest]: each for digest, each in by_digest.items()})
         for each in surplus:

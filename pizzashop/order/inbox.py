@@ -50,14 +50,14 @@ class Inbox:
     def apply(self, cloud_events: list[Any]) -> list[str]:
         """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
         statuses = [SUCCESS] * len(cloud_events)
-        rejected: dict[int, UnappliedEvent] = {}
+        unapplied: dict[int, UnappliedEvent] = {}
         by_order: dict[str, list[tuple[int, StageEvent]]] = defaultdict(list)
         for number, cloud_event in enumerate(cloud_events):
             try:
                 check_json_limits(cloud_event, MAX_EVENT_DEPTH)
                 event = parse_event(cloud_event, utc_timestamp())
             except InvalidRequest as error:
-                rejected[number] = UnappliedEvent(cloud_event, str(error))
+                unapplied[number] = UnappliedEvent(cloud_event, str(error))
             else:
                 by_order[event.order_id].append((number, event))
         results = self._apply_to_records(
@@ -67,10 +67,10 @@ class Inbox:
             result = results[order_id]
             for number, _ in events:
                 if isinstance(result, CorruptData):
-                    rejected[number] = UnappliedEvent(cloud_events[number], str(result))
+                    unapplied[number] = UnappliedEvent(cloud_events[number], str(result))
                 elif isinstance(result, Unavailable):
                     statuses[number] = RETRY
-        for number, status in zip(rejected, self._keep(list(rejected.values())), strict=True):
+        for number, status in zip(unapplied, self._keep(list(unapplied.values())), strict=True):
             statuses[number] = status
         return statuses
 
@@ -84,12 +84,12 @@ class Inbox:
         _log_results(results)
         return results
 
-    def _keep(self, rejected: list[UnappliedEvent]) -> list[str]:
+    def _keep(self, unapplied: list[UnappliedEvent]) -> list[str]:
         try:
-            ids = self._dead_letters.keep(rejected) if rejected else []
+            ids = self._dead_letters.keep(unapplied) if unapplied else []
         except Unavailable as error:
-            log.warning("%d dead letters could not be stored, Dapr delivers them again: %s", len(rejected), error)
-            return [RETRY] * len(rejected)
+            log.warning("%d dead letters could not be stored, Dapr delivers them again: %s", len(unapplied), error)
+            return [RETRY] * len(unapplied)
         return [IGNORED if event_id is None else DROP for event_id in ids]
 
 

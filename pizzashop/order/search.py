@@ -28,8 +28,8 @@ from pizzashop.presentation.boards import ORDER_FILTERS, Row, SearchResult
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
-MAX_LIMIT = 200
-DEFAULT_LIMIT = 50
+MAX_ORDERS_PER_PAGE = 200
+DEFAULT_ORDERS_PER_PAGE = 50
 
 _ID_LIKE = re.compile(r"[\s#.,/-]*[A-Za-z0-9][\sA-Za-z0-9_#.,/-]*")
 
@@ -49,7 +49,7 @@ class ListQuery(Request):
     """Which orders to list; `after` is the `next` of the page before."""
 
     status: Annotated[str, _one_of({"open", "closed", *STATUSES})] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=False), DigitsOnly] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_ORDERS_PER_PAGE, strict=False), DigitsOnly] = DEFAULT_ORDERS_PER_PAGE
     after: Cursor | None = None
 
     def matches(self, record: Record) -> bool:
@@ -64,7 +64,7 @@ class SearchQuery(Request):
 
     text: str = Field("", max_length=200)
     filter: Annotated[str, _one_of(ORDER_FILTERS)] | None = None
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    limit: int = Field(DEFAULT_ORDERS_PER_PAGE, ge=1, le=MAX_ORDERS_PER_PAGE)
     after: Cursor | None = None
 
     def matches(self, row: Row, now: str) -> bool:
