@@ -190,7 +190,8 @@ def status_text(status: str) -> str:
 
 def entry_text(status: str, by: str | None = None, note: str | None = None) -> str:
     """Return the words for an entry of the history, with its author and note: `approved by ana: looks good`."""
-    author = f" by {by}" if by else ""
+    # No person notes that a decision is overdue: its author is "the clock".
+    author = f" by {by}" if by and status != OVERDUE else ""
     reason = f": {note}" if note else ""
     return f"{status_text(status)}{author}{reason}"
 

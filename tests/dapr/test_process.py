@@ -160,16 +160,9 @@ def test_the_workflow_notes_what_waits_for_validation(client: ShopClient) -> Non
     order_id = client.place_order()
     client.wait_for_status(order_id, "pending_validation")
     url = f"http://127.0.0.1:3505/v1.0/state/pizzastatestore/validation_{order_id}"
-    noted = client.call("GET", url)[1]
-    assert (
-        json.loads(noted)
-        if isinstance(noted, str)
-        else noted
-        == {
-            "order_id": order_id,
-            "status": "pending_validation",
-        }
-    )
+    stored = client.call("GET", url)[1]
+    value = json.loads(stored) if isinstance(stored, str) else stored
+    assert value == {"order_id": order_id, "status": "pending_validation"}
 
 
 def test_an_unknown_order_is_not_found(client: ShopClient) -> None:

@@ -24,6 +24,7 @@ from pizzashop.domain.lifecycle import (
     Milestone,
     Picture,
     Status,
+    entry_text,
     remake_text,
     status_text,
 )
@@ -59,6 +60,13 @@ def test_every_status_and_decision_has_its_words(row: Status | DecisionWords) ->
     assert row.headline
     assert "{" not in row.headline.replace("{pizza}", "")
     assert row.phase
+
+
+def test_the_words_for_a_late_decision_name_no_author() -> None:
+    assert entry_text("approved", "ana", "looks good") == "approved by ana: looks good"
+    assert entry_text("overdue", "the clock", "no decision for 10 s") == (
+        "waiting too long for the manager: no decision for 10 s"
+    )
 
 
 def test_the_words_for_an_unknown_status_are_its_name() -> None:

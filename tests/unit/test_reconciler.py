@@ -57,7 +57,7 @@ class TestRetries:
         run_until(make_reconciler(unsettled), unsettled, 440)
         assert unsettled.forced == [False] * 4 + [True] * 5
 
-    def test_a_new_need_is_settled_at_once(self, unsettled: Unsettled) -> None:
+    def test_a_new_command_is_repeated_at_once(self, unsettled: Unsettled) -> None:
         reconciler = make_reconciler(unsettled)
         run_until(reconciler, unsettled, 12)
         unsettled.needs = []
@@ -65,6 +65,26 @@ class TestRetries:
         unsettled.needs = ["cancel"]
         run_until(reconciler, unsettled, 21)
         assert unsettled.tried_at == [0, 3, 9, 15, 18]
+
+
+class NotStuck:
+    """Sidecar and commands at once: an order seems stuck, and makes progress before it is recovered."""
+
+    def __init__(self) -> None:
+        self.recovered: list[str] = []
+
+    def invoke(self, *_: Any) -> dict[str, Any]:
+        return {"orders": [], "progress": {"123": "1"}}
+
+    def recover(self, order_id: str, *_: Any, **__: Any) -> None:
+        self.recovered.append(order_id)
+
+
+def test_an_order_that_is_not_stuck_any_more_does_not_count_as_woken() -> None:
+    shop, watchdog = NotStuck(), Watchdog(seconds=0)
+    Reconciler(shop, shop, Capacity(8), watchdog, threading.Event()).run_once()  # type: ignore[arg-type]
+    assert shop.recovered == ["123"]
+    assert not watchdog.was_woken("123")
 
 
 class Watched:
