@@ -22,6 +22,7 @@ WORKFLOW = Role("workflow", "pizza-workflow", 8005, 3505, 50015)
 
 ROLES = (ORDER, STOREFRONT, KITCHEN, DELIVERY, WORKFLOW)
 ROLE_BY_NAME = {role.name: role for role in ROLES}
+APP_IDS = frozenset(role.app_id for role in ROLES)
 
 STATE_STORE = "pizzastatestore"
 PUBSUB = "pizzapubsub"

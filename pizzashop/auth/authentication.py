@@ -85,8 +85,9 @@ class Authenticator:
         name = redeem_sign_in_link(self.state_dir, token)
         return None if name is None else Person(name, EVERY_STAFF_ROLE)
 
-    # A session is a JSON object in a signed cookie. `since` is in seconds since the epoch; `mark` is a digest of the
-    # credential that the person signed in with. Browsers keep the cookie, so the field names must not change.
+    # A session is a JSON object in a signed cookie: the person's `name`, when they signed in (`since`, in seconds since
+    # the epoch), and a digest of the credential that they signed in with (`mark`). Browsers keep the cookie, so the
+    # names of these fields must not change.
 
     def create_session(self, person: Person, now: float) -> dict[str, Any]:
         """Return the session of a person who has just signed in."""

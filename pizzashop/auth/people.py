@@ -16,6 +16,8 @@ STAFF_ROLES = (KITCHEN, COURIER, MANAGER)
 EVERY_STAFF_ROLE = frozenset(STAFF_ROLES)
 # All callers but the sidecar.
 EXTERNAL = frozenset({PUBLIC, CUSTOMER, *STAFF_ROLES})
+# The longest name of a member of the staff, in characters.
+MAX_NAME_LENGTH = 60
 
 
 class Person(NamedTuple):

@@ -10,7 +10,7 @@ import click
 
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, json_text, raise_output_error
-from pizzashop.console.shop import JsonObject, ShopApi
+from pizzashop.console.shop import ShopApi
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound, ShopError, Unavailable
@@ -79,12 +79,12 @@ class OrdersRequest:
     by: str
     as_json: bool
 
-    def body(self, order_id: str, **fields: object) -> JsonObject:
+    def body(self, order_id: str, **fields: object) -> dict[str, Any]:
         """Return the JSON of a request about one order, with the operator's name and note."""
         note = {} if self.note is None else {"note": self.note}
         return {"order_id": order_id, "by": self.by, **fields, **note}
 
-    def run_for_each(self, action: Callable[[str], tuple[str, JsonObject]]) -> NoReturn:
+    def run_for_each(self, action: Callable[[str], tuple[str, dict[str, Any]]]) -> NoReturn:
         """Run `action` for the full id of each order; see `run_for_each`."""
         run_for_each(self.order_ids, lambda text: action(self.context.shop.resolve_id(text)), as_json=self.as_json)
 
@@ -115,7 +115,7 @@ def orders_command(command: Callable[..., None]) -> click.Command:
 
 def run_for_each(
     ids: Iterable[str],
-    action: Callable[[str], tuple[str, JsonObject]],
+    action: Callable[[str], tuple[str, dict[str, Any]]],
     *,
     as_json: bool,
     id_field: str = "order_id",
@@ -125,7 +125,7 @@ def run_for_each(
     An error of one id does not stop the others; neither does output that cannot be written. Only Unavailable stops
     them, because the others would fail too. The exit code is that of the first error.
     """
-    answers: list[JsonObject] = []
+    answers: list[dict[str, Any]] = []
     exit_code = 0
     outage: Unavailable | None = None
     with ignore_output_errors():

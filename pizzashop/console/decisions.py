@@ -1,9 +1,9 @@
 """`pizzashop approve`, `reject`, `remake`, `pause`, `resume` and `cancel`: the manager or an operator steps in."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pizzashop.console.command import OrdersRequest, confirm, orders_command, require_confirmation, yes_option
-from pizzashop.console.shop import JsonObject, OrderRecord
+from pizzashop.console.shop import OrderRecord
 from pizzashop.domain.lifecycle import PENDING_VALIDATION, RANK
 
 
@@ -68,7 +68,7 @@ def cancel(request: OrdersRequest, yes: bool) -> None:
     """
     require_confirmation(request.context, yes=yes)
 
-    def confirm_and_cancel(order_id: str) -> tuple[str, JsonObject]:
+    def confirm_and_cancel(order_id: str) -> tuple[str, dict[str, Any]]:
         if not yes:
             record = request.context.shop.get_order(order_id)
             # The shop refuses to cancel an order that has ended, so there is nothing to confirm.
@@ -80,7 +80,7 @@ def cancel(request: OrdersRequest, yes: bool) -> None:
 
 
 def _decide(request: OrdersRequest, verb: str, **verdict: bool) -> NoReturn:
-    def decide(order_id: str) -> tuple[str, JsonObject]:
+    def decide(order_id: str) -> tuple[str, dict[str, Any]]:
         record = request.context.shop.get_order(order_id)
         # With the attempt, a late decision cannot apply to the next pizza, which nobody has seen.
         answer = request.context.shop.send_decision(request.body(order_id, attempt=record.attempt, **verdict))
@@ -94,6 +94,6 @@ def _is_early(record: OrderRecord) -> bool:
     return RANK.get(record.status, 0) < RANK[PENDING_VALIDATION] and not record.has_ended
 
 
-def _send_command(request: OrdersRequest, action: str, order_id: str) -> tuple[str, JsonObject]:
+def _send_command(request: OrdersRequest, action: str, order_id: str) -> tuple[str, dict[str, Any]]:
     answer = request.context.shop.send_command(action, request.body(order_id))
     return f"Order {order_id} is {answer.get('status', 'changed')}.", answer

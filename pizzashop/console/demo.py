@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import click
 
 from pizzashop.console.command import CommandContext, echo_json, json_option, pass_command_context
-from pizzashop.console.shop import JsonObject, OrderRecord
+from pizzashop.console.shop import OrderRecord
 from pizzashop.domain.history import seconds_since
 from pizzashop.domain.ids import DEMO_PREFIX, generate_order_id
 from pizzashop.domain.lifecycle import PENDING_VALIDATION
@@ -28,9 +29,9 @@ REMAKE_PROBABILITY = 0.1
 REMAKE_NOTES = ("too dark", "the crust is torn", "no basil on it", "cold in the middle")
 
 
-def invent_order(random: Random) -> JsonObject:
+def invent_order(random: Random) -> dict[str, Any]:
     """Return a valid order; the prefix of its id shows that it was invented."""
-    order: JsonObject = {
+    order: dict[str, Any] = {
         "order_id": f"{DEMO_PREFIX}{generate_order_id()[:9].lower()}",
         "pizza_type": random.choice(MENU).key,
         "size": random.choice(SIZES).name,
@@ -118,7 +119,7 @@ class Demonstration:
         return is_undecided and not record.paused and seconds_since(record.history[-1].at) >= DECISION_SECONDS
 
     def _decide(self, record: OrderRecord) -> Iterator[str]:
-        decision: JsonObject = {"order_id": record.order_id, "attempt": record.attempt, "by": "the demo"}
+        decision: dict[str, Any] = {"order_id": record.order_id, "attempt": record.attempt, "by": "the demo"}
         if record.attempt == 1 and self._random.random() < REMAKE_PROBABILITY:
             note = self._random.choice(REMAKE_NOTES)
             decision |= {"approved": False, "remake": True, "note": note}

@@ -1,5 +1,7 @@
 """`pizzashop events`: list, replay and drop dead letters, which are events that could not be applied."""
 
+from typing import Any
+
 import click
 
 from pizzashop.console.command import (
@@ -12,7 +14,6 @@ from pizzashop.console.command import (
     run_for_each,
     yes_option,
 )
-from pizzashop.console.shop import JsonObject
 from pizzashop.domain.history import seconds_since
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict
@@ -54,7 +55,7 @@ def events(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> 
         click.echo(f"\nThere are more: pizzashop events --limit {limit} --after {to_single_line(page['next'])}")
 
 
-def _cells(row: JsonObject) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     age = running_text(seconds_since(row["at"])) if row.get("at") else ""
     return tuple(map(to_single_line, (row.get("id"), row.get("order_id") or "-", age, row.get("reason"))))
 
@@ -77,7 +78,7 @@ def replay(context: CommandContext, event_ids: tuple[str, ...], replay_all: bool
         raise click.UsageError("Name the events, or use --all.")
     outcomes = {row["id"]: row for row in context.shop.replay_all_dead_letters()} if replay_all else {}
 
-    def replay_one(event_id: str) -> tuple[str, JsonObject]:
+    def replay_one(event_id: str) -> tuple[str, dict[str, Any]]:
         row = outcomes.get(event_id) or context.shop.replay_dead_letter(event_id)
         if not row.get("replayed"):
             raise Conflict(f"It still cannot be applied: {to_single_line(row.get('reason'))}")
@@ -100,7 +101,7 @@ def drop(context: CommandContext, event_ids: tuple[str, ...], yes: bool, as_json
     """
     require_confirmation(context, yes=yes)
 
-    def confirm_and_drop(event_id: str) -> tuple[str, JsonObject]:
+    def confirm_and_drop(event_id: str) -> tuple[str, dict[str, Any]]:
         dead_letter = context.shop.get_dead_letter(event_id)
         if not yes:
             confirm(f"Drop event {event_id} ({to_single_line(dead_letter.get('reason'))})?", refusal="Not dropped.")

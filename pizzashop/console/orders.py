@@ -12,7 +12,7 @@ from pizzashop.console.command import (
     parse_new_id,
     pass_command_context,
 )
-from pizzashop.console.shop import JsonObject, OrderRecord, ShopNotRunning
+from pizzashop.console.shop import OrderRecord, ShopNotRunning
 from pizzashop.console.watch import watch_order
 from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import CANCELLED, FAILED, HAPPY_PATH
@@ -69,7 +69,7 @@ def order(
     click.echo(f"  approve it    pizzashop approve {order_id}")
 
 
-def _place(context: CommandContext, content: JsonObject) -> JsonObject:
+def _place(context: CommandContext, content: dict[str, Any]) -> dict[str, Any]:
     try:
         return context.shop.place_order(content)
     except ShopNotRunning:

@@ -12,6 +12,7 @@ from pizzashop import roles
 from pizzashop.domain.history import HistoryEntry, find_decision
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.lifecycle import FINAL
+from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 from pizzashop.settings import bracket_ipv6, connectable_host
@@ -19,9 +20,9 @@ from pizzashop.settings import bracket_ipv6, connectable_host
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-JsonObject = dict[str, Any]
-
-CONNECT_SECONDS = 2.0
+ROLE_CONNECT_SECONDS = 2.0
+# How long a command waits for an answer: a pause may wait for the lease of another command, then for the engine.
+READ_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
 _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
     **dict.fromkeys((400, 413, 415), InvalidRequest),
     **dict.fromkeys((401, 403), NotAllowed),
@@ -54,7 +55,7 @@ class OrderRecord(BaseModel):
     paused: bool = False
     error: str | None = None
     history: tuple[HistoryEntry, ...] = ()
-    raw: JsonObject = Field(default_factory=dict, exclude=True, repr=False)
+    raw: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
     def parse(cls, content: Any) -> Self:
@@ -89,7 +90,9 @@ class ShopApi:
     Each call returns the JSON of the response, or raises the error that the response or its absence means.
     """
 
-    def __init__(self, order_url: str, workflow_url: str, *, token: str = "", read_seconds: float = 10.0) -> None:
+    def __init__(
+        self, order_url: str, workflow_url: str, *, token: str = "", read_seconds: float = READ_SECONDS
+    ) -> None:
         self.order_url, self.workflow_url = order_url, workflow_url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._read_seconds = read_seconds
@@ -97,13 +100,13 @@ class ShopApi:
         self._session: ClientSession | None = None
 
     @classmethod
-    def on_host(cls, host: str, *, token: str = "", read_seconds: float = 10.0) -> Self:
+    def on_host(cls, host: str, *, token: str = "", read_seconds: float = READ_SECONDS) -> Self:
         """Return the API of the shop whose roles listen on `host` of this machine, each on its own port."""
         name = bracket_ipv6(connectable_host(host))
         order_url, workflow_url = (f"http://{name}:{role.port}" for role in (roles.ORDER, roles.WORKFLOW))
         return cls(order_url, workflow_url, token=token, read_seconds=read_seconds)
 
-    def place_order(self, order: Mapping[str, Any]) -> JsonObject:
+    def place_order(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Place an order; return its id and the id of its workflow instance."""
         return self._post(f"{self.workflow_url}/start-order", order)
 
@@ -121,7 +124,7 @@ class ShopApi:
         except NotFound:
             return own
 
-    def list_orders(self, *, limit: int, status: str | None = None, after: str | None = None) -> JsonObject:
+    def list_orders(self, *, limit: int, status: str | None = None, after: str | None = None) -> dict[str, Any]:
         """Return a page of `orders`, newest first, and `next`, the position of the next page."""
         return self._get(f"{self.order_url}/orders", limit=limit, status=status, after=after)
 
@@ -135,30 +138,30 @@ class ShopApi:
         status: str = self._call("GET", f"{self.workflow_url}/get-status/{order_id}", expected=str)
         return status
 
-    def send_decision(self, decision: Mapping[str, Any]) -> JsonObject:
+    def send_decision(self, decision: Mapping[str, Any]) -> dict[str, Any]:
         """Send the manager's decision on an order's pizza."""
         return self._post(f"{self.workflow_url}/validate-pizza", decision, f"order {decision['order_id']}")
 
-    def send_command(self, action: str, command: Mapping[str, Any]) -> JsonObject:
+    def send_command(self, action: str, command: Mapping[str, Any]) -> dict[str, Any]:
         """Send the command `pause`, `resume` or `cancel` for an order."""
         return self._post(f"{self.workflow_url}/{action}-order", command, f"order {command['order_id']}")
 
-    def list_dead_letters(self, *, limit: int, after: str | None = None) -> JsonObject:
+    def list_dead_letters(self, *, limit: int, after: str | None = None) -> dict[str, Any]:
         """Return a page of `events` that could not be applied, newest first, and `next`."""
         return self._get(f"{self.order_url}/events", limit=limit, after=after)
 
-    def get_dead_letter(self, event_id: str) -> JsonObject:
+    def get_dead_letter(self, event_id: str) -> dict[str, Any]:
         """Return one event that could not be applied."""
         return self._get(f"{self.order_url}/events/{event_id}", f"dead letter {event_id}")
 
-    def replay_dead_letter(self, event_id: str) -> JsonObject:
+    def replay_dead_letter(self, event_id: str) -> dict[str, Any]:
         """Apply an event again; `replayed` in the answer says whether that succeeded."""
         return self._post(f"{self.order_url}/events/{event_id}/replay", {}, f"dead letter {event_id}")
 
-    def replay_all_dead_letters(self) -> list[JsonObject]:
+    def replay_all_dead_letters(self) -> list[dict[str, Any]]:
         """Apply all events again; return the outcome of each."""
-        outcomes: list[JsonObject] = []
-        request: JsonObject = {}
+        outcomes: list[dict[str, Any]] = []
+        request: dict[str, Any] = {}
         while True:
             page = self._post(f"{self.order_url}/events/replay", request)
             outcomes += page["events"]
@@ -184,13 +187,13 @@ class ShopApi:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _get(self, url: str, subject: str = "", **query: object) -> JsonObject:
+    def _get(self, url: str, subject: str = "", **query: object) -> dict[str, Any]:
         params = {name: str(value) for name, value in query.items() if value}
-        answer: JsonObject = self._call("GET", url, subject, params=params)
+        answer: dict[str, Any] = self._call("GET", url, subject, params=params)
         return answer
 
-    def _post(self, url: str, body: Mapping[str, Any], subject: str = "") -> JsonObject:
-        answer: JsonObject = self._call("POST", url, subject, json=body)
+    def _post(self, url: str, body: Mapping[str, Any], subject: str = "") -> dict[str, Any]:
+        answer: dict[str, Any] = self._call("POST", url, subject, json=body)
         return answer
 
     def _call(self, method: str, url: str, subject: str = "", expected: type = dict, **content: Any) -> Any:
@@ -213,7 +216,7 @@ class ShopApi:
         import aiohttp
 
         self._session = self._session or aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=self._read_seconds),
+            timeout=aiohttp.ClientTimeout(total=None, connect=ROLE_CONNECT_SECONDS, sock_read=self._read_seconds),
             headers=self._headers,
         )
         try:

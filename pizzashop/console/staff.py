@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pizzashop.auth.people import STAFF_ROLES, login_name
+from pizzashop.auth.people import MAX_NAME_LENGTH, STAFF_ROLES, login_name
 from pizzashop.console.command import echo_json, json_option
 from pizzashop.domain.text import is_readable, remove_invisible
 from pizzashop.errors import InvalidSettings
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pizzashop.auth.accounts import Accounts
 
 MIN_PASSWORD_LENGTH = 8
-MAX_NAME_LENGTH = 60
 
 name_argument = click.argument("name")
 

@@ -27,7 +27,6 @@ from pizzashop.settings import Settings
 
 _RESTORE_FILES = "git checkout -- dapr.yaml resources"
 _STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
-_APP_IDS = {role.app_id for role in roles.ROLES}
 
 Documents = list[dict[str, Any]]
 
@@ -216,7 +215,7 @@ def _state_store_faults(component: dict[str, Any] | None) -> Iterator[str]:
 def _pubsub_faults(component: dict[str, Any] | None) -> Iterator[str]:
     if component is None:
         yield f"there is no component {roles.PUBSUB}"
-    elif set(component.get("scopes", [])) != _APP_IDS:
+    elif set(component.get("scopes", [])) != roles.APP_IDS:
         yield "its scopes are not the five roles"
 
 

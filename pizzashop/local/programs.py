@@ -19,7 +19,7 @@ from pizzashop.local.ports import HOST, http_ok, is_listening
 from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project
 from pizzashop.local.shutdown import Shutdown
-from pizzashop.roles import ROLES
+from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
 
 # The first port of each service is the one that it serves on. The others are for health checks and etcd, and lie below
@@ -44,7 +44,6 @@ _PORT_FLAGS = {
     "daprInternalGRPCPort": "dapr-internal-grpc-port",
     "metricsPort": "metrics-port",
 }
-_APP_IDS = {role.app_id for role in ROLES}
 
 
 def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
@@ -210,7 +209,7 @@ def _is_service_ready(name: str) -> bool:
 
 
 def _is_role_ready(app: App, host: str) -> bool:
-    if app.app_id in _APP_IDS:
+    if app.app_id in APP_IDS:
         return http_ok(app.ports["appPort"], "/healthz", host)
     # A program that is not one of the shop's roles need not have this route.
     return all(is_listening(port, host) for port in app.app_ports)

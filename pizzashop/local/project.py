@@ -10,10 +10,9 @@ import yaml
 
 import pizzashop
 from pizzashop.errors import LocalError
-from pizzashop.roles import ROLES
+from pizzashop.roles import APP_IDS
 
 RUN_FILE = "dapr.yaml"
-_APP_IDS = {role.app_id for role in ROLES}
 _PORT_KEYS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
 # The keys of an entry that become flags of daprd, see `_flag_name`.
 _FLAG_KEYS = (
@@ -169,7 +168,7 @@ def _is_of_other_project(run_file: Path) -> bool:
 def _is_shop_role(app: Mapping[str, Any]) -> bool:
     # An entry without a command is a sidecar for a role that the user starts in another way.
     command = app.get("command") or ["pizzashop"]
-    return app.get("appID") in _APP_IDS and any("pizzashop" in str(word) for word in command)
+    return app.get("appID") in APP_IDS and any("pizzashop" in str(word) for word in command)
 
 
 def _resource_paths(entry: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,11 @@ from wtforms import ValidationError
 
 from pizzashop.auth.authentication import SESSION_SECONDS, Authenticator
 from pizzashop.auth.guard import SESSION_ENTRY
-from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, PUBLIC, Person
+from pizzashop.auth.people import COURIER, KITCHEN, MANAGER, MAX_NAME_LENGTH, PUBLIC, Person
 from pizzashop.domain.history import Clock
 from pizzashop.web.routes import Routes
 
 FIRST_PAGES = {MANAGER: "/manager", KITCHEN: "/kitchen", COURIER: "/delivery"}
-MAX_NAME_LENGTH = 60
 # How many attempts to sign in are allowed from one address, and with one name.
 ADDRESS_LIMIT = "20/minute"
 NAME_LIMIT = "6/minute"
@@ -98,6 +97,7 @@ def make_sign_in_routes(authenticator: Authenticator, clock: Clock) -> Routes:
             error=error,
             next=_local_address(request.values.get("next", "")),
             name=request.form.get("name", "")[:MAX_NAME_LENGTH],
+            max_name_length=MAX_NAME_LENGTH,
             takes_token=bool(authenticator.staff_token),
         )
         return page, status
