@@ -118,7 +118,7 @@ def make_manager_routes(backend: Backend) -> Routes:
         if action not in ACTIONS:
             raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
         chosen = list(dict.fromkeys(request.form.getlist("order")))[:MAX_ORDERS_AT_ONCE]
-        # Together the commands take no longer than one alone may take.
+        # The commands share the time of one. So none begins when less than the time of an ordinary call is left.
         deadline = time.monotonic() + COMMAND_SECONDS
         outcomes = [try_action(action, each, note, deadline) for each in chosen]
         return render_template("bulk.html", action=action, outcomes=outcomes)

@@ -15,8 +15,10 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 from gunicorn.config import Config
@@ -38,10 +40,6 @@ if TYPE_CHECKING:
     from gunicorn.app.base import BaseApplication
 
     from pizzashop.workflow.background import Background
-
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-_Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 # Steps, and requests from outside, may each take this share of the threads. So neither alone takes the threads that
 # health checks, events and the calls of other roles need.
@@ -110,7 +108,7 @@ class RunningRoles:
             self._background.close()
         self._http.close()
 
-    def _dispatch(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app_by_port[environ["SERVER_PORT"]](environ, start_response)
 
     def _create_app(self, role: Role) -> Flask:
@@ -120,21 +118,14 @@ class RunningRoles:
         http_port = (dapr_settings and dapr_settings.dapr_http_port) or role.dapr_http_port
         grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
         sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
+        create = partial(create_app, role, self._settings, sidecar, self._limit, self._authenticator)
         if role is not WORKFLOW:
-            return create_app(role, self._settings, sidecar, self._limit, self._authenticator)
+            return create()
         # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
         from pizzashop.workflow.background import Background
 
-        self._background = background = Background(sidecar, grpc_port, self._settings)
-        return create_app(
-            role,
-            self._settings,
-            sidecar,
-            self._limit,
-            self._authenticator,
-            commands=background.commands,
-            capacity=background.capacity,
-        )
+        self._background = Background(sidecar, grpc_port, self._settings)
+        return create(commands=self._background.commands, capacity=self._background.capacity)
 
 
 class AdmissionControl:
@@ -144,14 +135,12 @@ class AdmissionControl:
     sidecar: a client that only sets the header of other roles is limited too.
     """
 
-    def __init__(
-        self, application: _Application, max_requests: int, may_be_sidecar: Callable[[str], bool] = lambda _token: True
-    ) -> None:
+    def __init__(self, application: WSGIApplication, max_requests: int, may_be_sidecar: Callable[[str], bool]) -> None:
         self._application = application
         self._free = threading.Semaphore(max_requests)
         self._may_be_sidecar = may_be_sidecar
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in _UNLIMITED_PATHS or self._is_from_role(environ):
             return self._application(environ, start_response)
         if not self._free.acquire(blocking=False):
@@ -162,7 +151,7 @@ class AdmissionControl:
         finally:
             self._free.release()
 
-    def _is_from_role(self, environ: Environ) -> bool:
+    def _is_from_role(self, environ: WSGIEnvironment) -> bool:
         return _CALLER_HEADER in environ and self._may_be_sidecar(environ.get("HTTP_DAPR_API_TOKEN", ""))
 
 

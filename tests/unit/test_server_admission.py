@@ -3,10 +3,11 @@
 import json
 import threading
 from collections.abc import Iterator
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from pizzashop.server.server import AdmissionControl, Environ, StartResponse
+from pizzashop.server.server import AdmissionControl
 
 
 class Call:
@@ -28,13 +29,13 @@ def full() -> Iterator[AdmissionControl]:
     """Admission control for one request, which is being served as long as the test runs."""
     started, end = threading.Event(), threading.Event()
 
-    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         if environ["PATH_INFO"] == "/slow":
             started.set()
             end.wait(10)
         return answer_ok(environ, start_response)
 
-    admission = AdmissionControl(application, max_requests=1)
+    admission = AdmissionControl(application, max_requests=1, may_be_sidecar=lambda _token: True)
     thread = threading.Thread(target=Call("/slow").send, args=(admission,))
     thread.start()
     assert started.wait(10)
@@ -44,7 +45,7 @@ def full() -> Iterator[AdmissionControl]:
     assert Call("/any").send(admission).status == "200 OK"
 
 
-def answer_ok(_: Environ, start_response: StartResponse) -> list[bytes]:
+def answer_ok(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     start_response("200 OK", [])
     return [b"served"]
 
