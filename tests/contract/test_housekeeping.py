@@ -139,7 +139,7 @@ class TestRecord:
         shop.run_housekeeping(days=6)
         assert shop.record()["status"] == "pending_validation"
 
-    def test_the_id_can_be_used_again_while_the_emptied_record_is_there(
+    def test_the_id_can_be_used_again_while_the_deleted_record_is_there(
         self, shop: FakeShop, workflow: FlaskClient
     ) -> None:
         deliver(shop)
