@@ -37,7 +37,7 @@ from pizzashop.local.shutdown import Shutdown
 
 SERVICE_START_SECONDS = 30.0
 OPEN_SECONDS = 60.0
-# A role may take so long to finish or hand back the steps that it runs.
+# A role may take this long to finish or release the steps that it runs.
 ROLE_STOP_SECONDS = 10.0
 
 

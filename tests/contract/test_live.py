@@ -211,12 +211,12 @@ class TestAccessDuringAStream:
     """A stream may last longer than the access of its reader."""
 
     @pytest.fixture
-    def door(self, tmp_path: Path) -> Authenticator:
+    def authenticator(self, tmp_path: Path) -> Authenticator:
         return make_authenticator(tmp_path)
 
     @pytest.fixture
-    def shop(self, door: Authenticator) -> Iterator[FakeShop]:
-        made = FakeShop(pace=1, watchers=9, authenticator=door)
+    def shop(self, authenticator: Authenticator) -> Iterator[FakeShop]:
+        made = FakeShop(pace=1, watchers=9, authenticator=authenticator)
         yield made
         made.limit.stopping.set()
 
@@ -233,9 +233,9 @@ class TestAccessDuringAStream:
     @pytest.mark.parametrize(
         "revoke",
         [
-            lambda door, _shop, _client: door.accounts.remove("ana"),
-            lambda door, _shop, _client: door.accounts.add("ana", ("manager",), "another password"),
-            lambda door, _shop, _client: door.accounts.add("ana", ("kitchen",), PASSWORDS["ana"]),
+            lambda authenticator, _shop, _client: authenticator.accounts.remove("ana"),
+            lambda authenticator, _shop, _client: authenticator.accounts.add("ana", ("manager",), "another password"),
+            lambda authenticator, _shop, _client: authenticator.accounts.add("ana", ("kitchen",), PASSWORDS["ana"]),
             lambda _door, shop, _client: shop.run_housekeeping(days=1),
             lambda _door, _shop, client: client.post("/sign-out", data={"csrf_token": csrf(client, "/manager")}),
         ],
@@ -244,23 +244,23 @@ class TestAccessDuringAStream:
     def test_a_stream_ends_when_its_reader_loses_access(
         self,
         shop: FakeShop,
-        door: Authenticator,
+        authenticator: Authenticator,
         client: FlaskClient,
         revoke: Callable[[Authenticator, FakeShop, FlaskClient], object],
     ) -> None:
         stream = Stream(client.get("/live/manager", headers=SSE))
         assert stream.next()["event"] == "shown"
-        revoke(door, shop, client)
+        revoke(authenticator, shop, client)
         stream.until("gone")
 
     def test_the_stream_of_a_program_ends_with_its_token(
-        self, shop: FakeShop, door: Authenticator, monkeypatch: pytest.MonkeyPatch
+        self, shop: FakeShop, authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(live, "STREAM_HEARTBEAT_SECONDS", 0.05)
         stream = Stream(shop.client(STOREFRONT).get("/live/manager", headers={**SSE, **bearer("ana")}))
         assert stream.next()["event"] == "shown"
-        assert door.accounts
-        door.accounts.issue_token("ana")
+        assert authenticator.accounts
+        authenticator.accounts.issue_token("ana")
         stream.until("gone")
 
     def test_a_signed_out_session_is_invalid(self, client: FlaskClient) -> None:
