@@ -107,7 +107,7 @@ class Activities:
         try:
             stages = await self._begin_validation(order, run)
             content = await self._load(order)
-            # The shop does not read this key: programs that were written for the workshop of this shop do.
+            # The shop does not read this key: it is for clients of Dapr's workshop, from which the shop started.
             await _retry(self._sidecar.aput, f"validation_{order['order_id']}", json.dumps(question))
             for stage in stages:
                 await _retry(self._sidecar.apublish, build_stage_event(content, stage, run))
