@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import Result
 from example_records import delivered, record_at
 from fake_shop import FakeShop
 from up_process import IN_TERMINAL
@@ -30,6 +31,8 @@ LOCALES_WITHOUT_UTF8 = {
 }
 # This name has letters of many kinds.
 NAME = "José 漢字 👩‍🍳"
+# Runs a command in this process.
+RunCommand = Callable[..., Result]
 StartCommand = Callable[..., "subprocess.Popen[bytes]"]
 
 

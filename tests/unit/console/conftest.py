@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from command_processes import StartCommand, open_processes
+from click.testing import CliRunner
+from command_processes import RunCommand, StartCommand, open_processes
 from fake_shop import FakeShop, open_shop
 
 from pizzashop.cli import main
 from pizzashop.console.command import CommandContext
 from pizzashop.console.shop import ShopApi
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def context(shop: FakeShop) -> Iterator[CommandContext]:
 
 
 @pytest.fixture
-def run(context: CommandContext) -> Run:
+def run(context: CommandContext) -> RunCommand:
     """Run a command in this process."""
 
     def run(*args: str, typed: str | None = None) -> Result:
@@ -39,7 +37,7 @@ def run(context: CommandContext) -> Run:
 
 
 @pytest.fixture
-def run_json(run: Run) -> Callable[..., object]:
+def run_json(run: RunCommand) -> Callable[..., object]:
     """Run a command with `--json`, and return what it prints."""
 
     def run_json(*args: str) -> object:

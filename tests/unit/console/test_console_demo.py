@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from conftest import Run
+from command_processes import RunCommand
 from fake_shop import FakeShop, problem
 
 from pizzashop.console.demo import invent_order
@@ -21,7 +21,7 @@ def waiting_order(order_id: str, **more: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def demo(shop: FakeShop, run: Run) -> Callable[..., str]:
+def demo(shop: FakeShop, run: RunCommand) -> Callable[..., str]:
     """Run the demo for a moment, and return its output."""
 
     def demo(*options: str) -> str:
@@ -58,7 +58,7 @@ def test_it_goes_on_when_somebody_else_decided_first(shop: FakeShop, demo: Calla
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "5w", "-1"])
-def test_it_refuses_a_text_that_is_not_a_duration(run: Run, wrong: str) -> None:
+def test_it_refuses_a_text_that_is_not_a_duration(run: RunCommand, wrong: str) -> None:
     assert run("demo", "--for", wrong).exit_code == 2
 
 
