@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from command_processes import RunCommand, StartCommand, open_processes
 from fake_shop import FakeShop, open_shop
 
