@@ -181,7 +181,9 @@ def with_another_result(ctx: Any, start: dict[str, Any]) -> WorkflowGenerator:
     ],
     ids=lambda workflow: workflow.__name__,
 )
-def test_a_change_that_would_break_orders_in_flight_is_noticed(workflow: Callable[[Any, Any], WorkflowGenerator]) -> None:
+def test_a_change_that_would_break_orders_in_flight_is_noticed(
+    workflow: Callable[[Any, Any], WorkflowGenerator],
+) -> None:
     assert any(differences(read_history(path), changed_registry(workflow)) for path in OF_LATEST)
 
 
