@@ -128,9 +128,7 @@ def test_search_goes_page_by_page(order: FlaskClient) -> None:
     assert (first["found"], second["found"], second["next"]) == (4, 4, None)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"filter": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}]
-)
+@pytest.mark.parametrize("wrong", [{"filter": "eaten"}, {"limit": 0}, {"after": "x"}, {"text": 1}, {"text": "x" * 201}])
 def test_an_invalid_search_is_refused(order: FlaskClient, wrong: dict[str, Any]) -> None:
     assert_problem(order.post("/search", json=wrong), 400)
 
