@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient
-from dapr.ext.workflow._durabletask.internal import protos as pb
-from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
+from engine_history import read_history
 from google.protobuf.json_format import MessageToDict
 from shop_client import OpenShop, ShopClient, eventually
 
@@ -186,9 +184,6 @@ def instance(order_id: str) -> str:
 def test_store(way: Callable[[ShopClient], str], client: ShopClient) -> None:
     order_id = way(client)
     eventually(lambda: client.workflow_status(order_id), lambda status: status in ENDED)
-    with grpc.insecure_channel(f"{ADDRESS['host']}:{ADDRESS['port']}") as channel:
-        request = pb.GetInstanceHistoryRequest(instanceId=instance(order_id))
-        history = TaskHubSidecarServiceStub(channel).GetInstanceHistory(request, timeout=5)
     HISTORIES.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(MessageToDict(history), indent=1)
+    text = json.dumps(MessageToDict(read_history(order_id)), indent=1)
     (HISTORIES / f"{way.__name__}.json").write_text(text + "\n")
