@@ -1,6 +1,7 @@
-"""Batch calls that arrive while one is in flight: many threads share one request to the sidecar."""
+"""Batch calls that arrive together, or while one is in flight: many threads share one request to the sidecar."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -13,13 +14,18 @@ Result = TypeVar("Result")
 class Batcher(Generic[Item, Result]):
     """Call `run_batch` for the items of many threads, with at most `max_items` at once and one call at a time.
 
-    No call waits for others to join it: a thread that finds no call in flight runs its own item at once. The items that
-    arrive meanwhile form the next batch, which the thread of the first of them runs. `run_batch` returns one result for
-    each item, in the same order; a result that is an exception is raised in the thread of its item.
+    A thread that finds no call in flight waits `window_seconds` for others to join it. The items that arrive during a
+    call form the next batch, which the thread of the first of them runs. `run_batch` returns one result for each item,
+    in the same order; a result that is an exception is raised in the thread of its item.
     """
 
-    def __init__(self, run_batch: Callable[[list[Item]], Sequence[Result | Exception]], max_items: int = 100) -> None:
-        self._run_batch, self._max_items = run_batch, max_items
+    def __init__(
+        self,
+        run_batch: Callable[[list[Item]], Sequence[Result | Exception]],
+        max_items: int = 100,
+        window_seconds: float = 0.0,
+    ) -> None:
+        self._run_batch, self._max_items, self._window_seconds = run_batch, max_items, window_seconds
         self._lock = threading.Lock()
         self._pending: list[_PendingCall[Item, Result]] = []
         self._in_flight = False
@@ -33,8 +39,14 @@ class Batcher(Generic[Item, Result]):
         if must_wait:
             call.wake_up.acquire()
         if not call.is_finished:
+            self._wait_for_window(call)
             self._run_next_batch()
         return call.result()
+
+    def _wait_for_window(self, first: "_PendingCall[Item, Result]") -> None:
+        """Wait until the window of the batch is over. It opened when its first call arrived."""
+        if self._window_seconds:
+            time.sleep(max(0.0, first.arrived_at + self._window_seconds - time.monotonic()))
 
     def _run_next_batch(self) -> None:
         with self._lock:
@@ -63,7 +75,7 @@ class _PendingCall(Generic[Item, Result]):
     """The call of one thread. The thread is woken when its call has finished, or when it has to run the next batch."""
 
     def __init__(self, item: Item) -> None:
-        self.item, self.is_finished = item, False
+        self.item, self.is_finished, self.arrived_at = item, False, time.monotonic()
         self.wake_up = threading.Lock()
         self.wake_up.acquire()
 

@@ -44,17 +44,20 @@ BULK_PUBLISH_PATH = f"/v1.0-alpha1/publish/bulk/{PUBSUB}/{TOPIC}"
 class SidecarClient(Sidecar):
     """A `Sidecar` that listens on `http_port` of this machine.
 
-    Threads that load, save or publish at the same time share one request.
+    Threads that load, save or publish at the same time share one request. An event waits for others for up to
+    `publish_window` seconds.
     """
 
-    def __init__(self, http: HttpClient, http_port: int, api_token: str = "") -> None:
+    def __init__(
+        self, http: HttpClient, http_port: int, api_token: str = "", *, publish_window: float = 0.0
+    ) -> None:
         self._http = http
         self._base_url = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}
         self._headers = {"Content-Type": "application/json", **token}
         self._load_batcher = Batcher(self._load_batch)
         self._save_batcher = Batcher(self._save_batch)
-        self._publish_batcher = Batcher(self._publish_batch)
+        self._publish_batcher = Batcher(self._publish_batch, window_seconds=publish_window)
 
     # State
 

@@ -7,10 +7,12 @@ from pydantic import Field
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import COOK_STEP, ORDER_STEP, STEP_BY_NAME, STEPS, Step, StepName
 from pizzashop.domain.record import Lease, Record
-from pizzashop.domain.requests import Request
+from pizzashop.domain.requests import OrderId, Request
 
 # How long a lease lasts after its last renewal. After a crash the next run waits at most this long.
 LEASE_SECONDS = 8.0
+# How many claims one request may contain.
+MAX_CLAIMS = 100
 
 _MAX_STAGES = max(len(step.published_statuses) for step in STEPS)
 
@@ -23,6 +25,7 @@ class Claim(Request):
     `republished_for` is the crashed run whose last stage this run has published again.
     """
 
+    order_id: OrderId
     step: StepName
     attempt: int = Field(ge=1)
     run: RunId
@@ -39,12 +42,13 @@ class ClaimAnswer(Request):
     - `taken`: another run has the lease, for `seconds` at most.
     - `closed`: the step must not run, `error` says why, and `status` is the order's.
     - `unknown`: the order was never accepted; the shop keeps no record of it.
+    - `unavailable`: the record could not be read or written, `error` says why; the run has to claim again.
 
     With `crashed_run` none of the claim's stages has begun. That run may have crashed before it published its last
     stage, so the present run has to publish that one first.
     """
 
-    result: Literal["granted", "taken", "closed", "unknown"]
+    result: Literal["granted", "taken", "closed", "unknown", "unavailable"]
     begun_stages: list[HistoryEntry] = Field(default_factory=list)
     crashed_run: str | None = None
     is_finished: bool = False
@@ -53,8 +57,23 @@ class ClaimAnswer(Request):
     error: str | None = None
 
 
+class Claims(Request):
+    """The claims of several runs, for any orders."""
+
+    claims: list[Claim] = Field(min_length=1, max_length=MAX_CLAIMS)
+
+
+class ClaimAnswers(Request):
+    """The answers to claims, in the order of the claims."""
+
+    answers: list[ClaimAnswer]
+
+
 def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
     """Grant or refuse a claim, and write the lease and the begun stages to the record; `now` in epoch seconds."""
+    if claim.release:
+        _release(record, claim)
+        return ClaimAnswer(result="granted")
     step = STEP_BY_NAME[claim.step]
     reason = _why_closed(record, claim) or _why_too_soon(record, claim)
     if reason is not None:
@@ -79,7 +98,7 @@ def answer_claim(record: Record, claim: Claim, now: float) -> ClaimAnswer:
     )
 
 
-def release_claim(record: Record, claim: Claim) -> None:
+def _release(record: Record, claim: Claim) -> None:
     """Release the lease of a run that stops before its step is finished, if it still has that lease."""
     if claim.uid in (None, record.uid) and record.lease is not None and record.lease.holder == claim.run:
         record.lease = None

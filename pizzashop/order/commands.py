@@ -1,4 +1,4 @@
-"""The commands of other roles to one order's record: accept it, claim a step, decide, pause, cancel, end it.
+"""The commands of other roles to one order's record: accept it, decide, pause, cancel, end it.
 
 Each route changes the record by one conditional write. The rules are in `domain/`.
 """
@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, ValidationError
 
 from pizzashop.auth.people import INTERNAL
-from pizzashop.domain.claims import Claim, ClaimAnswer, answer_claim, release_claim
 from pizzashop.domain.decisions import DecisionQuery, DecisionState, check_decision
 from pizzashop.domain.history import Clock, format_timestamp, utc_timestamp
 from pizzashop.domain.reconciliation import format_progress
@@ -114,25 +113,6 @@ def make_command_routes(repository: Repository, clock: Clock) -> Routes:
         record = repository.get(order_id)
         _require_uid(record, condition.uid)
         return jsonify(record.order)
-
-    @routes.post("/claim", INTERNAL, response=ClaimAnswer, body=Claim, errors=(404, 409), internal=True)
-    def claim(order_id: str) -> ResponseReturnValue:
-        """Claim the lease on a step, renew it, or release it."""
-        claim = Claim.parse(read_internal_json())
-
-        def answer(record: Record) -> ClaimAnswer:
-            if not claim.release:
-                return answer_claim(record, claim, clock().timestamp())
-            release_claim(record, claim)
-            return ClaimAnswer(result="granted")
-
-        try:
-            return jsonify(repository.change(order_id, answer).model_dump())
-        except NotFound:
-            was_deleted = claim.uid is not None or repository.find(order_id) is not None
-        if was_deleted:
-            return jsonify(ClaimAnswer(result="closed", error="the order was deleted").model_dump())
-        return jsonify(ClaimAnswer(result="unknown").model_dump())
 
     @routes.post("/heartbeat", INTERNAL, response=Done, body=UidCondition, errors=(404,), internal=True)
     def heartbeat(order_id: str) -> ResponseReturnValue:

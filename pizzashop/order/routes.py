@@ -15,6 +15,7 @@ from pizzashop.domain.history import Clock, utc_timestamp
 from pizzashop.domain.requests import NewOrder, Request
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.order.boards import OrderRows, make_board_routes
+from pizzashop.order.claims import make_claim_routes
 from pizzashop.order.commands import make_command_routes
 from pizzashop.order.dead_letters import (
     DeadLetter,
@@ -58,6 +59,7 @@ def make_routes(settings: Settings, sidecar: Sidecar, clock: Clock) -> list[Rout
         make_order_routes(repository),
         make_event_routes(inbox, dead_letters),
         make_command_routes(repository, clock),
+        make_claim_routes(repository, clock),
         make_unsettled_routes(repository, clock),
         make_search_routes(repository, rows, clock),
         make_board_routes(rows, repository, clock),

@@ -21,6 +21,7 @@ from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW, Role
 from pizzashop.server.openapi import openapi_document
 from pizzashop.settings import Settings
+from pizzashop.steps.lease import ClaimSender, claim_window
 from pizzashop.steps.runner import StepContext, StepLimit
 from pizzashop.web.problems import register_error_handlers
 from pizzashop.web.routes import Routes
@@ -75,7 +76,8 @@ def create_app(
     else:
         from pizzashop.steps.routes import make_step_routes
 
-        context = StepContext(sidecar, limit, settings.pace, settings.fail)
+        claims = ClaimSender(sidecar, claim_window(settings.pace))
+        context = StepContext(sidecar, claims, limit, settings.pace, settings.fail)
         app.register_blueprint(make_step_routes(role, context).blueprint)
     if role is STOREFRONT:
         from pizzashop.pages.routes import make_pages

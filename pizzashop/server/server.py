@@ -33,6 +33,7 @@ from pizzashop.roles import STOREFRONT, WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.server.request_worker import RequestWorker
 from pizzashop.settings import Settings
+from pizzashop.steps.lease import publish_window
 from pizzashop.steps.runner import StepLimit
 from pizzashop.web.problems import problem_response
 
@@ -117,7 +118,8 @@ class RunningRoles:
         dapr_settings = self._settings if self._has_one_role else None
         http_port = (dapr_settings and dapr_settings.dapr_http_port) or role.dapr_http_port
         grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
-        sidecar = SidecarClient(self._http, http_port, self._settings.dapr_api_token)
+        token, window = self._settings.dapr_api_token, publish_window(self._settings.pace)
+        sidecar = SidecarClient(self._http, http_port, token, publish_window=window)
         create = partial(create_app, role, self._settings, sidecar, self._limit, self._authenticator)
         if role is not WORKFLOW:
             return create()

@@ -11,28 +11,28 @@ Then it goes on where the crashed run stopped.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from pydantic import BaseModel
 
 from pizzashop.dapr.retries import retry
 from pizzashop.dapr.sidecar import Sidecar
-from pizzashop.domain.claims import Claim, ClaimAnswer
+from pizzashop.domain.claims import ClaimAnswer
 from pizzashop.domain.events import build_stage_event
-from pizzashop.domain.history import HistoryEntry, seconds_since, utc_timestamp
+from pizzashop.domain.history import seconds_since
 from pizzashop.domain.lifecycle import RANK, Step, TimedStage
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
-from pizzashop.roles import ORDER
+from pizzashop.steps.lease import ClaimSender, StepLease
 
 T = TypeVar("T")
 
-# How often a run renews its lease during a long stage; the lease lasts for LEASE_SECONDS (`domain/claims.py`).
-_RENEW_SECONDS = 3.0
+# A run renews its lease so long after its last claim; the lease lasts for LEASE_SECONDS (`domain/claims.py`). At pace 1
+# no stage lasts longer, and the claim of the next stage renews the lease too.
+_RENEW_SECONDS = 5.5
 # The pause before a run claims a step again that another run has.
 _CLAIM_AGAIN_SECONDS = 0.25
 # The longest pause between two tries while a service is unavailable.
@@ -71,13 +71,14 @@ class StepLimit:
 
 @dataclass(frozen=True)
 class StepContext:
-    """The sidecar, the limit and the settings of every run in a process.
+    """The sidecar, the sender of claims, the limit and the settings of every run in a process.
 
     `pace` multiplies the duration of every stage. `failure` makes a stage fail, for demonstrations: it is empty, or a
     stage and the beginning of order ids, as in `cooking_baking:bad-`.
     """
 
     sidecar: Sidecar
+    claims: ClaimSender
     limit: StepLimit
     pace: float = 1.0
     failure: str = ""
@@ -94,78 +95,13 @@ def run_step(step: Step, order: dict[str, Any], context: StepContext) -> dict[st
         return _StepRun(step, order, checked, context).run()
 
 
-class StepLease:
-    """The lease of one run on one step, and the state of the step by the answers to the run's claims."""
-
-    def __init__(self, step: Step, order: StepOrder, sidecar: Sidecar) -> None:
-        self._step, self._order, self._sidecar = step, order, sidecar
-        self._run = uuid4().hex
-        self._claim_times: set[str] = set()
-        self._crashed_run: str | None = None
-        # The crashed run whose last stage this run has published, until the next claim reports it.
-        self.republished_for: str | None = None
-        # When the last claim was sent, by the monotonic clock: the lease lasts at least LEASE_SECONDS from then.
-        self.claimed_at = 0.0
-        # False when the order was never accepted: then the step runs without a record.
-        self.has_record = True
-        self.is_finished = False
-        # The stages that have begun, by status.
-        self.begun: dict[str, HistoryEntry] = {}
-        # The begun stages that this run has to publish, by status: the id of the run that their event names.
-        self.unpublished: dict[str, str] = {}
-
-    def claim(self, statuses: Sequence[str] = ()) -> ClaimAnswer:
-        """Claim the lease, or renew it. When it is granted, the stages of `statuses` begin now."""
-        self.claimed_at, now = time.monotonic(), utc_timestamp()
-        self._claim_times.add(now)
-        stages = [HistoryEntry(status=status, attempt=self._order.attempt, at=now) for status in statuses]
-        answer = self._send(stages=stages, republished_for=self.republished_for)
-        self.has_record = answer.result != "unknown"
-        if answer.result == "granted":
-            self._update(answer)
-        elif answer.result == "unknown":
-            self._update(ClaimAnswer(result="granted", begun_stages=stages))
-        return answer
-
-    def note_published(self, status: str) -> None:
-        """Note that the stage was published."""
-        del self.unpublished[status]
-        if not self.unpublished:
-            self.republished_for = self._crashed_run
-
-    def release(self) -> None:
-        """Release the lease, so that the next run need not wait for its end. Raise Unavailable."""
-        # With an unpublished stage the lease has to end by itself: by that the next run knows that one is missing.
-        if self.has_record and not self.unpublished:
-            self._send(release=True)
-
-    def _update(self, answer: ClaimAnswer) -> None:
-        new = {entry.status: entry for entry in answer.begun_stages if entry.status not in self.begun}
-        self.begun |= new
-        self.is_finished, self._crashed_run = answer.is_finished, answer.crashed_run
-        # A stage may have begun by an earlier claim of this run, whose answer was lost. Its time shows that.
-        self.unpublished |= {status: self._run for status, entry in new.items() if entry.at in self._claim_times}
-        if answer.crashed_run is None:
-            self.republished_for = None
-        else:
-            # A run publishes the stages of one claim before it sends the next: all earlier stages are published.
-            last = answer.begun_stages[-1].at
-            self.unpublished |= {e.status: answer.crashed_run for e in answer.begun_stages if e.at == last}
-
-    def _send(self, **fields: Any) -> ClaimAnswer:
-        order = self._order
-        claim = Claim(step=self._step.name, attempt=order.attempt, run=self._run, uid=order.uid, **fields)
-        path, content = f"/order/{order.order_id}/claim", claim.model_dump(exclude_none=True)
-        return ClaimAnswer.parse(self._sidecar.invoke(ORDER, "POST", path, content))
-
-
 class _StepRun:
     """One run of a step for one order."""
 
     def __init__(self, step: Step, order: dict[str, Any], checked: StepOrder, context: StepContext) -> None:
         self._step, self._order, self._checked, self._context = step, order, checked, context
         self._stopping = context.limit.stopping
-        self._lease = StepLease(step, checked, context.sidecar)
+        self._lease = StepLease(step, checked, context.claims)
         status, _, prefix = context.failure.partition(":")
         self._failing_status = status if checked.order_id.startswith(prefix) else ""
 
@@ -239,11 +175,12 @@ class _StepRun:
         """Sleep, and renew the lease meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self._sleep(min(left, _RENEW_SECONDS))
-            now = time.monotonic()
-            if self._lease.has_record and now < end and now - self._lease.claimed_at > _RENEW_SECONDS:
+            until_renewal = self._lease.claimed_at + _RENEW_SECONDS - time.monotonic()
+            if self._lease.has_record and until_renewal <= 0:
                 self._retry(self._lease.claim)
                 self._publish()
+            else:
+                self._sleep(min(left, until_renewal) if self._lease.has_record else left)
 
     def _sleep(self, seconds: float) -> None:
         if self._stopping.wait(max(0.0, seconds)):

@@ -19,7 +19,7 @@ from dapr.ext.workflow import WorkflowActivityContext
 
 from pizzashop.dapr.retries import retry_forever
 from pizzashop.dapr.sidecar import Sidecar
-from pizzashop.domain.claims import Claim, ClaimAnswer
+from pizzashop.domain.claims import Claim, ClaimAnswer, ClaimAnswers
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.lifecycle import PENDING_VALIDATION, STEPS, VALIDATE_STEP
@@ -213,14 +213,21 @@ class Activities:
         """Begin `pending_validation` in the record. Return it as it was recorded the first time."""
         stage = HistoryEntry(status=PENDING_VALIDATION, attempt=order["attempt"], at=utc_timestamp())
         claim = Claim(
-            step=VALIDATE_STEP.name, attempt=order["attempt"], run=run, uid=order.get("uid"), stages=[stage]
+            order_id=order["order_id"],
+            step=VALIDATE_STEP.name,
+            attempt=order["attempt"],
+            run=run,
+            uid=order.get("uid"),
+            stages=[stage],
         ).model_dump(exclude_none=True)
 
         async def send() -> ClaimAnswer:
-            path = f"/order/{order['order_id']}/claim"
-            answer = ClaimAnswer.parse(await self._sidecar.ainvoke(ORDER, path, claim, _RECORD_SECONDS))
+            sent = self._sidecar.ainvoke(ORDER, "/claims", {"claims": [claim]}, _RECORD_SECONDS)
+            (answer,) = ClaimAnswers.parse(await sent).answers
             if answer.result == "taken":
                 raise Unavailable("Another run has a step of this order")
+            if answer.result == "unavailable":
+                raise Unavailable(answer.error or "The order's record cannot be reached")
             return answer
 
         answer = await _retry(send)

@@ -1,8 +1,9 @@
 """The bare engine: a workflow with four empty activities and one event, like an order's, with its own sidecar."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -36,6 +37,7 @@ spec:
     - {name: actorStateStore, value: "true"}
 """
 WARM_UP_WORKFLOWS = 16
+RUSH_THREADS = 32
 # The pauses between two reads of a workflow grow as those of the load between two reads of an order.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 
@@ -55,6 +57,20 @@ def bare_workflow(ctx: DaprWorkflowContext, value: Any) -> Any:
     return (yield ctx.call_activity(do_nothing, input=value))
 
 
+async def wait_for_step(_: WorkflowActivityContext, seconds: float) -> None:
+    """Wait as long as a step takes. A coroutine: each of hundreds of workflows would keep a thread."""
+    await asyncio.sleep(seconds)
+
+
+def bare_workflow_at_pace(ctx: DaprWorkflowContext, step_seconds: list[float]) -> Any:
+    """Run four activities that last as long as the steps of an order, the last one after an event."""
+    *before, last = step_seconds
+    for seconds in before:
+        yield ctx.call_activity(wait_for_step, input=seconds)
+    yield ctx.wait_for_external_event("go")
+    yield ctx.call_activity(wait_for_step, input=last)
+
+
 class BareEngine:
     """Runs bare workflows and measures them; this process is their worker."""
 
@@ -64,6 +80,14 @@ class BareEngine:
         self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
         # The SDK marks a function that it registers and refuses it again, and each row creates a new engine.
         self._runtime.register_workflow(lambda ctx, value: bare_workflow(ctx, value), name=bare_workflow.__name__)
+        self._runtime.register_workflow(
+            lambda ctx, value: bare_workflow_at_pace(ctx, value), name=bare_workflow_at_pace.__name__
+        )
+
+        async def wait(ctx: WorkflowActivityContext, seconds: float) -> None:
+            await wait_for_step(ctx, seconds)
+
+        self._runtime.register_activity(wait, name=wait_for_step.__name__)
         self._runtime.register_activity(lambda ctx, value: do_nothing(ctx, value), name=do_nothing.__name__)
         self._client = DaprWorkflowClient(host="127.0.0.1", port=port)
 
@@ -91,6 +115,35 @@ class BareEngine:
         with ThreadPoolExecutor(at_once) as pool:
             seconds = list(pool.map(lambda _: self._run_one(first_pause, step_seconds), range(count)))
         return time.perf_counter() - began, seconds
+
+    def run_at_rate(self, rate: float, seconds: float, step_seconds: Sequence[float]) -> None:
+        """Start workflows at a steady rate, and wait until all are done."""
+        began, count = time.monotonic(), round(rate * seconds)
+        instances = []
+        for number in range(count):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            instances.append(self._start_at_pace(step_seconds))
+        self._wait_for_all(instances, time.monotonic() + sum(step_seconds))
+
+    def run_rush(self, count: int, step_seconds: Sequence[float]) -> float:
+        """Start workflows at once, and return the seconds until all are done."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(RUSH_THREADS) as pool:
+            instances = list(pool.map(lambda _: self._start_at_pace(step_seconds), range(count)))
+        self._wait_for_all(instances, began + sum(step_seconds))
+        return time.monotonic() - began
+
+    def _start_at_pace(self, step_seconds: Sequence[float]) -> str:
+        instance = f"bare-{uuid4().hex}"
+        self._client.schedule_new_workflow(bare_workflow_at_pace, input=list(step_seconds), instance_id=instance)
+        self._client.raise_workflow_event(instance, "go", data={"approved": True})
+        return instance
+
+    def _wait_for_all(self, instances: list[str], earliest: float) -> None:
+        time.sleep(max(0.0, earliest - time.monotonic()))
+        for instance in instances:
+            while not self._is_done(instance):
+                time.sleep(0.25)
 
     def _run_one(self, pause: float, step_seconds: float) -> float:
         began, instance = time.perf_counter(), f"bare-{uuid4().hex}"

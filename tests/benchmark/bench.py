@@ -17,6 +17,7 @@ from machine import describe_machine, load_warning
 from memory import memory
 from overload import overload
 from parts import parts
+from real_pace import pace, rush, sustained
 from reserved import reserved
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,6 +36,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "measurements.md"
 ROWS: dict[str, Callable[[TestBed], Iterator[Figure]]] = {
     "throughput": throughput,
+    "pace": pace,
+    "rush": rush,
+    "sustained": sustained,
     "parts": parts,
     "alone": alone,
     "burst": burst,

@@ -117,8 +117,8 @@ async def _accept(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
 
 async def _claim(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:
     stages = [{"status": status, "attempt": 1, "at": utc_timestamp()} for status in ORDER_STEP.published_statuses]
-    claim = {"step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"], "stages": stages}
-    await _invoke(client, KITCHEN, order, "claim", claim)
+    claim = {"order_id": order["order_id"], "step": ORDER_STEP.name, "attempt": 1, "run": "bench", "uid": order["uid"]}
+    await _post(client, f"{_sidecar_url(KITCHEN)}/claims", {"claims": [{**claim, "stages": stages}]}, ORDER)
 
 
 async def _read(client: aiohttp.ClientSession, order: dict[str, Any]) -> None:

@@ -27,8 +27,8 @@ def test_a_released_lease_does_nothing(shop: FakeShop, post: Post, another: Call
     post("/cancel-order")
     another()
     before = shop.record()
-    claim = {"step": "deliver", "attempt": 1, "run": "old", "uid": uid, "release": True}
-    shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim)
+    claim = {"order_id": "123", "step": "deliver", "attempt": 1, "run": "old", "uid": uid, "release": True}
+    shop.sidecar.invoke(ORDER, "POST", "/claims", {"claims": [claim]})
     assert shop.record() == before
 
 

@@ -181,7 +181,7 @@ def test_a_workflow_that_ended_without_its_order_is_restarted(watched: Watched, 
 
 def test_a_workflow_that_the_engine_does_not_know_is_restarted(watched: Watched, shop: FakeShop) -> None:
     del shop.engine.instances["123"]
-    shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", claim(shop))
+    shop.sidecar.invoke(ORDER, "POST", "/claims", {"claims": [claim(shop)]})
     watched.until_woken()
     assert shop.engine.scheduled == ["123", "123"]
 
@@ -238,4 +238,4 @@ def test_it_is_cancelled_even_if_the_engine_never_terminates_its_workflow(
 
 def claim(shop: FakeShop) -> dict[str, object]:
     uid = shop.sidecar.invoke(ORDER, "GET", "/order/123/summary")["uid"]
-    return {"step": "order", "attempt": 1, "run": "run-0", "uid": uid}
+    return {"order_id": "123", "step": "order", "attempt": 1, "run": "run-0", "uid": uid}

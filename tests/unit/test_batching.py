@@ -1,4 +1,7 @@
-"""Calls that arrive while one is in flight are batched; each caller gets its own result, and none waits for ever."""
+"""Calls that arrive together, or while one is in flight, are batched.
+
+Each caller gets its own result, and none waits for ever.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -114,3 +117,16 @@ def test_many_threads_that_call_at_once_all_get_their_results() -> None:
         caller.join(TIMEOUT_SECONDS)
     assert [caller.result for caller in callers] == [2 * number for number in range(50)]
     assert batcher(50) == 100
+
+
+def test_a_call_waits_in_the_window_for_others_to_join_it() -> None:
+    doubler = BlockingDoubler()
+    doubler.release.set()
+    batcher = Batcher(doubler, window_seconds=1.0)
+    callers = [Caller(batcher, number) for number in (1, 2, 3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(TIMEOUT_SECONDS)
+    assert [caller.result for caller in callers] == [2, 4, 6]
+    assert [len(batch) for batch in doubler.batches] == [3]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pizzashop.domain.claims import LEASE_SECONDS, Claim, ClaimAnswer, answer_claim, release_claim
+from pizzashop.domain.claims import LEASE_SECONDS, Claim, ClaimAnswer, answer_claim
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.record import Record
 
@@ -25,7 +25,7 @@ def stage(status: str, attempt: int = 1) -> HistoryEntry:
 
 
 def claim(step: str = "cook", run: str = "run-1", attempt: int = 1, **more: Any) -> Claim:
-    return Claim.parse({"step": step, "run": run, "attempt": attempt, **more})
+    return Claim.parse({"order_id": "123", "step": step, "run": run, "attempt": attempt, **more})
 
 
 def ask(of: Record, now: float = NOW, **claimed: Any) -> ClaimAnswer:
@@ -94,14 +94,14 @@ def test_a_step_whose_last_stage_was_published_is_free() -> None:
 def test_a_released_lease_is_free() -> None:
     asked = record("confirmed")
     ask(asked, run="run-1")
-    release_claim(asked, claim(run="run-1", release=True))
+    ask(asked, run="run-1", release=True)
     assert ask(asked, run="run-2").result == "granted"
 
 
 def test_a_run_releases_only_its_own_lease() -> None:
     asked = record("confirmed")
     ask(asked, run="run-1")
-    release_claim(asked, claim(run="run-2", release=True))
+    ask(asked, run="run-2", release=True)
     assert ask(asked, run="run-2").result == "taken"
 
 

@@ -16,6 +16,7 @@ from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
 from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER
+from pizzashop.steps.lease import ClaimSender
 from pizzashop.steps.runner import StepContext, StepLimit, run_step
 
 # Paces: all stages begin in one claim, or each in its own. They last no time to speak of.
@@ -68,7 +69,8 @@ def shop_before(step: Step, *, delivers: bool) -> FakeShop:
 
 
 def run(step: Step, shop: FakeShop, pace: float, sidecar: Any = None) -> dict[str, Any]:
-    return run_step(step, ORDER_123, StepContext(sidecar or shop.sidecar, StepLimit(1), pace))
+    calls = sidecar or shop.sidecar
+    return run_step(step, ORDER_123, StepContext(calls, ClaimSender(calls), StepLimit(1), pace))
 
 
 def crash() -> None:

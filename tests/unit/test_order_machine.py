@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pizzashop.domain.claims import Claim, answer_claim, release_claim
+from pizzashop.domain.claims import Claim, answer_claim
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH, RANK, STEP_BY_NAME
 from pizzashop.domain.record import Record
@@ -86,7 +86,7 @@ class OrderMachine(RuleBasedStateMachine):
     def claim(self, step: str, ahead: int, run: str, of_present: bool) -> None:
         record = self.find()
         attempt = max(1, (record.attempt if record else 1) + ahead)
-        claim = Claim(step=step, attempt=attempt, run=run, uid=self.uids[-1 if of_present else 0])
+        claim = Claim(order_id=ID, step=step, attempt=attempt, run=run, uid=self.uids[-1 if of_present else 0])
         try:
             result = self.repository.change(ID, lambda record: answer_claim(record, claim, self.clock)).result
         except NotFound:
@@ -103,8 +103,8 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(step=steps, run=runs)
     def release(self, step: str, run: str) -> None:
-        claim = Claim(step=step, attempt=1, run=run, release=True)
-        self.try_change(lambda record: release_claim(record, claim))
+        claim = Claim(order_id=ID, step=step, attempt=1, run=run, release=True)
+        self.try_change(lambda record: answer_claim(record, claim, self.clock))
         if self.lease_held and self.lease_held[2] == run:
             self.lease_held = None
 

@@ -15,11 +15,12 @@ from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, ORDER_STEP, Step
 from pizzashop.domain.requests import StepOrder
 from pizzashop.errors import Conflict, Unavailable
 from pizzashop.roles import ORDER, Role
-from pizzashop.steps.runner import StepContext, StepLease, StepLimit, run_step
+from pizzashop.steps.lease import ClaimSender, StepLease
+from pizzashop.steps.runner import StepContext, StepLimit, run_step
 
 FIRST_STAGE = COOK_STEP.published_statuses[:1]
 TWO_STAGES = COOK_STEP.published_statuses[:2]
-OTHER_RUN = {"step": "cook", "attempt": 1, "run": "other"}
+OTHER_RUN = {"order_id": "123", "step": "cook", "attempt": 1, "run": "other"}
 
 
 @pytest.fixture
@@ -36,7 +37,14 @@ def cook(shop: FakeShop, pace: float = 0, **more: Any) -> dict[str, Any]:
 
 
 def context(shop: FakeShop, **more: Any) -> StepContext:
-    return StepContext(**{"sidecar": shop.sidecar, "limit": shop.limit, "pace": 0, **more})
+    sidecar = more.get("sidecar", shop.sidecar)
+    return StepContext(**{"sidecar": sidecar, "claims": ClaimSender(sidecar), "limit": shop.limit, "pace": 0, **more})
+
+
+def claim_for_another(shop: FakeShop) -> str:
+    """Claim the cooking of the sample order for another run. Return the result."""
+    (answer,) = shop.sidecar.invoke(ORDER, "POST", "/claims", {"claims": [OTHER_RUN]})["answers"]
+    return str(answer["result"])
 
 
 def published(shop: FakeShop) -> list[str]:
@@ -132,7 +140,7 @@ class TestTwoAtOnce:
         assert published(shop) == list(COOK_STEP.published_statuses)
 
     def test_it_waits_no_longer_when_the_process_stops(self, shop: FakeShop) -> None:
-        shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", OTHER_RUN)
+        claim_for_another(shop)
         threading.Timer(0.01, shop.limit.stopping.set).start()
         with pytest.raises(Unavailable):
             cook(shop)
@@ -158,8 +166,7 @@ class PassingClock(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         self._seconds += timeout or 0
         self._shop.clock_offset = timedelta(seconds=self._seconds)
-        answer = self._shop.sidecar.invoke(ORDER, "POST", "/order/123/claim", OTHER_RUN)
-        self.claims_of_another.append(answer["result"])
+        self.claims_of_another.append(claim_for_another(self._shop))
         return self.is_set()
 
 
@@ -212,11 +219,13 @@ class OtherRelease:
 
     def invoke(self, role: Role, method: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
         self.claims += 1
-        stages = [each for each in content["stages"] if each["status"] != self._unknown_to_order]
-        answer: dict[str, Any] = self._sidecar.invoke(role, method, path, {**content, "stages": stages})
+        (claim,) = content["claims"]
+        claim["stages"] = [each for each in claim["stages"] if each["status"] != self._unknown_to_order]
+        answers: dict[str, Any] = self._sidecar.invoke(role, method, path, content)
+        (answer,) = answers["answers"]
         if self._unknown_to_kitchen and answer["begun_stages"]:
             answer["begun_stages"].append({**answer["begun_stages"][-1], "status": self._unknown_to_kitchen})
-        return answer
+        return answers
 
 
 class TestDuringAnUpgrade:
@@ -262,7 +271,7 @@ class TestLease:
 
     @staticmethod
     def new(shop: FakeShop) -> StepLease:
-        return StepLease(COOK_STEP, StepOrder.parse(ORDER_123), shop.sidecar)
+        return StepLease(COOK_STEP, StepOrder.parse(ORDER_123), ClaimSender(shop.sidecar))
 
     def test_when_all_is_published_the_next_run_goes_on_at_once(self, shop: FakeShop, lease: StepLease) -> None:
         lease.note_published(*FIRST_STAGE)

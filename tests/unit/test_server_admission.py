@@ -59,7 +59,7 @@ def test_a_request_beyond_the_limit_is_answered_with_503_and_retry_after(full: A
 
 
 @pytest.mark.parametrize(
-    "call", [Call("/healthz"), Call("/orders-sub"), Call("/order/1/claim", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen")]
+    "call", [Call("/healthz"), Call("/orders-sub"), Call("/claims", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen")]
 )
 def test_health_checks_events_and_other_roles_are_always_served(full: AdmissionControl, call: Call) -> None:
     assert call.send(full).status == "200 OK"
@@ -70,5 +70,5 @@ def test_a_client_without_the_sidecars_token_is_limited_even_if_it_claims_to_be_
     token: str, is_served: bool
 ) -> None:
     admission = AdmissionControl(answer_ok, 0, lambda token: token == "the sidecar's")
-    call = Call("/order/1/claim", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen", HTTP_DAPR_API_TOKEN=token).send(admission)
+    call = Call("/claims", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen", HTTP_DAPR_API_TOKEN=token).send(admission)
     assert call.status.startswith("200" if is_served else "503")

@@ -1,0 +1,181 @@
+"""Rows `pace`, `sustained` and `rush`: orders at pace 1, at which a pizza takes half a minute.
+
+At pace 0 many orders share each request to the sidecar and to the store. At pace 1 little comes at once, so an order
+costs more. People live with these figures.
+"""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
+
+import aiohttp
+from bare import BareEngine
+from figures import Figure
+from load import approval, new_order, open_session, post, read_status, wait_for_events
+from testbed import TestBed
+from usage import cpu_seconds
+
+from pizzashop.domain.lifecycle import STEPS
+from pizzashop.local.shop import Shop
+
+RATES = (4, 8)
+RATE_SECONDS = 20
+IDLE_SECONDS = 30
+# How long the steps of an order take at pace 1, in their order.
+STEP_SECONDS = tuple(step.seconds for step in STEPS)
+ORDER_SECONDS = sum(STEP_SECONDS)
+# What runs beside the bare engine's own sidecar and worker, and works for it.
+SERVICES = ("placement", "scheduler", "valkey-server")
+WARM_UP_ORDERS = 20
+
+SUSTAINED_RATE = 14
+SUSTAINED_SECONDS = 180
+MAX_SUSTAINED_ORDER_SECONDS = 31.5
+
+RUSH_ORDERS = 500
+READS_AT_ONCE = 8
+
+Place = Callable[[], Awaitable[object]]
+
+
+def pace(testbed: TestBed) -> Iterator[Figure]:
+    """Measure the CPU time of an order at pace 1 over that of a bare workflow whose steps take as long."""
+    ratios, bare_costs, order_costs = defaultdict(list), defaultdict(list), defaultdict(list)
+    cost_of_process: dict[tuple[int, str], list[float]] = defaultdict(list)
+    with testbed.shop(pace=1) as shop, testbed.bare_engine(shop) as bare:
+        asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
+        testbed.report(f"pace: idle for {IDLE_SECONDS} s")
+        idle = _idle_rates(shop, bare)
+        for run in range(testbed.runs):
+            for rate in RATES:
+                orders = rate * RATE_SECONDS
+                testbed.report(f"pace: {rate} bare workflows a second, run {run + 1}")
+                cost = _costs(shop, bare, idle, lambda rate=rate: bare.run_at_rate(rate, RATE_SECONDS, STEP_SECONDS))
+                bare_cost = 1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders
+                testbed.report(f"pace: {rate} orders a second, run {run + 1}")
+                cost = _costs(
+                    shop, bare, idle, lambda rate=rate: asyncio.run(_place_at_rate(rate, RATE_SECONDS)) and None
+                )
+                order_cost = 1000 * sum(cost[name] for name in cost if name != "bare") / orders
+                bare_costs[rate].append(bare_cost)
+                order_costs[rate].append(order_cost)
+                ratios[rate].append(order_cost / bare_cost)
+                for name, seconds in cost.items():
+                    if name != "bare":
+                        cost_of_process[rate, name].append(1000 * seconds / orders)
+    for rate in RATES:
+        name = f"CPU of an order at pace 1, {rate} a second"
+        yield Figure("pace", f"{name}, over a bare workflow", "", ratios[rate], 2.0)
+        yield Figure("pace", f"{name}: all of it", "ms", order_costs[rate])
+        yield Figure("pace", f"CPU of a bare workflow at pace 1, {rate} a second", "ms", bare_costs[rate])
+    for (rate, process), samples in cost_of_process.items():
+        yield Figure("pace", f"CPU of an order at pace 1, {rate} a second: {process}", "ms", samples)
+    total = 100 * sum(seconds for name, seconds in idle.items() if name != "bare")
+    yield Figure("pace", "CPU of the whole shop idle, of one core", "%", [total], 3.0)
+
+
+def sustained(testbed: TestBed) -> Iterator[Figure]:
+    """Measure how long orders take when many are placed each second, for minutes."""
+    with testbed.shop(pace=1) as _:
+        testbed.report(f"sustained: {SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s")
+        seconds, answers = asyncio.run(_place_at_rate(SUSTAINED_RATE, SUSTAINED_SECONDS))
+    name = f"{SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s at pace 1"
+    seconds.sort()
+    p99 = seconds[int(0.99 * len(seconds))]
+    refused = answers.total() - answers[200]
+    yield Figure("sustained", f"{name}: an order, p99", "s", [p99], MAX_SUSTAINED_ORDER_SECONDS)
+    yield Figure("sustained", f"{name}: answers other than 200", "", [refused], 0)
+
+
+def rush(testbed: TestBed) -> Iterator[Figure]:
+    """Measure what becomes of many orders that are placed in the same moment."""
+    refused, answered, delivered, engine = [], [], [], []
+    with testbed.shop(pace=1) as shop, testbed.bare_engine(shop) as bare:
+        for run in range(testbed.runs):
+            testbed.report(f"rush: {RUSH_ORDERS} bare workflows at once, run {run + 1}")
+            engine.append(bare.run_rush(RUSH_ORDERS, STEP_SECONDS))
+            testbed.report(f"rush: {RUSH_ORDERS} orders at once, run {run + 1}")
+            result = asyncio.run(_place_all_at_once())
+            for samples, value in zip((refused, answered, delivered), result, strict=True):
+                samples.append(value)
+    name = f"{RUSH_ORDERS} orders at once, pace 1"
+    yield Figure("rush", f"{name}: starts answered other than 200", "", refused, 0)
+    yield Figure("rush", f"{name}: the last start answered after", "s", answered, 8.0)
+    yield Figure("rush", f"{name}: all delivered after", "s", delivered)
+    yield Figure("rush", f"{RUSH_ORDERS} bare workflows at once, pace 1: all done after", "s", engine)
+
+
+def _idle_rates(shop: Shop, bare: BareEngine) -> dict[str, float]:
+    """Return the CPU seconds that each process uses in a second in which nobody orders."""
+    before = _cpu(shop, bare)
+    time.sleep(IDLE_SECONDS)
+    return {name: (seconds - before[name]) / IDLE_SECONDS for name, seconds in _cpu(shop, bare).items()}
+
+
+def _costs(shop: Shop, bare: BareEngine, idle: dict[str, float], work: Callable[[], object]) -> dict[str, float]:
+    """Return the CPU seconds that each process uses for `work`, beyond what it uses when nothing happens."""
+    before, began = _cpu(shop, bare), time.monotonic()
+    work()
+    seconds = time.monotonic() - began
+    return {name: after - before[name] - idle[name] * seconds for name, after in _cpu(shop, bare).items()}
+
+
+def _cpu(shop: Shop, bare: BareEngine) -> dict[str, float]:
+    return {**cpu_seconds(shop), "bare": bare.cpu_seconds()}
+
+
+async def _place_at_rate(rate: float, seconds: float) -> tuple[list[float], Counter[int]]:
+    """Place orders at a steady rate. Return the seconds until each was delivered, and the answers to the starts."""
+    answers: Counter[int] = Counter()
+    async with open_session() as client, asyncio.TaskGroup() as tasks:
+        began, placed = time.monotonic(), []
+        for number in count():
+            due = began + number / rate
+            if due >= began + seconds:
+                break
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            placed.append(tasks.create_task(_process_order(client, answers)))
+    return [task.result() for task in placed], answers
+
+
+async def _process_order(client: aiohttp.ClientSession, answers: Counter[int]) -> float:
+    order, began = new_order(), time.monotonic()
+    await post(client, "/start-order", order, answers)
+    await post(client, "/validate-pizza", approval(order), answers)
+    await asyncio.sleep(ORDER_SECONDS - (time.monotonic() - began))
+    while await read_status(client, order["order_id"]) != "delivered":
+        await asyncio.sleep(0.25)
+    return time.monotonic() - began
+
+
+async def _place_all_at_once() -> tuple[int, float, float]:
+    """Place orders in one moment. Return how many starts were refused, and the seconds to the last answer and delivery.
+
+    Each start is sent once: a refused order is not placed.
+    """
+    answers: Counter[int] = Counter()
+    semaphore = asyncio.Semaphore(READS_AT_ONCE)
+    async with open_session() as client:
+
+        async def start(order: dict[str, object]) -> bool:
+            async with client.post("http://127.0.0.1:8005/start-order", json=order) as reply:
+                answers[reply.status] += 1
+                return reply.status == 200
+
+        async def wait_until_delivered(order: dict[str, object]) -> None:
+            async with semaphore:
+                while await read_status(client, order["order_id"]) != "delivered":
+                    await asyncio.sleep(0.2)
+
+        orders, began = [new_order() for _ in range(RUSH_ORDERS)], time.monotonic()
+        accepted = await asyncio.gather(*(start(order) for order in orders))
+        answered = time.monotonic() - began
+        placed = [order for order, is_accepted in zip(orders, accepted, strict=True) if is_accepted]
+        await asyncio.gather(*(post(client, "/validate-pizza", approval(order), Counter()) for order in placed))
+        await asyncio.sleep(ORDER_SECONDS - (time.monotonic() - began))
+        await asyncio.gather(*(wait_until_delivered(order) for order in placed))
+        delivered = time.monotonic() - began
+        await wait_for_events()
+    return answers.total() - answers[200], answered, delivered
