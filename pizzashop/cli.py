@@ -14,16 +14,16 @@ from pizzashop.errors import INTERRUPTED, ShopError
 
 # These commands run the shop on this machine.
 LOCAL_COMMANDS = {
-    "up": "pizzashop.local.commands:up",
-    "prepare": "pizzashop.local.commands:prepare",
-    "doctor": "pizzashop.local.commands:doctor",
+    "up": "pizzashop.local.up:up",
+    "prepare": "pizzashop.local.up:prepare",
+    "doctor": "pizzashop.local.doctor:doctor",
 }
 # These commands are for the operators of a running shop.
 CONSOLE_COMMANDS = {
     "order": "pizzashop.console.orders:order",
     "status": "pizzashop.console.orders:status",
     "list": "pizzashop.console.orders:list_orders",
-    "watch": "pizzashop.console.watch:watch",
+    "watch": "pizzashop.console.orders:watch",
     "approve": "pizzashop.console.decisions:approve",
     "reject": "pizzashop.console.decisions:reject",
     "remake": "pizzashop.console.decisions:remake",

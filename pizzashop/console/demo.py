@@ -46,17 +46,15 @@ def invent_order(random: Random) -> dict[str, Any]:
     return order
 
 
-def _parse_duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    if (seconds := parse_duration(value)) is None:
+def _parse_seconds(text: str) -> float:
+    if (seconds := parse_duration(text)) is None:
         raise click.BadParameter("a number with s, m, h or d, such as 5m")
     return seconds
 
 
 @click.command()
 @click.option("--rate", type=click.FloatRange(0.1, 6000), default=12, show_default=True, help="Orders a minute.")
-@click.option("--for", "seconds", metavar="TIME", callback=_parse_duration, help="Stop after this time: 90s, 5m, 1h.")
+@click.option("--for", "seconds", metavar="TIME", type=_parse_seconds, help="Stop after this time: 90s, 5m, 1h.")
 @click.option("--approve/--no-approve", default=True, show_default=True, help="Decide on them too, as a manager would.")
 @json_option
 @pass_command_context
@@ -111,12 +109,9 @@ class Demonstration:
     def _decide_on_orders(self) -> Iterator[str]:
         for content in self._shop.list_orders(status=PENDING_VALIDATION, limit=200)["orders"]:
             record = OrderRecord.parse(content)
-            if self._is_due(record):
+            is_undecided = record.order_id.startswith(DEMO_PREFIX) and record.decision_of(record.attempt) is None
+            if is_undecided and not record.paused and seconds_since(record.history[-1].at) >= DECISION_SECONDS:
                 yield from self._decide(record)
-
-    def _is_due(self, record: OrderRecord) -> bool:
-        is_undecided = record.order_id.startswith(DEMO_PREFIX) and record.decision_of(record.attempt) is None
-        return is_undecided and not record.paused and seconds_since(record.history[-1].at) >= DECISION_SECONDS
 
     def _decide(self, record: OrderRecord) -> Iterator[str]:
         decision: dict[str, Any] = {"order_id": record.order_id, "attempt": record.attempt, "by": "the demo"}

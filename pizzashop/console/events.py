@@ -6,14 +6,15 @@ import click
 
 from pizzashop.console.command import (
     CommandContext,
+    Outcome,
     confirm,
     echo_json,
     json_option,
     pass_command_context,
-    require_confirmation,
     run_for_each,
     yes_option,
 )
+from pizzashop.console.render import table
 from pizzashop.domain.history import seconds_since
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict
@@ -46,8 +47,6 @@ def events(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> 
         echo_json(page)
         return
     if rows := page.get("events"):
-        from pizzashop.console.render import table
-
         click.echo(table([("EVENT", "ORDER", "FOR", "REASON"), *map(_cells, rows)]))
     else:
         click.echo("There are no dead letters.")
@@ -78,7 +77,7 @@ def replay(context: CommandContext, event_ids: tuple[str, ...], replay_all: bool
         raise click.UsageError("Name the events, or use --all.")
     outcomes = {row["id"]: row for row in context.shop.replay_all_dead_letters()} if replay_all else {}
 
-    def replay_one(event_id: str) -> tuple[str, dict[str, Any]]:
+    def replay_one(event_id: str) -> Outcome:
         row = outcomes.get(event_id) or context.shop.replay_dead_letter(event_id)
         if not row.get("replayed"):
             raise Conflict(f"It still cannot be applied: {to_single_line(row.get('reason'))}")
@@ -99,9 +98,8 @@ def drop(context: CommandContext, event_ids: tuple[str, ...], yes: bool, as_json
     \b
     pizzashop events drop 20261123T213343120456-1a2b3c4d5e6f
     """
-    require_confirmation(context, yes=yes)
 
-    def confirm_and_drop(event_id: str) -> tuple[str, dict[str, Any]]:
+    def confirm_and_drop(event_id: str) -> Outcome:
         dead_letter = context.shop.get_dead_letter(event_id)
         if not yes:
             confirm(f"Drop event {event_id} ({to_single_line(dead_letter.get('reason'))})?", refusal="Not dropped.")

@@ -19,6 +19,7 @@ from pizzashop.domain.lifecycle import (
     DELIVER_STEP,
     DELIVERED,
     FAILED,
+    HAPPY_PATH,
     ORDER_STEP,
     PENDING_VALIDATION,
     RANK,
@@ -28,6 +29,7 @@ from pizzashop.domain.lifecycle import (
     status_text,
 )
 from pizzashop.domain.text import to_single_line
+from pizzashop.presentation.progress import current_attempt
 from pizzashop.presentation.times import clock_time, duration_text, running_text
 
 
@@ -67,13 +69,12 @@ _PIZZA_COLUMN_WIDTH = 32
 
 
 class _Row(NamedTuple):
-    """One group of stages: `seconds` is its duration so far, `command` is a command that the user may need now."""
+    """One group of stages: `seconds` is its duration so far, `note` may name a command that the user may need now."""
 
     state: _State
     label: str
     seconds: float | None = None
-    note: str = ""
-    command: str = ""
+    note: Text = Text()
 
 
 class LiveView:
@@ -108,7 +109,7 @@ def order_progress(record: OrderRecord, notice: str = "") -> RenderableType:
     title = Text.assemble("Order ", (record.order_id, "bold"), "   ", record.pizza)
     parts: list[RenderableType] = [title, _AlignedRows(_progress_rows(record)), _indented(_progress_bar(record))]
     if last_line := _ending_text(record) or notice:
-        parts.append(_indented(Text(last_line, style="" if record.has_ended else "dim")))
+        parts.append(_indented(Text(last_line, style="" if record.is_final else "dim")))
     return Group(*parts)
 
 
@@ -146,14 +147,14 @@ def progress_fraction(record: OrderRecord) -> float:
     """Return the finished part of an order, from 0 to 1, by the time that its stages take."""
     if record.status == DELIVERED:
         return 1.0
-    attempt = _current_attempt(record)
-    stages = _stages(record, attempt)
+    attempt = current_attempt(record)
+    stages = record.begun_stages(attempt, HAPPY_PATH)
     if not stages:
         # A pizza that is made again starts in the kitchen.
         return _CONFIRM_SECONDS / _ORDER_SECONDS if attempt > 1 else 0.0
     latest = max(stages, key=lambda entry: RANK[entry.status])
     seconds = sum(seconds for status, seconds in _STAGE_SECONDS.items() if RANK[status] < RANK[latest.status])
-    if not record.has_ended:
+    if not record.is_final:
         # The shop's pace is not known here: a stage counts for its duration at pace 1 at most.
         seconds += min(seconds_since(latest.at), _STAGE_SECONDS.get(latest.status, 0.0))
     return min(1.0, seconds / _ORDER_SECONDS)
@@ -169,12 +170,11 @@ class _AlignedRows:
         label_width = max(_LABEL_WIDTH, *(cell_len(row.label) for row in self._rows))
         for row in self._rows:
             line = _row_text(row, label_width)
-            note = Text.assemble(row.note, " " if row.note and row.command else "", (row.command, "bold"))
-            if line.cell_len + 2 + note.cell_len <= options.max_width - _INDENT:
-                yield _indented(Text.assemble(line, "  ", note) if note else line)
+            if line.cell_len + 2 + row.note.cell_len <= options.max_width - _INDENT:
+                yield _indented(Text.assemble(line, "  ", row.note) if row.note else line)
             else:
                 yield _indented(line)
-                yield _indented(note, 2 * _INDENT)
+                yield _indented(row.note, 2 * _INDENT)
 
 
 def _row_text(row: _Row, label_width: int) -> Text:
@@ -193,7 +193,7 @@ def _row_text(row: _Row, label_width: int) -> Text:
 def _progress_bar(record: OrderRecord) -> RenderableType:
     fraction = progress_fraction(record)
     style = "yellow" if record.paused else "green"
-    if record.has_ended and record.status != DELIVERED:
+    if record.is_final and record.status != DELIVERED:
         style = "dim"
     bar = ProgressBar(total=1.0, completed=fraction, width=_BAR_WIDTH, complete_style=style, finished_style=style)
     line = Table.grid(padding=(0, 2, 0, 0))
@@ -207,7 +207,7 @@ def _indented(part: RenderableType, indent: int = _INDENT) -> Padding:
 
 def _ending_text(record: OrderRecord) -> str:
     """Return a sentence about how the order ended; an empty text while it has not ended."""
-    if not record.has_ended:
+    if not record.is_final:
         return ""
     last = record.last_entry(record.status)
     if record.status == DELIVERED:
@@ -220,29 +220,28 @@ def _ending_text(record: OrderRecord) -> str:
 
 
 def _customer_text(record: OrderRecord) -> str:
-    customer = record.customer if isinstance(record.customer, dict) else {}
+    customer = record.order.get("customer") or {}
     return to_single_line(", ".join(str(customer[name]) for name in ("name", "address", "phone") if customer.get(name)))
 
 
 def _order_cells(record: OrderRecord) -> tuple[str, str, str, str]:
-    pizza = record.pizza
-    if cell_len(pizza) > _PIZZA_COLUMN_WIDTH:
-        pizza = f"{set_cell_size(pizza, _PIZZA_COLUMN_WIDTH - 1).rstrip()}…"
+    pizza = Text(record.pizza)
+    pizza.truncate(_PIZZA_COLUMN_WIDTH, overflow="ellipsis")
     status = f"paused: {status_text(record.status)}" if record.paused else status_text(record.status)
     if record.attempt > 1:
         status += f" (pizza {record.attempt})"
     age = running_text(seconds_since(record.history[-1].at)) if record.history else ""
-    return record.order_id, pizza, status, age
+    return record.order_id, pizza.plain, status, age
 
 
 def _progress_rows(record: OrderRecord) -> list[_Row]:
     """Return a row for each group of stages of each attempt, in the order in which they happen."""
-    current = _current_attempt(record)
+    current = current_attempt(record)
     rows = [_group_row(record, 1, _CONFIRM)]
     for attempt in range(1, current + 1):
         rows += [_group_row(record, attempt, _COOK), _group_row(record, attempt, _DECIDE)]
     rows.append(_group_row(record, current, _DELIVER))
-    if record.has_ended:
+    if record.is_final:
         # A stage that has not begun will not begin any more.
         return [row for row in rows if row.state != "next"]
     states = [row.state for row in rows]
@@ -254,7 +253,7 @@ def _progress_rows(record: OrderRecord) -> list[_Row]:
 
 
 def _group_row(record: OrderRecord, attempt: int, group: _StageGroup) -> _Row:
-    stages = _stages(record, attempt)
+    stages = record.begun_stages(attempt, HAPPY_PATH)
     entries = [entry for entry in stages if entry.status in group.statuses]
     if group is _DECIDE and (decision := record.decision_of(attempt)):
         return _decision_row(record, entries, decision)
@@ -265,14 +264,16 @@ def _group_row(record: OrderRecord, attempt: int, group: _StageGroup) -> _Row:
         return _Row("next", group.label_before)
     latest = entries[-1]
     label = status_text(latest.status)
-    if record.has_ended:
+    if record.is_final:
         seconds = _seconds_to(entries, record.last_entry(record.status))
         return _Row("failed" if record.status == FAILED else "cancelled", label, seconds)
     seconds = seconds_since(latest.at)
     if record.paused:
-        return _Row("paused", f"paused: {label}", seconds, "go on:", f"pizzashop resume {record.order_id}")
+        note = Text.assemble("go on: ", (f"pizzashop resume {record.order_id}", "bold"))
+        return _Row("paused", f"paused: {label}", seconds, note)
     if latest.status == PENDING_VALIDATION:
-        return _Row("now", label, seconds, "approve it:", f"pizzashop approve {record.order_id}")
+        note = Text.assemble("approve it: ", (f"pizzashop approve {record.order_id}", "bold"))
+        return _Row("now", label, seconds, note)
     return _Row("now", label, seconds)
 
 
@@ -280,25 +281,14 @@ def _decision_row(record: OrderRecord, entries: Sequence[HistoryEntry], decision
     note = to_single_line(decision.note or "")
     label = to_single_line(entry_text(decision.status, decision.by))
     if not entries:
-        return _Row("next", _DECIDE.label_before, note=f"{label} already")
+        return _Row("next", _DECIDE.label_before, note=Text(f"{label} already"))
     seconds = _seconds_to(entries, decision)
     if decision.status == "approved":
-        return _Row("done", label, seconds, note)
-    if decision.status == "remake" and (not record.has_ended or decision.attempt < record.attempt):
+        return _Row("done", label, seconds, Text(note))
+    if decision.status == "remake" and (not record.is_final or decision.attempt < record.attempt):
         by = f" by {to_single_line(decision.by)}" if decision.by else ""
-        return _Row("again", f"sent back{by}", seconds, remake_text(note))
-    return _Row("failed", label, seconds, note)
-
-
-def _current_attempt(record: OrderRecord) -> int:
-    """Return the number of the attempt under way: the next one as soon as the manager has sent a pizza back."""
-    decision = record.decision_of(record.attempt)
-    is_sent_back = decision is not None and decision.status == "remake" and not record.has_ended
-    return record.attempt + 1 if is_sent_back else record.attempt
-
-
-def _stages(record: OrderRecord, attempt: int) -> list[HistoryEntry]:
-    return [e for e in record.history if e.kind == "stage" and e.attempt == attempt and e.status in RANK]
+        return _Row("again", f"sent back{by}", seconds, Text(remake_text(note)))
+    return _Row("failed", label, seconds, Text(note))
 
 
 def _seconds_to(entries: Sequence[HistoryEntry], end: HistoryEntry | None) -> float | None:

@@ -1,28 +1,26 @@
 """The HTTP client of a running shop: the calls that the commands make, and the shop's errors as exceptions."""
 
-import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from http.client import HTTPException
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from pizzashop import roles
-from pizzashop.domain.history import HistoryEntry, find_decision
+from pizzashop.dapr.http import HttpClient, Reply
+from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.ids import parse_generated_id
-from pizzashop.domain.lifecycle import FINAL
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 from pizzashop.settings import bracket_ipv6, connectable_host
 
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-
-ROLE_CONNECT_SECONDS = 2.0
 # How long a command waits for an answer: a pause may wait for the lease of another command, then for the engine.
 READ_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
+_RECORD_FIELDS = ("status", "attempt", "paused", "error", "history")
 _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
     **dict.fromkeys((400, 413, 415), InvalidRequest),
     **dict.fromkeys((401, 403), NotAllowed),
@@ -41,47 +39,34 @@ class ShopNotRunning(Unavailable):
         )
 
 
-class OrderRecord(BaseModel):
-    """The fields of an order's record that the commands use; `raw` is the whole JSON object."""
+class OrderRecord(OrderSnapshot):
+    """An order as the API answers it; `order` is the whole JSON object."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    order_id: str
-    pizza_type: str = "pizza"
-    size: str = ""
-    customer: Any = None
+    uid: str = ""
     status: str
-    attempt: int = 1
-    paused: bool = False
-    error: str | None = None
-    history: tuple[HistoryEntry, ...] = ()
-    raw: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Read parsed JSON; raise ShopError if it is not a record."""
+        """Read parsed JSON; raise ShopError if it is not an order."""
         try:
-            return cls.model_validate(content | {"raw": content} if isinstance(content, dict) else content)
-        except ValidationError:
+            # The client may have sent fields with the names of others.
+            fields = {name: content[name] for name in _RECORD_FIELDS if name in content}
+            return cls(order=content, **fields)
+        except (TypeError, ValidationError):
             raise ShopError("The answer is not an order of this shop.") from None
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the order is delivered, failed or cancelled."""
-        return self.status in FINAL
+    def order_id(self) -> str:
+        return str(self.order["order_id"])
 
     @property
     def pizza(self) -> str:
         """The pizza and its size on one line: `pepperoni, large`."""
-        return to_single_line(", ".join(text for text in (self.pizza_type, self.size) if text))
+        texts = (self.order.get("pizza_type", "pizza"), self.order.get("size"))
+        return to_single_line(", ".join(str(text) for text in texts if text))
 
     def last_entry(self, status: str) -> HistoryEntry | None:
-        """Return the last history entry with this status."""
         return next((entry for entry in reversed(self.history) if entry.status == status), None)
-
-    def decision_of(self, attempt: int) -> HistoryEntry | None:
-        """Return the manager's decision on this attempt."""
-        return find_decision(self.history, attempt)
 
 
 class ShopApi:
@@ -96,8 +81,7 @@ class ShopApi:
         self.order_url, self.workflow_url = order_url, workflow_url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._read_seconds = read_seconds
-        self._runner: asyncio.Runner | None = None
-        self._session: ClientSession | None = None
+        self._client = HttpClient()
 
     @classmethod
     def on_host(cls, host: str, *, token: str = "", read_seconds: float = READ_SECONDS) -> Self:
@@ -139,7 +123,6 @@ class ShopApi:
         return status
 
     def send_decision(self, decision: Mapping[str, Any]) -> dict[str, Any]:
-        """Send the manager's decision on an order's pizza."""
         return self._post(f"{self.workflow_url}/validate-pizza", decision, f"order {decision['order_id']}")
 
     def send_command(self, action: str, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +134,6 @@ class ShopApi:
         return self._get(f"{self.order_url}/events", limit=limit, after=after)
 
     def get_dead_letter(self, event_id: str) -> dict[str, Any]:
-        """Return one event that could not be applied."""
         return self._get(f"{self.order_url}/events/{event_id}", f"dead letter {event_id}")
 
     def replay_dead_letter(self, event_id: str) -> dict[str, Any]:
@@ -170,64 +152,48 @@ class ShopApi:
             request = {"after": page["next"]}
 
     def drop_dead_letter(self, event_id: str) -> None:
-        """Delete an event that could not be applied."""
         self._call("DELETE", f"{self.order_url}/events/{event_id}")
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._runner:
-            if self._session:
-                self._runner.run(self._session.close())
-            self._runner.close()
-        self._runner = self._session = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.close()
+        self._client.close()
 
     def _get(self, url: str, subject: str = "", **query: object) -> dict[str, Any]:
-        params = {name: str(value) for name, value in query.items() if value}
-        answer: dict[str, Any] = self._call("GET", url, subject, params=params)
+        params = urlencode({name: value for name, value in query.items() if value})
+        answer: dict[str, Any] = self._call("GET", f"{url}?{params}" if params else url, subject)
         return answer
 
     def _post(self, url: str, body: Mapping[str, Any], subject: str = "") -> dict[str, Any]:
-        answer: dict[str, Any] = self._call("POST", url, subject, json=body)
+        answer: dict[str, Any] = self._call("POST", url, subject, data=json.dumps(body))
         return answer
 
-    def _call(self, method: str, url: str, subject: str = "", expected: type = dict, **content: Any) -> Any:
+    def _call(self, method: str, url: str, subject: str = "", expected: type = dict, data: str = "") -> Any:
         """Return the JSON of a response, of the type `expected`. NotFound then names `subject`."""
-        self._runner = self._runner or asyncio.Runner()
-        status, body = self._runner.run(self._exchange(method, url, content))
+        reply = self._request(method, url, data)
         try:
-            answer = json.loads(body)
+            answer = json.loads(reply.body)
         except ValueError:
             answer = None
-        if status >= 300:
-            error = _error_from(status, answer, _address(url))
+        if reply.status >= 300:
+            error = _error_from(reply.status, answer, _address(url))
             raise NotFound(f"There is no {subject}.") if subject and isinstance(error, NotFound) else error
         if not isinstance(answer, expected):
             raise ShopError(f"What answers on {_address(url)} is not the shop.")
         return answer
 
-    async def _exchange(self, method: str, url: str, content: Mapping[str, Any]) -> tuple[int, bytes]:
-        # This import takes longer than the rest of the command, and `--help` does not need it.
-        import aiohttp
-
-        self._session = self._session or aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, connect=ROLE_CONNECT_SECONDS, sock_read=self._read_seconds),
-            headers=self._headers,
-        )
+    def _request(self, method: str, url: str, data: str) -> Reply:
+        headers = {**self._headers, "Content-Type": "application/json"} if data else self._headers
         try:
-            async with self._session.request(method, url, allow_redirects=False, **content) as response:
-                return response.status, await response.read()
-        except aiohttp.ClientConnectorError:
-            raise ShopNotRunning(_address(url)) from None
-        except TimeoutError:
-            raise Unavailable(f"The shop does not answer on {_address(url)}; it may be too busy.") from None
-        except aiohttp.ClientError:
-            raise Unavailable(f"The connection to the shop on {_address(url)} was lost.") from None
+            return self._client.request(method, url, self._read_seconds, data=data, headers=headers)
+        except Unavailable as error:
+            address, cause = _address(url), error.__cause__
+            if isinstance(cause, TimeoutError):
+                raise Unavailable(f"The shop does not answer on {address}; it may be too busy.") from None
+            if isinstance(cause, (ConnectionResetError, BrokenPipeError, HTTPException)):
+                raise Unavailable(f"The connection to the shop on {address} was lost.") from None
+            raise ShopNotRunning(address) from None
 
 
 def _error_from(status: int, answer: Any, address: str) -> ShopError:
@@ -238,16 +204,8 @@ def _error_from(status: int, answer: Any, address: str) -> ShopError:
         return ShopError(f"What answers on {address} is not the shop (HTTP {status}).")
     if status == 401:
         detail = f"{detail.rstrip('.')}: put your token into PIZZASHOP_STAFF_TOKEN."
-    return _ERROR_OF_STATUS.get(status, ShopError)(_sentence(detail, problem.get("errors")))
-
-
-def _sentence(detail: str, errors: Any) -> str:
-    """Return the detail as one sentence, followed by the errors of fields that it does not contain itself."""
-    fields = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    descriptions = [f"{error.get('field')}: {error.get('message')}" for error in fields]
-    missing = "; ".join(text for text in descriptions if text not in detail)
-    sentence = to_single_line(f"{detail.rstrip('.')}: {missing}" if missing else detail)
-    return sentence if sentence[-1:] in ".!?" else f"{sentence}."
+    sentence = to_single_line(detail)
+    return _ERROR_OF_STATUS.get(status, ShopError)(sentence if sentence[-1:] in ".!?" else f"{sentence}.")
 
 
 def _address(url: str) -> str:

@@ -1,22 +1,21 @@
 """`pizzashop staff`: manage the accounts with which the staff signs in."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
+from pizzashop.auth.accounts import Accounts, create_sign_in_link
+from pizzashop.auth.authentication import open_accounts, requires_sign_in
 from pizzashop.auth.people import MAX_NAME_LENGTH, STAFF_ROLES, login_name
 from pizzashop.console.command import echo_json, json_option
+from pizzashop.console.render import table
 from pizzashop.domain.text import is_readable, remove_invisible
 from pizzashop.errors import InvalidSettings
+from pizzashop.local.ports import url_host
+from pizzashop.roles import STOREFRONT
 from pizzashop.settings import Settings
 
-if TYPE_CHECKING:
-    from pizzashop.auth.accounts import Accounts
-
 MIN_PASSWORD_LENGTH = 8
-
-name_argument = click.argument("name")
 
 
 @click.group(invoke_without_command=True)
@@ -37,15 +36,13 @@ def staff(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         echo_json(roles_of)
     elif roles_of:
-        from pizzashop.console.render import table
-
         click.echo(table([(name, ", ".join(roles)) for name, roles in roles_of.items()]))
     else:
         click.echo("There are no accounts.")
 
 
-def _check_name(_context: click.Context, _argument: click.Parameter, value: str) -> str:
-    name = " ".join(remove_invisible(value).split())
+def _parse_name(text: str) -> str:
+    name = " ".join(remove_invisible(text).split())
     if not 0 < len(name) <= MAX_NAME_LENGTH or not is_readable(name):
         raise click.BadParameter(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
     return name
@@ -77,7 +74,7 @@ def _piped_password() -> str:
 
 
 @staff.command()
-@click.argument("name", callback=_check_name)
+@click.argument("name", type=_parse_name)
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(STAFF_ROLES), help="Repeatable.")
 @click.option("--password", callback=_read_password, help="Without it the terminal asks; a script pipes it in.")
 def add(name: str, roles: tuple[str, ...], password: str) -> None:
@@ -91,7 +88,7 @@ def add(name: str, roles: tuple[str, ...], password: str) -> None:
 
 
 @staff.command()
-@name_argument
+@click.argument("name")
 def remove(name: str) -> None:
     """Remove an account: its user is signed out."""
     _accounts().remove(name)
@@ -99,7 +96,7 @@ def remove(name: str) -> None:
 
 
 @staff.command()
-@name_argument
+@click.argument("name")
 def token(name: str) -> None:
     """Print a new token for an account's programs; the token before is no longer valid."""
     click.echo(_accounts().issue_token(name))
@@ -108,11 +105,6 @@ def token(name: str) -> None:
 @staff.command()
 def link() -> None:
     """Print a link that signs you in as manager, once."""
-    from pizzashop.auth.accounts import create_sign_in_link
-    from pizzashop.auth.authentication import requires_sign_in
-    from pizzashop.local.ports import url_host
-    from pizzashop.roles import STOREFRONT
-
     settings = Settings.from_env()
     if not requires_sign_in(settings):
         raise InvalidSettings("Nobody has to sign in: there are no accounts, and PIZZASHOP_STAFF_TOKEN is not set.")
@@ -120,7 +112,5 @@ def link() -> None:
     click.echo(f"http://{url_host(settings.host)}:{STOREFRONT.port}/sign-in?once={secret}")
 
 
-def _accounts() -> "Accounts":
-    from pizzashop.auth.authentication import open_accounts
-
+def _accounts() -> Accounts:
     return open_accounts(Settings.from_env())

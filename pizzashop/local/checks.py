@@ -12,8 +12,8 @@ from typing import Literal
 import valkey
 
 from pizzashop.errors import LocalError
-from pizzashop.local import lost_workflows, redis, repairs
-from pizzashop.local.ports import ReportPorts, is_listening, port_holder, require_free_ports
+from pizzashop.local import redis, repairs
+from pizzashop.local.ports import is_listening, port_holder, require_free_ports
 from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import App, Project
 from pizzashop.local.redis import Connection
@@ -45,12 +45,9 @@ def required_ports(project: Project) -> list[int]:
     return [*project.ports, *service_ports]
 
 
-def require_startable(project: Project, shutdown: Shutdown | None = None, report: ReportPorts | None = None) -> None:
-    """Raise LocalError if a required port is taken, or a command of the run file does not exist.
-
-    `report` receives the ports for which the check waits, because closing connections hold them.
-    """
-    require_free_ports(required_ports(project), shutdown or Shutdown(), report)
+def require_startable(project: Project, shutdown: Shutdown | None = None) -> None:
+    """Raise LocalError if a required port is taken, or a command of the run file does not exist."""
+    require_free_ports(required_ports(project), shutdown or Shutdown())
     require_commands(project)
 
 
@@ -90,16 +87,13 @@ def check_disk(state_dir: Path) -> Finding:
 
 
 def check_storage(project: Project, state_dir: Path) -> Iterator[Finding]:
-    """Check the disk, the Redis servers of the components, and the scheduler's database."""
+    """Check the disk, and the Redis servers of the components."""
     yield check_disk(state_dir)
     try:
         for connection in redis.connections(project):
             yield from _check_redis(connection, state_dir)
     except LocalError as error:
         yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
-    if not is_listening(SERVICE_PORTS["scheduler"][0]) and repairs.is_scheduler_damaged(state_dir / "scheduler"):
-        found = "its database is damaged: the shop will begin a new one, and keep the damaged one"
-        yield Finding("scheduler", "note", found)
 
 
 def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
@@ -117,7 +111,7 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
     """Delete the half-written workflows of all servers with a known login, and yield a message for each server."""
     for connection in _with_known_login(connections):
         try:
-            deleted = lost_workflows.delete_half_written_workflows(connection)
+            deleted = repairs.delete_half_written_workflows(connection)
         except valkey.ValkeyError as error:
             yield f"The workflows on {connection.address} could not be checked: {error}"
             continue

@@ -22,9 +22,6 @@ NAMES = ("daprd", "placement", "scheduler")
 SUPPORTED_LINE = (1, 18)
 # In older versions an event whose trace fields are not strings crashes the sidecar that receives it.
 SAFE_VERSION = (1, 18, 3)
-# A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another value
-# Dapr would not find the orders in flight.
-_NOT_INHERITED = ("NAMESPACE",)
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Dapr:
 
 
 def installed_dapr() -> Dapr | None:
-    """Return the installed Dapr if its version is supported. Search DAPR_RUNTIME_PATH, then PATH, then ~/.dapr/bin."""
+    """Return the installed Dapr if its version is supported."""
     daprd, placement, scheduler = (_find_binary(name) for name in NAMES)
     if daprd is None:
         return None
@@ -67,12 +64,11 @@ def dapr_cli(cache_dir: Path) -> Path | None:
 
 def runtime_home(cache_dir: Path) -> Path:
     """Return the directory of the built binaries, in the layout that `DAPR_RUNTIME_PATH` requires."""
-    return cache_dir / f"dapr-{VERSION}-{BUILD}-{_machine()}"
+    return cache_dir / f"dapr-{VERSION}-{BUILD}-{machine_name()}"
 
 
 def cli_home(cache_dir: Path) -> Path:
-    """Return the directory of the built `dapr` CLI."""
-    return cache_dir / f"dapr-cli-{CLI_VERSION}-{_machine()}"
+    return cache_dir / f"dapr-cli-{CLI_VERSION}-{machine_name()}"
 
 
 def bin_dir(runtime_path: Path) -> Path:
@@ -80,19 +76,14 @@ def bin_dir(runtime_path: Path) -> Path:
     return runtime_path / ".dapr" / "bin"
 
 
-def inherited_environment() -> dict[str, str]:
-    """Return this process's environment without the variables that Dapr's processes and the roles must not inherit."""
-    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-
-
 def is_supported(version: str) -> bool:
     """Return whether the shop runs with this version of Dapr or its SDK."""
-    return _parse_version(version)[:2] == SUPPORTED_LINE
+    return parse_version(version)[:2] == SUPPORTED_LINE
 
 
 def is_safe(version: str) -> bool:
     """Return whether no event can crash the sidecar of this version."""
-    return _parse_version(version) >= SAFE_VERSION
+    return parse_version(version) >= SAFE_VERSION
 
 
 def version_of(binary: Path, flags: Iterable[str] = ("--version",), env: Mapping[str, str] | None = None) -> str:
@@ -105,19 +96,19 @@ def version_of(binary: Path, flags: Iterable[str] = ("--version",), env: Mapping
     return match[0] if match else ""
 
 
-def _parse_version(version: str) -> tuple[int, ...]:
-    """Return the three numbers of a version such as `v1.18.3-rc.1`; () if it has none."""
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
-    return tuple(int(part) for part in match.groups()) if match else ()
+def parse_version(version: str) -> tuple[int, ...]:
+    """Return the three numbers of a version such as `v1.18.3-rc.1`, or of `1.27`; () if it has none."""
+    match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(part or 0) for part in match.groups()) if match else ()
 
 
-def _machine() -> str:
+def machine_name() -> str:
+    """Return the system and the processor that binaries are for: `linux-x86_64`."""
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
 def _find_binary(name: str) -> Path | None:
-    home, runtime_path = home_directory(), os.environ.get("DAPR_RUNTIME_PATH")
-    first = Path(runtime_path) if runtime_path else home
-    before, after = ([str(bin_dir(each))] if each else [] for each in (first, home))
-    found = shutil.which(name, path=os.pathsep.join([*before, os.environ.get("PATH", os.defpath), *after]))
+    runtime_path = os.environ.get("DAPR_RUNTIME_PATH") or home_directory()
+    directories = [str(bin_dir(Path(runtime_path)))] if runtime_path else []
+    found = shutil.which(name, path=os.pathsep.join([*directories, os.environ.get("PATH", os.defpath)]))
     return Path(found) if found else None

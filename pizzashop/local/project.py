@@ -14,7 +14,7 @@ from pizzashop.roles import APP_IDS
 
 RUN_FILE = "dapr.yaml"
 _PORT_KEYS = ("appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort")
-# The keys of an entry that become flags of daprd, see `_flag_name`.
+# The keys of an entry that become flags of daprd, see `flag_name`.
 _FLAG_KEYS = (
     *("appChannelAddress", "appProtocol", "apiListenAddresses", "appMaxConcurrency", "placementHostAddress"),
     *("schedulerHostAddress", "maxBodySize", "readBufferSize", "unixDomainSocket", "logLevel", "enableApiLogging"),
@@ -66,7 +66,7 @@ class App:
             ports,
             tuple(map(str, entry.get("command") or ())),
             {str(name): str(value) for name, value in env.items()},
-            {_flag_name(key): _flag_value(merged[key]) for key in _FLAG_KEYS if key in merged},
+            {flag_name(key): _flag_value(merged[key]) for key in _FLAG_KEYS if key in merged},
             directory,
             tuple(directory / each for each in _resource_paths(entry)),
             directory / config if config else None,
@@ -176,11 +176,11 @@ def _resource_paths(entry: Mapping[str, Any]) -> list[str]:
     return [*(entry.get("resourcesPaths") or ()), *filter(None, [entry.get("resourcesPath")])]
 
 
-def _flag_name(key: str) -> str:
-    """Return the flag of daprd for a key: `log-level` for `logLevel`. One flag has a name of its own."""
+def flag_name(key: str) -> str:
+    """Return the flag of daprd for a key: `dapr-http-port` for `daprHTTPPort`. One flag has a name of its own."""
     if key == "apiListenAddresses":
         return "dapr-listen-addresses"
-    return re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", key)
+    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", key).lower()
 
 
 def _flag_value(value: Any) -> str:

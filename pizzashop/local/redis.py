@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, cast
 
@@ -67,12 +67,10 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """The address for a message."""
         return f"port {self.port}" if self.host == HOST else f"{self.host}:{self.port}"
 
     @property
     def cli_command(self) -> str:
-        """The shell command that talks to the server."""
         host = "" if self.host == HOST else f" -h {self.host}"
         return f"redis-cli{host} -p {self.port}"
 
@@ -120,7 +118,6 @@ class Redis:
 
     @property
     def title(self) -> str:
-        """Its name and version."""
         return f"{self.name} {self.version}".strip()
 
 
@@ -142,7 +139,10 @@ def inspect_server(connection: Connection = EMBEDDED) -> Redis | None:
     except valkey.AuthenticationError as error:
         return Redis(fault=_login_fault(connection, str(error)))
     except valkey.ConnectionError as error:
-        return Redis(fault=_TOO_MANY_CLIENTS) if "max number of clients" in str(error) else None
+        if "max number of clients" not in str(error):
+            return None
+        remedy = "close some of them, or raise maxclients in its configuration"
+        return Redis(fault=Problem("it has as many clients as it takes (maxclients)", remedy))
     except valkey.ValkeyError:
         return None
 
@@ -178,10 +178,7 @@ def _inspect(client: valkey.Valkey, connection: Connection) -> Redis:
     if fault := _fault(client, info, connection):
         return Redis(name, version, fault=fault)
     persistence, loss = _persistence(client, info)
-    setting = "appendfsync everysec" if info.get("aof_enabled") else "appendonly yes"
-    warnings = [Problem(loss, f"{connection.cli_command} config set {setting}, then config rewrite")] if loss else []
-    warnings += [*_memory_warnings(info, connection), *_client_warnings(info, connection)]
-    return Redis(name, version, persistence, warnings=tuple(warnings))
+    return Redis(name, version, persistence, warnings=tuple(_warnings(info, loss, connection.cli_command)))
 
 
 def _fault(client: valkey.Valkey, info: dict[str, Any], connection: Connection) -> Problem | None:
@@ -220,11 +217,6 @@ def _login_fault(connection: Connection, message: str) -> Problem:
     return Problem("it requires a password", remedy)
 
 
-_TOO_MANY_CLIENTS = Problem(
-    "it has as many clients as it takes (maxclients)", "close some of them, or raise maxclients in its configuration"
-)
-
-
 def _persistence(client: valkey.Valkey, info: dict[str, Any]) -> tuple[str, str]:
     """Return how the server keeps its data, and what a crash loses beyond a second; both empty if it hides that."""
     if info.get("aof_enabled"):
@@ -240,34 +232,30 @@ def _persistence(client: valkey.Valkey, info: dict[str, Any]) -> tuple[str, str]
     if save is None:
         return "", "it does not report how it keeps its data beyond snapshots: a crash may lose orders"
     if intervals := re.findall(r"(\d+) \d+", save):
-        longest = _format_duration(max(map(int, intervals)))
+        seconds = max(map(int, intervals))
+        longest = f"{seconds} s" if seconds < 120 else f"{seconds // 60} minutes"
         return "snapshots alone", f"it keeps snapshots alone (save {save}): a crash loses up to {longest} of orders"
     return "nothing on disk", "it keeps nothing on disk: all orders are gone when it stops"
 
 
-def _memory_warnings(info: dict[str, Any], connection: Connection) -> list[Problem]:
+def _warnings(info: dict[str, Any], loss: str, cli: str) -> Iterator[Problem]:
+    if loss:
+        setting = "appendfsync everysec" if info.get("aof_enabled") else "appendonly yes"
+        yield Problem(loss, f"{cli} config set {setting}, then config rewrite")
     limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     policy = str(info.get("maxmemory_policy", ""))
-    if not limit:
-        return []
-    if policy.startswith("allkeys"):
+    if limit and policy.startswith("allkeys"):
         text = f"maxmemory-policy is {policy}: beyond {_format_size(limit)} it evicts keys, accepted orders among them"
-        remedy = f"{connection.cli_command} config set maxmemory-policy noeviction, then config rewrite"
-        return [Problem(text, remedy)]
+        yield Problem(text, f"{cli} config set maxmemory-policy noeviction, then config rewrite")
     # Another policy evicts only keys with a time to live, and no key of the shop or of Dapr has one.
-    if used >= MEMORY_WARNING_SHARE * limit:
+    elif used >= MEMORY_WARNING_SHARE * limit > 0:
         share = f"{_format_size(used)} of {_format_size(limit)}"
         text = f"it holds {share} (maxmemory): beyond that orders are refused, and wait"
-        return [Problem(text, f"{connection.cli_command} config set maxmemory to more")]
-    return []
-
-
-def _client_warnings(info: dict[str, Any], connection: Connection) -> list[Problem]:
+        yield Problem(text, f"{cli} config set maxmemory to more")
     limit, connected = int(info.get("maxclients", 0)), int(info.get("connected_clients", 0))
-    if not limit or limit - connected >= NEEDED_CLIENTS:
-        return []
-    text = f"it takes {limit} clients (maxclients) and has {connected}: a busy shop needs up to {NEEDED_CLIENTS}"
-    return [Problem(text, f"{connection.cli_command} config set maxclients 10000, then config rewrite")]
+    if limit and limit - connected < NEEDED_CLIENTS:
+        text = f"it takes {limit} clients (maxclients) and has {connected}: a busy shop needs up to {NEEDED_CLIENTS}"
+        yield Problem(text, f"{cli} config set maxclients 10000, then config rewrite")
 
 
 def _setting(client: valkey.Valkey, name: str) -> str | None:
@@ -275,10 +263,6 @@ def _setting(client: valkey.Valkey, name: str) -> str | None:
         return cast(dict[str, str], client.config_get(name)).get(name)
     except valkey.ResponseError:
         return None  # this user may not read the configuration
-
-
-def _format_duration(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} minutes"
 
 
 def _format_size(count: int) -> str:

@@ -1,38 +1,53 @@
-"""Damaged data files after a crash: find and repair those of the embedded Valkey, replace those of the scheduler.
+"""Damaged data after a crash: repair Valkey's files, replace the scheduler's, and delete half-written workflows.
 
-A damaged file is copied before it is changed. The scheduler's database (etcd) may be replaced as a whole: the records
-of the orders are in the store, and the shop schedules their timers again.
+A damaged file is copied before it is changed. The scheduler's database (etcd) may be replaced as a whole, and so may a
+workflow: the records of the orders are in the store. Orders are stuck then until the reconciler of role `workflow`
+continues them from their records.
 """
 
 import os
 import re
 import shutil
-import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from mmap import PAGESIZE
+from itertools import islice
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import valkey
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from pizzashop.errors import LocalError
 from pizzashop.local.programs import valkey_binary
+from pizzashop.local.redis import Connection
+from pizzashop.roles import WORKFLOW
 
 _AOF = "appendonly.aof"
 _MANIFEST = f"{_AOF}.manifest"
 _MANIFEST_LINE = re.compile(r"file (\S+) seq (\d+) type ([bih])\b.*")
 _CHECK_RESULT = re.compile(r"size=(\d+), ok_up_to=(\d+)")
 
-# etcd keeps its data in a bolt database. Bolt has no tool in Python, and its Go tool is not in the build, so the shop
-# reads the two meta pages itself. A meta page has a header of 16 bytes, then: magic, version, page size, flags, the
-# root and the free list (skipped), and the number of pages in use.
-_BOLT_HEADER_BYTES = 16
-_BOLT_META = struct.Struct("<III4x16x8xQ")
-_BOLT_MAGIC = 0xED0CDAED
-
 _CRASH = re.compile(r"^(panic|fatal error|unexpected fault address)\b", re.MULTILINE)
 _ETCD_DAMAGE = re.compile(r"failed to start embedded etcd: (wal|walpb|snap|raft)\b", re.MULTILINE)
 _OTHER_CAUSE = re.compile(r"no space left|permission denied|address already in use|too many open files|out of memory")
+
+# The keys of the shop's workflows only: another application may use the same server.
+_METADATA_KEYS = f"*dapr.internal.*.{WORKFLOW.app_id}.workflow||*||metadata"
+_BATCH_SIZE = 1000
+# The engine stores a workflow as metadata and one key for each event. The metadata is a protobuf message, for which
+# Dapr publishes no Python class; these fields are the numbers of its events.
+_INBOX_FIELD, _HISTORY_FIELD = 1, 2
+
+# Each opening writes the same new id into the directories of the store and of the scheduler. Different ids at the next
+# opening show that the scheduler's data was lost, or restored from an older copy.
+_OPENING_ID_FILE = "opened-as"
+LOST_TIMERS = "the scheduler's data is missing, or older than the orders in flight"
+LOST_TIMERS_RECOVERY = "Orders in flight are stuck at first, and continue by themselves within two minutes."
 
 
 @dataclass(frozen=True)
@@ -80,13 +95,6 @@ def repair_valkey(directory: Path) -> Iterator[str]:
         else:
             os.truncate(each.file, each.valid_bytes)
         yield f"{each.file.name} {each.text}: repaired; the damaged file, if there was one, is copied to {copies}"
-
-
-def is_scheduler_damaged(directory: Path) -> bool:
-    """Return whether a file of the scheduler is cut off or empty. Only etcd, when it starts, sees other damage."""
-    databases = directory.glob("*/*/member/snap/db")
-    logs = directory.glob("*/*/member/wal/*.wal")
-    return not all(map(_is_bolt_database, databases)) or not all(map(_is_etcd_log, logs))
 
 
 def ended_by_damage(log: str) -> bool:
@@ -159,23 +167,79 @@ def _run_check(program: str, path: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _is_bolt_database(path: Path) -> bool:
-    size = path.stat().st_size
-    if size == 0:
-        return True  # bolt creates a new database in an empty file
-    with path.open("rb") as file:
-        # Bolt writes the two meta pages in turn, and needs only one that is valid.
-        return any(_is_bolt_meta(file.read(PAGESIZE)[_BOLT_HEADER_BYTES:], size) for _ in range(2))
+def delete_half_written_workflows(connection: Connection) -> list[str]:
+    """Delete the workflows of which events are missing; return their ids.
+
+    A server that is out of memory leaves such workflows, and the engine cannot read them. The reconciler starts each
+    again from its order's record. Raise valkey.ValkeyError if the server does not answer.
+    """
+    with connection.client(decode_responses=False) as client:
+        return [
+            key.split(b"||")[-2].decode() for key in _keys_with_inbox(client) if _delete_if_half_written(client, key)
+        ]
 
 
-def _is_bolt_meta(meta: bytes, file_size: int) -> bool:
-    if len(meta) < _BOLT_META.size:
-        return False
-    magic, version, page_size, pages = _BOLT_META.unpack_from(meta)
-    return bool(magic == _BOLT_MAGIC and version == 2 and file_size >= pages * page_size)
+def write_opening_id(state_dir: Path) -> bool:
+    """Write a new id of the opening to store and scheduler; return whether the scheduler had lost its data before."""
+    has_lost_timers = are_timers_lost(state_dir)
+    opening_id = uuid4().hex
+    for path in _opening_id_files(state_dir):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(opening_id)
+    return has_lost_timers
 
 
-def _is_etcd_log(path: Path) -> bool:
-    # A log begins with the length of its first record.
-    with path.open("rb") as file:
-        return any(file.read(8))
+def are_timers_lost(state_dir: Path) -> bool:
+    """Return whether the scheduler's data is not that of the last opening; False before the first opening."""
+    store_id, scheduler_id = (_read_opening_id(path) for path in _opening_id_files(state_dir))
+    return store_id is not None and scheduler_id != store_id
+
+
+def _opening_id_files(state_dir: Path) -> tuple[Path, Path]:
+    return state_dir / "valkey" / _OPENING_ID_FILE, state_dir / "scheduler" / _OPENING_ID_FILE
+
+
+def _read_opening_id(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _keys_with_inbox(client: Any) -> Iterator[bytes]:
+    """Yield the metadata keys of the workflows that have unread events; no other workflow can be half-written."""
+    keys = client.scan_iter(match=_METADATA_KEYS, count=_BATCH_SIZE)
+    while batch := list(islice(keys, _BATCH_SIZE)):
+        pipeline = client.pipeline(transaction=False)
+        for key in batch:
+            pipeline.hget(key, "data")
+        for key, metadata in zip(batch, pipeline.execute(), strict=True):
+            if _protobuf_numbers(metadata).get(_INBOX_FIELD):
+                yield key
+
+
+def _delete_if_half_written(client: Any, key: bytes) -> bool:
+    prefix = key.removesuffix(b"metadata")
+    with client.pipeline() as transaction:
+        # A workflow that the engine writes in the meantime is not half-written; then the transaction fails.
+        transaction.watch(key)
+        counts = _protobuf_numbers(transaction.hget(key, "data"))
+        events = [b"inbox-%06d" % number for number in range(counts.get(_INBOX_FIELD, 0))]
+        events += [b"history-%06d" % number for number in range(counts.get(_HISTORY_FIELD, 0))]
+        if not events or transaction.exists(*(prefix + event for event in events)) == len(events):
+            return False
+        transaction.multi()
+        transaction.delete(key, prefix + b"customStatus", *(prefix + event for event in events))
+        try:
+            transaction.execute()
+        except valkey.WatchError:
+            return False
+    return True
+
+
+def _protobuf_numbers(message: bytes | None) -> dict[int, int]:
+    """Return the fields of a protobuf message by number; none if it cannot be read."""
+    try:
+        return {each.field_number: each.data for each in UnknownFieldSet(Empty.FromString(message or b""))}
+    except DecodeError:
+        return {}

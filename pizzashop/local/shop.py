@@ -9,7 +9,6 @@ with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # th
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from pizzashop.errors import LocalError
 from pizzashop.local import repairs
 from pizzashop.local.checks import ETCD_LOG_BYTES, MIN_FREE_BYTES, free_bytes, required_ports
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import describe_taken_ports, is_listening, listening_ports, reserve_ports
+from pizzashop.local.ports import is_listening, reserve_ports
 from pizzashop.local.processes import (
     Process,
     descendants,
@@ -72,7 +71,6 @@ class Shop:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._pid_file.end_leftovers, self.shutdown)
-            stack.callback(self._require_closed)
             # Some of these ports are in the range that Linux gives to outgoing connections.
             stack.enter_context(reserve_ports(required_ports(self.project)))
             for process in self.services.values():
@@ -146,14 +144,6 @@ class Shop:
         stop_processes(self.roles.values(), ROLE_STOP_SECONDS, self.shutdown)
         # A sidecar may be killed: all its data is in the store and in the scheduler.
         stop_processes(self.sidecars.values(), 0, self.shutdown)
-
-    def _require_closed(self) -> None:
-        # An outgoing connection of any program may hold a port by now. Only a server would be a part of the shop.
-        deadline = time.monotonic() + 5
-        while listening_ports().intersection(self.project.ports):
-            if time.monotonic() > deadline:
-                raise LocalError(f"The shop is closed, but ports are held: {describe_taken_ports(self.project.ports)}.")
-            time.sleep(0.05)
 
 
 class PidFile:

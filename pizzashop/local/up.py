@@ -1,7 +1,7 @@
-"""`pizzashop up`: check the machine, open the shop, watch it until a shutdown is requested, and close it.
+"""`pizzashop up` and `prepare`.
 
-It prints one line for each fact, and the addresses of the open shop. `pizzashop prepare` prints its lines with the same
-functions.
+`up` checks the machine, opens the shop, watches it until a shutdown is requested, and closes it. It prints one line for
+each fact, and the addresses of the open shop.
 """
 
 import itertools
@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from secrets import token_urlsafe
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -24,10 +25,10 @@ from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
-from pizzashop.local import checks, lost_workflows, redis
-from pizzashop.local.build import provide_dapr
+from pizzashop.local import checks, redis, repairs
+from pizzashop.local.build import provide_cli, provide_dapr
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import url_host
+from pizzashop.local.ports import ports_of_closing_connections, url_host
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
@@ -45,11 +46,17 @@ _WATCH_SECONDS = 0.5
 _STORAGE_ROUNDS = 6
 
 
-def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose: bool = False) -> None:
-    """Open the shop and keep it open until a shutdown is requested; `env` is added to the roles' environment.
+@click.command()
+@click.option("--pace", type=click.FloatRange(min=0), help="Multiply the duration of every stage; 0 is at once.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the logs of all processes too.")
+def up(pace: float | None, verbose: bool) -> None:
+    """Open the shop on this machine, and keep it open until Ctrl-C.
 
-    Raise LocalError if the shop cannot open on this machine, InvalidSettings if the settings are not safe.
+    Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
+    then the five roles with their sidecars. Restarts each process that ends. Ctrl-C stops all that it started;
+    orders in flight go on when the shop opens again.
     """
+    settings, console = Settings.from_env(), Console(highlight=False)
     validate_exposure(settings)
     project = Project.find()
     state_dir = settings.state_dir.expanduser().absolute()
@@ -66,19 +73,19 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         if (count := pid_file.end_leftovers(shutdown)) is not None:
             # A killed scheduler holds its leadership for up to 20 s, and the new one waits for that.
             effect = f"{count} processes that it left were ended" if count else "opening may take 20 s longer"
-            print_warning(console, f"The shop was not closed the last time: {effect}.")
-        checks.require_startable(project, shutdown, lambda held: _report_wait_for_ports(console, held))
+            _print_warning(console, f"The shop was not closed the last time: {effect}.")
+        if held := ports_of_closing_connections(checks.required_ports(project)):
+            numbers = ", ".join(map(str, held))
+            _print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
+        checks.require_startable(project, shutdown)
         connections = checks.require_storage(project, state_dir, shutdown)
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
-        print_dapr(console, dapr)
-        shop = Shop(
-            state_dir,
-            project,
-            dapr,
-            shutdown=shutdown,
-            env={"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings), **env},
-            needs_valkey=any(connection.is_embedded for connection in connections),
-        )
+        _print_dapr(console, dapr)
+        env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings)}
+        if pace is not None:
+            env["PIZZASHOP_PACE"] = str(pace)
+        needs_valkey = any(connection.is_embedded for connection in connections)
+        shop = Shop(state_dir, project, dapr, shutdown=shutdown, env=env, needs_valkey=needs_valkey)
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
                 _open(shop, console, settings, connections)
@@ -87,6 +94,21 @@ def up(settings: Settings, console: Console, env: Mapping[str, str], *, verbose:
         finally:
             accounts.revoke_sign_in_link(state_dir)
         console.print("  Closed. Orders in flight go on when the shop opens again.")
+
+
+@click.command()
+@click.option("--cli", is_flag=True, help="Find or build the `dapr` CLI too, for `dapr run`.")
+def prepare(cli: bool) -> None:
+    """See to Dapr without opening the shop: find an installed one, or build it once.
+
+    `pizzashop up` does this by itself. After `prepare`, a machine or an image opens the shop in seconds.
+    """
+    console, cache_dir = Console(highlight=False), Settings.from_env().cache_dir
+    with Shutdown().handle_signals() as shutdown, ignore_output_errors():
+        _print_dapr(console, provide_dapr(cache_dir, console, shutdown))
+        if cli:
+            _print_line(console, "Dapr CLI", _shorten_path(provide_cli(cache_dir, console, shutdown)))
+    raise_output_error()
 
 
 def api_tokens(settings: Settings) -> dict[str, str]:
@@ -102,24 +124,20 @@ def api_tokens(settings: Settings) -> dict[str, str]:
     }
 
 
-def print_line(console: Console, subject: str, text: str) -> None:
-    """Print one fact; the subjects of all lines form a column."""
+def _print_line(console: Console, subject: str, text: str) -> None:
     # Without wrapping, the user can copy an address or a command as a whole.
     console.print(Text.assemble("  ", (f"{subject:<23}", "bold"), text), soft_wrap=True)
 
 
-def print_warning(console: Console, text: str) -> None:
-    """Print that the shop works, but not as it should."""
+def _print_warning(console: Console, text: str) -> None:
     console.print(Text(f"  {text}", "yellow"), soft_wrap=True)
 
 
-def print_dapr(console: Console, dapr: Dapr) -> None:
-    """Print which Dapr the shop uses."""
-    print_line(console, f"Dapr {dapr.version}", f"{dapr.origin}, {shorten_path(dapr.daprd.parent)}")
+def _print_dapr(console: Console, dapr: Dapr) -> None:
+    _print_line(console, f"Dapr {dapr.version}", f"{dapr.origin}, {_shorten_path(dapr.daprd.parent)}")
 
 
-def shorten_path(path: Path) -> str:
-    """Return the path with `~` for the user's home directory."""
+def _shorten_path(path: Path) -> str:
     home = home_directory()
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
@@ -128,14 +146,14 @@ def _open(shop: Shop, console: Console, settings: Settings, connections: list[Co
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
     for text in (*shop.repairs, *checks.delete_half_written_workflows(connections)):
-        print_warning(console, f"{text}.")
+        _print_warning(console, f"{text}.")
     for connection in connections:
         _print_redis(console, shop, connection)
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
-        print_line(console, process.name, f"{state}, port {process.ports[0]}")
-    if lost_workflows.write_opening_id(shop.state_dir):
-        print_warning(console, f"Note: {lost_workflows.LOST_TIMERS}. {lost_workflows.LOST_TIMERS_RECOVERY}")
+        _print_line(console, process.name, f"{state}, port {process.ports[0]}")
+    if repairs.write_opening_id(shop.state_dir):
+        _print_warning(console, f"Note: {repairs.LOST_TIMERS}. {repairs.LOST_TIMERS_RECOVERY}")
     shop.open()
     _print_open_shop(shop, console, settings, time.monotonic() - started)
 
@@ -147,28 +165,23 @@ def _watch(shop: Shop, console: Console, monitor: checks.StorageMonitor) -> None
             shop.shutdown.sleep(_WATCH_SECONDS)
             if round_number % _STORAGE_ROUNDS == 0:
                 for change in monitor.changes():
-                    print_warning(console, change)
+                    _print_warning(console, change)
             for process in shop.restart_ended():
-                text = f"{process.name} had ended: started again, its log is {shorten_path(process.log)}"
-                print_warning(console, f"{datetime.now():%H:%M:%S} {text}")
-
-
-def _report_wait_for_ports(console: Console, held: Sequence[int]) -> None:
-    numbers = ", ".join(map(str, held))
-    print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
+                text = f"{process.name} had ended: started again, its log is {_shorten_path(process.log)}"
+                _print_warning(console, f"{datetime.now():%H:%M:%S} {text}")
 
 
 def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
     if (server := redis.inspect_server(connection)) is None:
         return
     if connection.is_embedded and shop.services["valkey"].was_started:
-        directory = shorten_path(shop.state_dir / "valkey")
+        directory = _shorten_path(shop.state_dir / "valkey")
         text = f"embedded, {connection.address}, every write appended to {directory}"
     else:
         text = ", ".join(filter(None, [f"already running, {connection.address}", server.persistence]))
-    print_line(console, server.title, text)
+    _print_line(console, server.title, text)
     for warning in server.warnings:
-        print_warning(console, f"Redis: {warning.text}. What to do: {warning.remedy}.")
+        _print_warning(console, f"Redis: {warning.text}. What to do: {warning.remedy}.")
 
 
 def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: float) -> None:
@@ -179,18 +192,18 @@ def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: 
         manager_page = f"sign-in?once={accounts.create_sign_in_link(shop.state_dir, login_name())}"
         hint = "   (signs you in, once)"
     roles = " · ".join(" ".join(map(str, (app.app_id, *app.app_ports))) for app in shop.project.apps)
-    print_line(console, roles, f"  open after {seconds:.1f} s")
+    _print_line(console, roles, f"  open after {seconds:.1f} s")
     console.print()
-    print_line(console, "Order a pizza", f"http://{host}:{STOREFRONT.port}")
-    print_line(console, "Run the shop", f"http://{host}:{STOREFRONT.port}/{manager_page}{hint}")
-    print_line(console, "In a terminal", f"{_pizzashop_command()} order pepperoni --watch")
+    _print_line(console, "Order a pizza", f"http://{host}:{STOREFRONT.port}")
+    _print_line(console, "Run the shop", f"http://{host}:{STOREFRONT.port}/{manager_page}{hint}")
+    _print_line(console, "In a terminal", f"{_pizzashop_command()} order pepperoni --watch")
     url = f"http://{host}:{WORKFLOW.port}/start-order"
-    print_line(console, "With curl", f"curl {url} -H 'Content-Type: application/json' -d '{SAMPLE_ORDER}'")
-    print_line(console, "Logs", shorten_path(shop.state_dir / "logs"))
+    _print_line(console, "With curl", f"curl {url} -H 'Content-Type: application/json' -d '{SAMPLE_ORDER}'")
+    _print_line(console, "Logs", _shorten_path(shop.state_dir / "logs"))
     if not needs_sign_in:
         console.print()
         text = "Open to this machine only, without a sign-in. To change that: docs/how-to/let-the-staff-sign-in.md"
-        print_warning(console, text)
+        _print_warning(console, text)
     console.print("\n  Ctrl-C closes the shop; orders in flight go on when it opens again.")
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pizzashop.local import dapr_binaries, go
-from pizzashop.local.build import find_dapr
+from pizzashop.local import dapr_binaries
+from pizzashop.local.build import find_dapr, go_version, installed_go
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +27,12 @@ def write_script(path: Path, output: str) -> None:
 )
 def test_the_version_of_go_is_read_from_its_output(tmp_path: Path, output: str, version: tuple[int, ...]) -> None:
     write_script(tmp_path / "bin" / "go", output)
-    assert go.go_version(tmp_path / "bin" / "go") == version
+    assert go_version(tmp_path / "bin" / "go") == version
 
 
 def test_a_go_that_is_too_old_is_not_used(tmp_path: Path) -> None:
     write_script(tmp_path / "bin" / "go", "go version go1.26.5 linux/amd64")
-    assert go.installed_go() != tmp_path / "bin" / "go"
+    assert installed_go() != tmp_path / "bin" / "go"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import valkey
 from own_valkey import client, own_valkey
 
-from pizzashop.local import lost_workflows
+from pizzashop.local import repairs
 from pizzashop.local.redis import Connection
 
 ACTOR = "pizza-workflow||dapr.internal.default.pizza-workflow.workflow"
@@ -19,33 +19,33 @@ INBOX, HISTORY, GENERATION = (lambda n: bytes([8, n])), (lambda n: bytes([16, n]
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Path:
     """The state directory of a shop that was opened once."""
-    assert not lost_workflows.write_opening_id(tmp_path), "at the first opening nothing was lost"
+    assert not repairs.write_opening_id(tmp_path), "at the first opening nothing was lost"
     return tmp_path
 
 
 def test_data_that_belongs_together_is_accepted(state_dir: Path) -> None:
-    assert not lost_workflows.are_timers_lost(state_dir)
-    assert not lost_workflows.write_opening_id(state_dir)
+    assert not repairs.are_timers_lost(state_dir)
+    assert not repairs.write_opening_id(state_dir)
 
 
 def test_a_lost_directory_of_the_scheduler_is_reported_once(state_dir: Path) -> None:
     shutil.rmtree(state_dir / "scheduler")
-    assert lost_workflows.are_timers_lost(state_dir)
-    assert lost_workflows.write_opening_id(state_dir)
-    assert not lost_workflows.are_timers_lost(state_dir)
+    assert repairs.are_timers_lost(state_dir)
+    assert repairs.write_opening_id(state_dir)
+    assert not repairs.are_timers_lost(state_dir)
 
 
 def test_an_older_copy_of_the_schedulers_data_is_reported(state_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(state_dir / "scheduler", tmp_path / "copy")
-    lost_workflows.write_opening_id(state_dir)
+    repairs.write_opening_id(state_dir)
     shutil.rmtree(state_dir / "scheduler")
     shutil.move(tmp_path / "copy", state_dir / "scheduler")
-    assert lost_workflows.are_timers_lost(state_dir)
-    assert lost_workflows.write_opening_id(state_dir)
+    assert repairs.are_timers_lost(state_dir)
+    assert repairs.write_opening_id(state_dir)
 
 
 def test_before_the_first_opening_nothing_is_lost(tmp_path: Path) -> None:
-    assert not lost_workflows.are_timers_lost(tmp_path)
+    assert not repairs.are_timers_lost(tmp_path)
 
 
 @pytest.fixture
@@ -79,11 +79,11 @@ def test_workflows_without_all_their_events_are_deleted(store: "valkey.Valkey", 
     store.hset("pizza-order||order_begun", "data", "{}")
     others = "other||dapr.internal.default.other.workflow||begun||metadata"
     store.hset(others, "data", INBOX(1) + GENERATION(1))
-    assert sorted(lost_workflows.delete_half_written_workflows(Connection(port=port))) == ["begun", "half-way"]
+    assert sorted(repairs.delete_half_written_workflows(Connection(port=port))) == ["begun", "half-way"]
     assert kept(store) == {"finished", "under-way"}
     assert store.exists(others)
     assert store.exists("pizza-order||order_begun")
-    assert lost_workflows.delete_half_written_workflows(Connection(port=port)) == []
+    assert repairs.delete_half_written_workflows(Connection(port=port)) == []
 
 
 class _ConcurrentEngine(valkey.Valkey):
@@ -105,5 +105,5 @@ def test_a_workflow_that_the_engine_writes_in_the_meantime_stays(store: "valkey.
     keep(store, "busy", INBOX(1) + GENERATION(1))
     key = f"{ACTOR}||busy||metadata"
     with _ConcurrentEngine(port=port) as engine:
-        assert not lost_workflows._delete_if_half_written(engine, key.encode())
+        assert not repairs._delete_if_half_written(engine, key.encode())
     assert store.hget(key, "version") == b"2"

@@ -60,10 +60,11 @@ class TestOrder:
 
     def test_names_the_field_that_the_shop_refuses(self, run, shop) -> None:
         errors = [{"field": "size", "message": "at most 64 characters"}]
-        shop.answers["/start-order"] = problem(400, "The order is not valid", errors=errors)
+        detail = "The request is not valid: size: at most 64 characters"
+        shop.answers["/start-order"] = problem(400, detail, errors=errors)
         result = run("order", "funghi")
         assert result.exit_code == 2
-        assert result.stderr == "pizzashop: The order is not valid: size: at most 64 characters.\n"
+        assert result.stderr == "pizzashop: The request is not valid: size: at most 64 characters.\n"
 
     def test_removes_invisible_characters(self, run, shop) -> None:
         run("order", "\ufefffun\u00adghi", "--name", "Ana 👩\u200d🍳", "--phone", "\u202a+49 30\u202c")
