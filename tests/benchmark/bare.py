@@ -116,14 +116,14 @@ class BareEngine:
             seconds = list(pool.map(lambda _: self._run_one(first_pause, step_seconds), range(count)))
         return time.perf_counter() - began, seconds
 
-    def run_at_rate(self, rate: float, seconds: float, step_seconds: Sequence[float]) -> None:
-        """Start workflows at a steady rate, and wait until all are done."""
+    def run_at_rate(self, rate: float, seconds: float, step_seconds: Sequence[float], first_read: float) -> None:
+        """Start workflows at a steady rate, and wait until all are done; read none before `first_read` seconds more."""
         began, count = time.monotonic(), round(rate * seconds)
         instances = []
         for number in range(count):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
             instances.append(self._start_at_pace(step_seconds))
-        self._wait_for_all(instances, time.monotonic() + sum(step_seconds))
+        self._wait_for_all(instances, time.monotonic() + sum(step_seconds) + first_read)
 
     def run_rush(self, count: int, step_seconds: Sequence[float]) -> float:
         """Start workflows at once, and return the seconds until all are done."""

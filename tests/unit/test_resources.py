@@ -81,7 +81,7 @@ def test_every_role_publishes() -> None:
 def test_a_bulk_of_events_can_be_full() -> None:
     # Each of pub/sub's workers holds one event of a bulk until the bulk is answered.
     bulk = read("resources/subscription.yaml")["spec"]["bulkSubscribe"]
-    assert bulk == {"enabled": True, "maxMessagesCount": 100, "maxAwaitDurationMs": 40}
+    assert bulk == {"enabled": True, "maxMessagesCount": 100, "maxAwaitDurationMs": 200}
     assert int(metadata("resources/pubsub.yaml")["concurrency"]) >= bulk["maxMessagesCount"]
 
 
