@@ -19,7 +19,7 @@ from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import COURIER, CUSTOMER, KITCHEN, MANAGER
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound, Unavailable
-from pizzashop.pages import boards, customer, manager
+from pizzashop.pages import customer, staff
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.live_states import BOARD, LiveStates
 from pizzashop.web.problems import problem_response
@@ -58,22 +58,22 @@ def make_live_routes(live_states: LiveStates, backend: Backend, pace: float) -> 
     @routes.get("/manager/orders/<order_id>", MANAGER)
     def manager_order(order_id: str) -> ResponseReturnValue:
         """The manager's page of an order."""
-        return follow(_check_order_id(order_id), partial(manager.render_order, backend=backend))
+        return follow(_check_order_id(order_id), partial(staff.render_order, backend=backend))
 
     @routes.get("/kitchen", KITCHEN)
     def kitchen() -> ResponseReturnValue:
         """The kitchen's board."""
-        return follow(BOARD, partial(boards.render_board, "kitchen"))
+        return follow(BOARD, partial(staff.render_board, "kitchen"))
 
     @routes.get("/manager", MANAGER)
     def manager_board() -> ResponseReturnValue:
         """The manager's board."""
-        return follow(BOARD, partial(boards.render_board, "manager"))
+        return follow(BOARD, partial(staff.render_board, "manager"))
 
     @routes.get("/delivery", COURIER)
     def delivery() -> ResponseReturnValue:
         """The courier's board."""
-        return follow(BOARD, partial(boards.render_board, "delivery"))
+        return follow(BOARD, partial(staff.render_board, "delivery"))
 
     def follow(key: str, render: Render) -> ResponseReturnValue:
         accepted = request.accept_mimetypes

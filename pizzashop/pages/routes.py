@@ -8,15 +8,14 @@ from pizzashop.auth.authentication import Authenticator
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.history import Clock
 from pizzashop.pages.backend import Backend
-from pizzashop.pages.boards import make_board_routes
 from pizzashop.pages.customer import make_customer_routes
 from pizzashop.pages.live import make_live_routes
 from pizzashop.pages.live_states import LiveStates
-from pizzashop.pages.manager import make_manager_routes
 from pizzashop.pages.order_form import make_order_form_routes
 from pizzashop.pages.rendering import register_template_helpers
 from pizzashop.pages.responses import make_static_routes
 from pizzashop.pages.sign_in import make_sign_in_routes
+from pizzashop.pages.staff import make_board_routes, make_manager_routes
 from pizzashop.settings import Settings
 
 

@@ -229,7 +229,7 @@ def test_an_action_on_several_orders_ends_in_time_when_each_takes_long(
         raise Unavailable("No answer")
 
     monkeypatch.setattr(shop.sidecar, "invoke", hangs)
-    monkeypatch.setattr("pizzashop.pages.manager.time", SimpleNamespace(monotonic=lambda: passed[0]))
+    monkeypatch.setattr("pizzashop.pages.staff.time", SimpleNamespace(monotonic=lambda: passed[0]))
     answer = act(storefront, "bulk", action="approve", order=[f"{each}:1" for each in orders])
     assert passed[0] <= 20
     assert f"<h1>0 of 10 done, {10 - tried} not tried</h1>" in answer.text

@@ -1,4 +1,4 @@
-"""The manager's pages: the board, the list of orders, the page of one order, and the actions on orders.
+"""The staff's pages: the boards, and for the manager the list of orders, the page of one order, and its actions.
 
 After an action the browser is redirected to a page that confirms it, because its address names the action. A failed
 action answers with its HTTP status, and shows the reason on the page from which it was sent.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from pizzashop.auth.people import MANAGER
+from pizzashop.auth.people import COURIER, KITCHEN, MANAGER
 from pizzashop.dapr.sidecar import INVOKE_SECONDS
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.ids import generate_order_id
@@ -21,14 +21,15 @@ from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN, check_order_id
 from pizzashop.errors import InvalidRequest, Refused, ShopError
 from pizzashop.pages.backend import COMMAND_SECONDS, Backend
-from pizzashop.pages.boards import render_page
-from pizzashop.pages.drawings import draw_timeline
+from pizzashop.pages.drawings import draw_timeline, hour_bars
 from pizzashop.pages.responses import redirect_order_id
-from pizzashop.presentation.boards import ORDER_FILTERS
+from pizzashop.presentation.boards import ORDER_FILTERS, Board
 from pizzashop.presentation.progress import phase_of
 from pizzashop.web.problems import http_status_of
 from pizzashop.web.routes import Routes
 
+# How many orders each list of a board shows at most; the list then says how many more there are.
+MAX_ORDERS_ON_BOARD = {"kitchen": 24, "manager": 40, "delivery": 60}
 ORDERS_PER_PAGE = 25
 MAX_SEARCH_LENGTH = 200
 # The filters of the list of orders, each with its words.
@@ -67,6 +68,23 @@ class Outcome(NamedTuple):
     is_tried: bool = True
 
 
+def make_board_routes(backend: Backend) -> Routes:
+    """Return the routes of the kitchen's and the courier's board."""
+    routes = Routes("boards")
+
+    @routes.get("/kitchen", KITCHEN)
+    def kitchen() -> ResponseReturnValue:
+        """The kitchen's board."""
+        return _board_page("kitchen", backend)
+
+    @routes.get("/delivery", COURIER)
+    def delivery() -> ResponseReturnValue:
+        """The orders that are on their way."""
+        return _board_page("delivery", backend)
+
+    return routes
+
+
 def make_manager_routes(backend: Backend) -> Routes:
     """Return the routes of the manager's pages and actions."""
     routes = Routes("manager", prefix="/manager")
@@ -76,7 +94,7 @@ def make_manager_routes(backend: Backend) -> Routes:
         """The manager's board; `?done=` and `?order=` name the action that was just done, and its order."""
         text, order_id = _done_text(request.args.get("done", "")), request.args.get("order", "")
         known_id = order_id if ORDER_ID_PATTERN.fullmatch(order_id) else ""
-        return render_page("manager", backend.load_board(), done={"order_id": known_id, "text": text} if text else None)
+        return _board_page("manager", backend, done={"order_id": known_id, "text": text} if text else None)
 
     @routes.get("/orders", MANAGER)
     def orders() -> ResponseReturnValue:
@@ -105,8 +123,7 @@ def make_manager_routes(backend: Backend) -> Routes:
             text = _error_text(error)
             if from_order_page:
                 return order_page(order_id, error=text), http_status_of(error)
-            page = render_page("manager", backend.load_board(), error={"order_id": order_id, "text": text})
-            return page, http_status_of(error)
+            return _board_page("manager", backend, error={"order_id": order_id, "text": text}), http_status_of(error)
         if from_order_page:
             return redirect(f"/manager/orders/{order_id}?done={action}", 303)
         return redirect(f"/manager?done={action}&order={order_id}", 303)
@@ -139,8 +156,7 @@ def make_manager_routes(backend: Backend) -> Routes:
         return render_template("orders.html", result=result, text=text, filter=order_filter, after=after)
 
     def order_page(order_id: str, **more: object) -> str:
-        context = _context(backend.load_order(order_id), backend)
-        return render_template("order.html", **context, **more)
+        return render_template("order.html", **_order_context(backend.load_order(order_id), backend), **more)
 
     def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_SECONDS) -> str:
         """Run an action and return the words for it. A decision is for the attempt that its page showed."""
@@ -166,12 +182,25 @@ def make_manager_routes(backend: Backend) -> Routes:
     return routes
 
 
+def render_board(name: str, board: Board) -> str:
+    """Return the HTML of the part that changes on the board `name`: `kitchen`, `manager` or `delivery`."""
+    return render_template(f"_{name}.html", **_board_context(name, board))
+
+
 def render_order(record: OrderSnapshot, backend: Backend) -> str:
     """Return the HTML of the part of the order's page that changes."""
-    return render_template("_order.html", **_context(record, backend))
+    return render_template("_order.html", **_order_context(record, backend))
 
 
-def _context(record: OrderSnapshot, backend: Backend) -> dict[str, object]:
+def _board_page(name: str, backend: Backend, **more: object) -> str:
+    return render_template(f"{name}.html", **_board_context(name, backend.load_board()), **more)
+
+
+def _board_context(name: str, board: Board) -> dict[str, object]:
+    return {"board": board, "max_orders": MAX_ORDERS_ON_BOARD[name], "bars": hour_bars(board.hours)}
+
+
+def _order_context(record: OrderSnapshot, backend: Backend) -> dict[str, object]:
     order_id, runtime_status, now = record.order["order_id"], "unknown", utc_timestamp()
     with suppress(ShopError):
         runtime_status = backend.load_runtime_status(order_id)
