@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from pizzashop.errors import LocalError
 from pizzashop.local import redis, repairs
 from pizzashop.local.ports import is_listening, port_holder, require_free_ports
 from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
-from pizzashop.local.project import App, Project
+from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shutdown import Shutdown, wait_until
 
@@ -54,9 +55,12 @@ def require_startable(project: Project, shutdown: Shutdown | None = None) -> Non
 def require_commands(project: Project) -> None:
     """Raise LocalError if a command of the run file does not exist."""
     for app in project.apps:
-        if app.command and not shutil.which(_program(app), path=command_path()):
-            remedy = ": run `pip install -e .` in the project" if app.command[0] == "pizzashop" else ""
-            raise LocalError(f"`{app.command[0]}`, which {app.app_id} runs, is not installed{remedy}.")
+        name = app.command[0] if app.command else ""
+        # The system looks for a name with a slash in the app's directory, not in the PATH.
+        program = str((app.directory or Path()) / name) if os.sep in name else name
+        if name and not shutil.which(program, path=command_path()):
+            remedy = ": run `pip install -e .` in the project" if name == "pizzashop" else ""
+            raise LocalError(f"`{name}`, which {app.app_id} runs, is not installed{remedy}.")
 
 
 def free_bytes(directory: Path) -> int:
@@ -101,7 +105,8 @@ def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> li
     _require(check_disk(state_dir))
     connections = redis.connections(project)
     for connection in connections:
-        _wait_until_loaded(connection, shutdown)
+        name = f"Redis on {connection.address}"
+        wait_until(partial(_has_loaded, connection), name, seconds=_LOADING_SECONDS, shutdown=shutdown)
         for finding in _check_redis(connection, state_dir):
             _require(finding)
     return connections
@@ -151,12 +156,6 @@ class StorageMonitor:
                 yield from delete_half_written_workflows([connection])
 
 
-def _program(app: App) -> str:
-    # The system looks for a name with a slash in the app's directory, not in the PATH.
-    name = app.command[0]
-    return str((app.directory or Path()) / name) if os.sep in name else name
-
-
 def _require(finding: Finding) -> None:
     if finding.state == "wrong":
         raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}: {finding.remedy}.")
@@ -201,9 +200,6 @@ def _check_missing_redis(connection: Connection, state_dir: Path) -> Finding:
     return Finding("Redis", "ok", found)
 
 
-def _wait_until_loaded(connection: Connection, shutdown: Shutdown) -> None:
-    def has_loaded() -> bool:
-        server = redis.inspect_server(connection)
-        return server is None or not server.is_loading
-
-    wait_until(has_loaded, f"Redis on {connection.address}", seconds=_LOADING_SECONDS, shutdown=shutdown)
+def _has_loaded(connection: Connection) -> bool:
+    server = redis.inspect_server(connection)
+    return server is None or not server.is_loading
