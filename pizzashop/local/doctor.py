@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,13 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
 
 
 def check_sdk() -> Finding:
-    """Check that both packages of Dapr's SDK are installed, and are of the runtime's line."""
-    try:
-        versions = {name: version(name) for name in ("dapr", "dapr-ext-workflow")}
-    except PackageNotFoundError as error:
-        return Finding("Dapr SDK", "wrong", f"{error.name} is not installed", "pip install -e .")
+    """Check that both packages of Dapr's SDK are of the runtime's line."""
+    versions = {name: version(name) for name in ("dapr", "dapr-ext-workflow")}
     found = ", ".join(f"{name} {number}" for name, number in versions.items())
     if all(map(dapr_binaries.is_supported, versions.values())):
         return Finding("Dapr SDK", "ok", found)
-    remedy = "pip install 'dapr>=1.18.3,<1.19' 'dapr-ext-workflow>=1.18.3,<1.19'"
-    return Finding("Dapr SDK", "wrong", f"{found}: both must be {_join(dapr_binaries.SUPPORTED_LINE)}", remedy)
+    required = _join(dapr_binaries.SUPPORTED_LINE)
+    return Finding("Dapr SDK", "wrong", f"{found}: both must be {required}", "pip install -e .")
 
 
 def check_environment() -> Iterator[Finding]:
@@ -117,7 +114,6 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
     cli = dapr_binaries.dapr_cli(cache_dir)
     found = f"{dapr_binaries.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
     yield Finding("Dapr CLI", "ok", found)
-    yield Finding("Go", "ok", "not needed, because Dapr is installed or built")
 
 
 def check_services() -> Iterator[Finding]:
