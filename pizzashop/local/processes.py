@@ -97,6 +97,8 @@ class Process:
         if len(recent) == MAX_RESTARTS and now - recent[0] < RESTART_WINDOW_SECONDS:
             raise LocalError(f"{self.name} ends again and again. {self._log_tail()}")
         recent.append(now)
+        # A worker whose arbiter was killed may still hold the port.
+        self._kill_group()
         self.start()
 
     def require_running(self) -> None:
@@ -109,19 +111,26 @@ class Process:
         stop_processes([self], seconds, self.shutdown)
 
     def kill(self) -> None:
-        """Kill the process as a crash would: its descendants stay alive."""
-        self.send_signal(signal.SIGKILL)
+        """Kill the process and its process group, such as a role's arbiter with its worker."""
+        self._kill_group()
         if self._child:
             self._child.wait()
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the process if it is running."""
+        """Send a signal to the process alone, if it is running. An arbiter passes on to its worker what concerns it."""
         if self._child:
             self._child.send_signal(number)
 
     def log_text(self) -> str:
         """Return the log since the last start."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _kill_group(self) -> None:
+        # The process leads a group. The system gives no process the id of a group that still has a member.
+        # macOS refuses the signal if all members have ended.
+        with suppress(ProcessLookupError, PermissionError):
+            if self._child:
+                os.killpg(self._child.pid, signal.SIGKILL)
 
     def _log_tail(self) -> str:
         lines = self.log_text().splitlines()[-_LOG_TAIL_LINES:]

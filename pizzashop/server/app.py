@@ -27,7 +27,6 @@ from pizzashop.web.problems import register_error_handlers
 from pizzashop.web.routes import Routes
 
 if TYPE_CHECKING:
-    from pizzashop.workflow.capacity import Capacity
     from pizzashop.workflow.commands import OrderCommands
 
 
@@ -53,9 +52,8 @@ def create_app(
     *,
     clock: Clock = utc_now,
     commands: "OrderCommands | None" = None,
-    capacity: "Capacity | None" = None,
 ) -> Flask:
-    """Create the application of one role; only role `workflow` needs `commands` and `capacity`."""
+    """Create the application of one role; only role `workflow` needs `commands`."""
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -71,8 +69,7 @@ def create_app(
         from pizzashop.workflow.routes import make_workflow_routes
 
         assert commands is not None
-        assert capacity is not None
-        app.register_blueprint(make_workflow_routes(commands, capacity).blueprint)
+        app.register_blueprint(make_workflow_routes(commands).blueprint)
     else:
         from pizzashop.steps.routes import make_step_routes
 

@@ -9,6 +9,7 @@ It uses gunicorn's public base class for workers: `gunicorn -k pizzashop.server.
 
 import os
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Iterable
@@ -39,6 +40,9 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
 # A worker that is stopping closes connections without a request after this time.
 STOPPING_IDLE_SECONDS = 2.0
+# The arbiter kills a worker that has been stopping for `graceful_timeout`. This much of it is for what follows the last
+# request.
+CLOSE_SECONDS = 4.0
 # A thread that has answered waits this long for the next request on the same connection.
 NEXT_REQUEST_SECONDS = 0.005
 LOOP_SECONDS = 0.5
@@ -97,15 +101,18 @@ class RequestWorker(Worker):
         super().init_process()
 
     def run(self) -> None:
-        """Serve until the worker is told to stop; then finish the requests in flight, within `graceful_timeout`."""
+        """Serve until the worker is told to stop, or its arbiter has died; then finish the requests in flight."""
         for listener in self.sockets:
             listener.setblocking(False)
             # Accepted connections inherit the size.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._selector.register(self.PIPE[0], selectors.EVENT_READ)
         self._set_accepting(True)
-        while self.alive and self.has_parent():
+        while self.alive:
             self._run_loop_once()
+            if self.ppid != os.getppid():
+                self.log.warning("The arbiter has died: the worker stops, so that its ports are free")
+                self.handle_exit(signal.SIGTERM, None)
         self._set_accepting(False)
         for listener in self.sockets:
             listener.close()
@@ -113,14 +120,10 @@ class RequestWorker(Worker):
         for connection in (*self._idle, *self._incomplete):
             if not connection.buffer:
                 connection.deadline = min(connection.deadline, now + STOPPING_IDLE_SECONDS)
-        end = now + self.cfg.graceful_timeout
+        end = now + self.cfg.graceful_timeout - CLOSE_SECONDS
         while self._connection_count and time.monotonic() < end:
             self._run_loop_once()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def has_parent(self) -> bool:
-        """Return whether the arbiter that started this worker still runs."""
-        return self.ppid == os.getppid()
 
     # The methods from here to `_close` run in the loop.
 

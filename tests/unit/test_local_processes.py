@@ -1,5 +1,6 @@
 """Supervised processes are started, stopped, killed and restarted with all their descendants."""
 
+import signal
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
@@ -48,6 +49,25 @@ def test_the_descendants_of_a_process_end_with_it(children: Children) -> None:
     assert below
     process.stop()
     assert all(has_ended(each) for each in below)
+
+
+def test_the_descendants_of_a_process_are_killed_with_it(children: Children) -> None:
+    process = children.start(PARENT)
+    below = descendants(process.pid)
+    process.kill()
+    assert process.has_ended
+    eventually(lambda: all(has_ended(each) for each in below))
+
+
+def test_a_restart_kills_what_a_process_has_left_behind(children: Children) -> None:
+    process = children.start(PARENT)
+    (left,) = descendants(process.pid)
+    process.send_signal(signal.SIGKILL)
+    eventually(lambda: process.has_ended)
+    assert not has_ended(left)
+    process.restart()
+    eventually(lambda: has_ended(left))
+    assert process.is_running
 
 
 def test_a_forced_stop_does_not_wait(children: Children) -> None:

@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from pizzashop.server.server import AdmissionControl
+from pizzashop.server.running_roles import AdmissionControl
 
 
 class Call:
