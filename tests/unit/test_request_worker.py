@@ -1,24 +1,22 @@
-"""The worker under gunicorn's own arbiter, with one thread: no slow client occupies it."""
+"""The worker as an option of gunicorn's own command, with one thread: no slow client occupies it."""
 
-import logging
-import os
-import selectors
 import socket
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from gunicorn.config import Config
-from gunicorn.workers.base import Worker
 from shop_client import eventually
 
 from pizzashop.local.ports import http_ok
-from pizzashop.server import request_worker
-from pizzashop.server.request_worker import ClientConnection, RequestWorker
+from pizzashop.server.request_worker import LOOP_SECONDS, NEXT_REQUEST_SECONDS
 
+CLIENTS = 8
 APPLICATION = """
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
@@ -33,29 +31,26 @@ POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an application that echoes the body of a request."""
-    folder = tmp_path_factory.mktemp("application")
-    (folder / "echo.py").write_text(APPLICATION)
+    with running_gunicorn(tmp_path_factory.mktemp("application"), APPLICATION, threads=1) as port:
+        yield port
+
+
+@contextmanager
+def running_gunicorn(folder: Path, application: str, threads: int) -> Iterator[int]:
+    """Serve the application by gunicorn's own command, and yield its port."""
+    (folder / "echo.py").write_text(application)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    with ExitStack() as stack:
-        process = stack.enter_context(start_gunicorn(folder, port))
-        stack.callback(process.kill)
-        eventually(lambda: http_ok(port, "/"))
-        yield port
-        process.terminate()
-        assert process.wait(timeout=15) == 0
-
-
-def start_gunicorn(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    worker = [
-        "--worker-class",
-        "pizzashop.server.request_worker.RequestWorker",
-        "--threads",
-        "1",
-        "--no-control-socket",
-    ]
-    bind = ["--bind", f"127.0.0.1:{port}", "echo:application"]
-    return subprocess.Popen([sys.executable, "-m", "gunicorn", *worker, *bind], cwd=folder)
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{port}"]
+    worker = ["--worker-class", "pizzashop.server.request_worker.RequestWorker", "--threads", str(threads)]
+    with subprocess.Popen([*command, *worker, "echo:application"], cwd=folder) as process:
+        try:
+            eventually(lambda: http_ok(port, "/"))
+            yield port
+            process.terminate()
+            assert process.wait(timeout=15) == 0
+        finally:
+            process.kill()
 
 
 def connect(port: int, sent: bytes, receive_bytes: int = 0) -> socket.socket:
@@ -125,32 +120,25 @@ def test_a_malformed_body_is_answered_with_400(port: int, body: bytes) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 400")
 
 
-def test_a_thread_that_answers_while_the_loop_wakes_up_still_wakes_it_the_next_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def read(fileno: int, size: int) -> bytes:
-        # Another thread may do this just before the loop reads.
-        worker._give_back(connections.pop())
-        return real_read(fileno, size)
+def test_a_thread_that_answers_while_the_loop_wakes_up_still_wakes_it_the_next_time(tmp_path: Path) -> None:
+    """Otherwise each further request on an open connection waits until the loop wakes up by itself."""
+    # Threads switch as often as possible, so that the two meet within some hundred requests.
+    application = f"import sys; sys.setswitchinterval(1e-6){APPLICATION}"
+    with running_gunicorn(tmp_path, application, threads=CLIENTS) as port, ThreadPoolExecutor(CLIENTS) as pool:
+        last_answers = list(pool.map(measure_last_answers, [port] * CLIENTS))
+    assert max(map(min, last_answers)) < LOOP_SECONDS / 2
 
-    real_read = os.read
-    connections = [ClientConnection(socket.socket(), None, None) for _ in range(3)]
-    worker = RequestWorker(0, 0, [], None, 30, Config(), logging.getLogger())  # type: ignore[arg-type]
-    worker.PIPE, worker.alive = os.pipe(), False  # type: ignore[assignment]
-    for end in worker.PIPE:
-        os.set_blocking(end, False)
-    monkeypatch.setattr(Worker, "init_process", lambda _: None)
-    monkeypatch.setattr(worker, "notify", lambda: None)
-    worker.init_process()
-    with ExitStack() as stack:
-        stack.callback(lambda: [os.close(end) for end in worker.PIPE])
-        stack.callback(worker.tmp.close)
-        stack.callback(worker._selector.close)
-        worker._selector.register(worker.PIPE[0], selectors.EVENT_READ)
-        worker._give_back(connections.pop())
-        with monkeypatch.context() as racing:
-            racing.setattr(request_worker.os, "read", read)
-            worker._run_loop_once()
-        worker._give_back(connections.pop())
-        assert worker._selector.select(0), "the loop sleeps although a connection was given back"
-        worker._run_loop_once()
+
+def measure_last_answers(port: int) -> list[float]:
+    """Send requests on one connection, each after the thread has given it back; return the seconds of the last five."""
+    seconds: deque[float] = deque(maxlen=5)
+    with connect(port, b"") as client:
+        for _ in range(200):
+            began = time.monotonic()
+            client.sendall(POST + b"Content-Length: 3\r\n\r\none")
+            read_until(client, b"one")
+            seconds.append(time.monotonic() - began)
+            if len(seconds) == 5 and min(seconds) > LOOP_SECONDS / 2:
+                break
+            time.sleep(1.2 * NEXT_REQUEST_SECONDS)
+    return list(seconds)
