@@ -121,8 +121,9 @@ def order_details(record: OrderRecord, workflow_status: str | None) -> Renderabl
     data.add_row("workflow", f"pizza-order-{record.order_id}  {to_single_line(workflow_status or 'not started')}")
     if record.error:
         data.add_row("error", Text(to_single_line(record.error)))
-    if customer := _customer_text(record):
-        data.add_row("customer", Text(customer))
+    customer = record.order.get("customer") or {}
+    if given := [str(customer[name]) for name in ("name", "address", "phone") if customer.get(name)]:
+        data.add_row("customer", Text(to_single_line(", ".join(given))))
 
     history = Table.grid(padding=(0, 3, 0, 0))
     for entry in record.history:
@@ -217,11 +218,6 @@ def _ending_text(record: OrderRecord) -> str:
         return f"The order failed: {to_single_line(record.error or 'no reason is known').rstrip('.')}."
     text = entry_text(record.status, last.by, last.note) if last else "cancelled"
     return f"The order was {to_single_line(text).rstrip('.')}."
-
-
-def _customer_text(record: OrderRecord) -> str:
-    customer = record.order.get("customer") or {}
-    return to_single_line(", ".join(str(customer[name]) for name in ("name", "address", "phone") if customer.get(name)))
 
 
 def _order_cells(record: OrderRecord) -> tuple[str, str, str, str]:

@@ -56,7 +56,9 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     yield check_sdk()
     yield from check_environment()
     yield from check_dapr(cache_dir)
-    yield from check_services()
+    for name in ("placement", "scheduler"):
+        port = SERVICE_PORTS[name][0]
+        yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
     yield check_state_dir(state_dir)
     try:
         project = Project.find()
@@ -114,12 +116,6 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
     cli = dapr_binaries.dapr_cli(cache_dir)
     found = f"{dapr_binaries.version_of(cli) or 'unknown'}: {cli}" if cli else "none: only `dapr run` needs it"
     yield Finding("Dapr CLI", "ok", found)
-
-
-def check_services() -> Iterator[Finding]:
-    for name in ("placement", "scheduler"):
-        port = SERVICE_PORTS[name][0]
-        yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
 
 
 def check_state_dir(path: Path) -> Finding:

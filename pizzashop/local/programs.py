@@ -78,7 +78,9 @@ def app_processes(
 
     `env` is the environment that all of them share, see `role_environment`.
     """
-    host, logs = role_host(env), state_dir / "logs"
+    # The address at which this machine reaches the roles.
+    host = connectable_host(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
+    logs = state_dir / "logs"
     roles, sidecars = dict[str, Process](), dict[str, Process]()
     for app in project.apps:
         name = f"sidecar-{app.name}"
@@ -166,11 +168,6 @@ def app_environment(app: App) -> dict[str, str]:
 def command_path() -> str:
     """Return the PATH of the roles. This interpreter's commands come first: its environment need not be active."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-
-
-def role_host(env: Mapping[str, str]) -> str:
-    """Return the address at which this machine reaches the roles that run with this environment."""
-    return connectable_host(env.get("PIZZASHOP_HOST", "").strip().strip("[]") or HOST)
 
 
 def _inherited_environment() -> dict[str, str]:

@@ -24,6 +24,9 @@ _LOOPBACK = ("localhost", HOST, "::1", "")
 # No stream entry may have this id, so an XADD with it tests the right to write and never writes.
 _IMPOSSIBLE_ID = "0-0"
 _IMPOSSIBLE_ID_ERROR = "must be greater than 0-0"
+_LOGIN_REMEDY = (
+    "set redisPassword (and redisUsername) in resources/statestore.yaml and resources/pubsub.yaml to its own"
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ def connections(project: Project) -> list[Connection]:
     documents = project.documents()
     components = [find_component(documents, name) for name in (STATE_STORE, PUBSUB)]
     try:
-        return list(dict.fromkeys(Connection.from_component(each) for each in components if each and _is_redis(each)))
+        servers = [each for each in components if each and str(each["spec"].get("type", "")).endswith(".redis")]
+        return list(dict.fromkeys(map(Connection.from_component, servers)))
     except (KeyError, TypeError, ValueError) as error:
         raise LocalError(f"The components in {project.resources} cannot be read: {error!r}.") from None
 
@@ -137,7 +141,10 @@ def inspect_server(connection: Connection = EMBEDDED) -> Redis | None:
         with connection.client() as client:
             return _inspect(client, connection)
     except valkey.AuthenticationError as error:
-        return Redis(fault=_login_fault(connection, str(error)))
+        text, message = "it requires a password", str(error).rstrip(".")
+        if connection.password:
+            text = f"it refuses the password of {connection.component}: {message}"
+        return Redis(fault=Problem(text, _LOGIN_REMEDY))
     except valkey.ConnectionError as error:
         if "max number of clients" not in str(error):
             return None
@@ -160,10 +167,6 @@ def _metadata_value(entry: Mapping[str, Any]) -> str:
         return os.environ.get(str(entry["envRef"]), "")
     value = entry.get("value")
     return "" if value is None else str(value)
-
-
-def _is_redis(component: Mapping[str, Any]) -> bool:
-    return str(component["spec"].get("type", "")).endswith(".redis")
 
 
 def _inspect(client: valkey.Valkey, connection: Connection) -> Redis:
@@ -208,13 +211,6 @@ def _refusal(error: valkey.ResponseError, connection: Connection) -> Problem:
         text = f"it cannot write to its disk and takes no writes: {message}"
         return Problem(text, "make room there, and see its log")
     return Problem(f"it refuses a write: {message}", "see its documentation")
-
-
-def _login_fault(connection: Connection, message: str) -> Problem:
-    remedy = "set redisPassword (and redisUsername) in resources/statestore.yaml and resources/pubsub.yaml to its own"
-    if connection.password:
-        return Problem(f"it refuses the password of {connection.component}: {message.rstrip('.')}", remedy)
-    return Problem("it requires a password", remedy)
 
 
 def _persistence(client: valkey.Valkey, info: dict[str, Any]) -> tuple[str, str]:

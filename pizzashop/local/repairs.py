@@ -73,7 +73,11 @@ def find_valkey_damage(directory: Path) -> Iterator[Damage]:
     for name in names:
         path = aof_dir / name
         if ".base." in name:
-            _require_valid_base(path)
+            # Valkey accepts an empty base file as an empty database.
+            if path.stat().st_size and _run_check("valkey-check-rdb", path).returncode:
+                raise LocalError(
+                    f"{path} is damaged, and cannot be repaired: put back a copy of it, or move {path.parent} away."
+                )
         elif damage := _check_append_only_file(path):
             yield damage
 
@@ -138,14 +142,6 @@ def _usable_files(aof_dir: Path) -> list[str]:
 
 def _sequence(name: str) -> int:
     return int(name.removeprefix(f"{_AOF}.").split(".")[0])
-
-
-def _require_valid_base(path: Path) -> None:
-    # Valkey accepts an empty base file as an empty database.
-    if path.stat().st_size and _run_check("valkey-check-rdb", path).returncode:
-        raise LocalError(
-            f"{path} is damaged, and cannot be repaired: put back a copy of it, or move {path.parent} away."
-        )
 
 
 def _check_append_only_file(path: Path) -> Damage | None:

@@ -140,7 +140,9 @@ class _Axis:
         seconds = self._end_of(entry) - epoch_seconds(entry.at)
         width = max(MIN_WIDTH, 100 * seconds / self._span)
         x = min(self._x(entry.at), 100 - width)
-        return StageBar(entry, round(x, 2), round(width, 2), _style(entry.status), max(0.0, seconds))
+        step = STATUS_BY_NAME[entry.status].step or "order"
+        style = "decide" if step == "validate" else step
+        return StageBar(entry, round(x, 2), round(width, 2), style, max(0.0, seconds))
 
     def _end_of(self, entry: HistoryEntry) -> float:
         """Return when the next stage began or the order ended; a wait for the manager ends with the decision too."""
@@ -152,11 +154,6 @@ class _Axis:
 
     def _x(self, at: str) -> float:
         return round(100 * (epoch_seconds(at) - self._start) / self._span, 2)
-
-
-def _style(status: str) -> str:
-    step = STATUS_BY_NAME[status].step or "order"
-    return "decide" if step == "validate" else step
 
 
 def _is_stage(entry: HistoryEntry) -> bool:

@@ -160,8 +160,9 @@ def make_manager_routes(backend: Backend) -> Routes:
 
     def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_SECONDS) -> str:
         """Run an action and return the words for it. A decision is for the attempt that its page showed."""
-        action = ACTIONS[name]
-        command = {"order_id": order_id, "by": _author(), **action.content}
+        action, person = ACTIONS[name], g.get("person")
+        author = person.name if person and person.name else "the manager"
+        command = {"order_id": order_id, "by": author, **action.content}
         if name in DECISIONS:
             command["attempt"] = int(attempt) if attempt.isdecimal() and len(attempt) < 5 else None
         backend.send_command(action.path, command | ({"note": note} if note else {}), seconds)
@@ -214,12 +215,6 @@ def _order_context(record: OrderSnapshot, backend: Backend) -> dict[str, object]
         "history_json": json.dumps([entry.model_dump(exclude_none=True) for entry in record.history], indent=1),
         "now": now,
     }
-
-
-def _author() -> str:
-    """Return the name under which the history has the action."""
-    person = g.get("person")
-    return person.name if person and person.name else "the manager"
 
 
 def _done_text(name: str) -> str:
