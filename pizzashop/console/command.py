@@ -1,5 +1,6 @@
 """What the commands share: their context, their options, and running one action for several ids."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from pizzashop.console.output import ignore_output_errors, json_text, raise_output_error
+from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.console.shop import ShopApi
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.requests import ORDER_ID_PATTERN
@@ -117,4 +118,6 @@ def confirm(question: str, refusal: str) -> None:
 
 
 def echo_json(document: Any) -> None:
-    click.echo(json_text(document))
+    """Print a document as JSON on one line, in characters that the output's encoding has."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(json.dumps(document, ensure_ascii=not is_unicode))

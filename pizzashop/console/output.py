@@ -12,7 +12,6 @@ A command whose work matters more than its output continues without output: see 
 import codecs
 import errno
 import io
-import json
 import os
 import select
 import sys
@@ -33,9 +32,6 @@ _READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 
 class OutputFailed(ShopError):
     """Standard output cannot be written."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(f"The output cannot be written: {error.strerror}.")
 
 
 class OutputClosed(ShopError):
@@ -69,14 +65,14 @@ class ProtectedOutput(io.FileIO):
                     select.select((), (self.fileno(),), ())
                 remaining = remaining[count or 0 :]
         except OSError as error:
-            is_first, self.error = self.error is None, self.error or self._translate(error)
-            if is_first and not self.tolerant:
-                raise self.error from None
+            if self.error is None:
+                terminal_closed = error.errno == errno.EIO and self._is_terminal
+                reader_gone = error.errno in _READER_GONE or terminal_closed
+                failure = OutputFailed(f"The output cannot be written: {error.strerror}.")
+                self.error = OutputClosed() if reader_gone else failure
+                if not self.tolerant:
+                    raise self.error from None
         return size
-
-    def _translate(self, error: OSError) -> OutputFailed | OutputClosed:
-        terminal_closed = error.errno == errno.EIO and self._is_terminal
-        return OutputClosed() if error.errno in _READER_GONE or terminal_closed else OutputFailed(error)
 
 
 def protect_standard_streams() -> None:
@@ -115,12 +111,6 @@ def raise_output_error() -> None:
     output = _protected_stdout()
     if output is not None and isinstance(output.error, OutputFailed):
         raise output.error
-
-
-def json_text(document: Any) -> str:
-    """Return a document as JSON on one line, in characters that the output's encoding has."""
-    is_unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    return json.dumps(document, ensure_ascii=not is_unicode)
 
 
 def replace_unencodable(error: UnicodeError) -> tuple[str, int]:

@@ -33,11 +33,6 @@ _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
 class ShopNotRunning(Unavailable):
     """Nothing listens at the shop's address."""
 
-    def __init__(self, address: str) -> None:
-        super().__init__(
-            f"The shop is not open: nothing answers on {address}. Open it with `make up` or `pizzashop up`."
-        )
-
 
 class OrderRecord(OrderSnapshot):
     """An order as the API answers it; `order` is the whole JSON object."""
@@ -193,7 +188,9 @@ class ShopApi:
                 raise Unavailable(f"The shop does not answer on {address}; it may be too busy.") from None
             if isinstance(cause, (ConnectionResetError, BrokenPipeError, HTTPException)):
                 raise Unavailable(f"The connection to the shop on {address} was lost.") from None
-            raise ShopNotRunning(address) from None
+            raise ShopNotRunning(
+                f"The shop is not open: nothing answers on {address}. Open it with `make up` or `pizzashop up`."
+            ) from None
 
 
 def _error_from(status: int, answer: Any, address: str) -> ShopError:
