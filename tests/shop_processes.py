@@ -1,14 +1,15 @@
-"""The shop as thirteen processes that a test can kill and start one by one."""
+"""The shop as thirteen parts that a test can kill and start one by one. A role is two processes, see `worker`."""
 
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from shop_client import PIZZASHOP
 
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.processes import process_trees, stop_processes, wait_until_ready
+from pizzashop.local.processes import descendants, process_trees, stop_processes, wait_until_ready
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
 from pizzashop.local.shutdown import Shutdown
@@ -40,13 +41,18 @@ class ShopProcesses:
         """Return whether the process has not ended."""
         return self._shop[name].is_running
 
+    def worker(self, role: str) -> psutil.Process:
+        """Return the process that does the work of the role: the worker that gunicorn's arbiter has started."""
+        (worker,) = descendants(self._shop[role].pid)
+        return worker
+
     def replace_program(self, role: str, *program: str) -> None:
         """Serve the role by another program from its next start on; without one by `pizzashop`."""
         arguments = self._project.app(ROLE_BY_NAME[role].app_id).command[1:]
         self._shop[role].command = [*(program or [PIZZASHOP]), *arguments]
 
     def terminate(self, name: str) -> None:
-        """Send SIGTERM to the process."""
+        """Send SIGTERM to the process, but not to its descendants."""
         self._shop[name].send_signal(signal.SIGTERM)
 
     def kill(self, *names: str) -> None:

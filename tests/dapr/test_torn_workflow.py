@@ -1,6 +1,5 @@
 """A workflow of which the store kept only half is deleted, and restarted from the order's record."""
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from own_valkey import client as store_client
 from shop_client import WORKFLOW, ShopClient, eventually
 from up_process import OPEN, UpProcess
 
+from pizzashop.local.processes import process_trees
 from pizzashop.local.redis import PORT
 
 ACTIVITIES_BEFORE_DECISION = 3
@@ -27,15 +27,17 @@ def lose_an_event(up: UpProcess, store: "valkey.Valkey[bytes]", order_id: str) -
 
     Meanwhile the role is frozen, so it does not take the event. Its sidecar has the event in memory, and is killed.
     """
-    role, sidecar = up.find("serve --role workflow"), up.find("--app-id=pizza-workflow")
-    role.send_signal(signal.SIGSTOP)
+    sidecar, role = up.find("--app-id=pizza-workflow"), process_trees([up.find("serve --role workflow").pid])
+    for process in role:
+        process.suspend()
     engine = DaprWorkflowClient(host="127.0.0.1", port="50015")
     engine.raise_workflow_event(f"pizza-order-{order_id}", "ValidationComplete", data={"approved": True})
     engine.close()
     (event,) = store.scan_iter(match=f"*||pizza-order-{order_id}||inbox-*", count=10_000)
     store.delete(event)
     sidecar.kill()
-    role.send_signal(signal.SIGCONT)
+    for process in role:
+        process.resume()
 
 
 @pytest.mark.timeout(300)
