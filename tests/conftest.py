@@ -3,8 +3,12 @@
 import signal
 
 import pytest
-from fakes.shop import FakeShop
 from hypothesis import settings
+
+# Their failed assertions show the values too.
+pytest.register_assert_rewrite("fakes", "shop_client", "shop_processes", "up_process")
+
+from fakes.shop import FakeShop  # noqa: E402
 
 # A shell that starts the tests in the background ignores these signals, and every child process would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

@@ -13,13 +13,12 @@ from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.domain.record import OrderSnapshot
-from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
+from pizzashop.domain.suspension import COMMAND_TIMEOUT_SECONDS
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 from pizzashop.settings import bracket_ipv6, connectable_host
 
-# How long a command waits for an answer: a pause may wait for the lease of another command, then for the engine.
-READ_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
+# The fields of `OrderSnapshot` that the API answers.
 _RECORD_FIELDS = ("status", "attempt", "paused", "error", "history")
 _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
     **dict.fromkeys((400, 413, 415), InvalidRequest),
@@ -71,7 +70,7 @@ class ShopApi:
     """
 
     def __init__(
-        self, order_url: str, workflow_url: str, *, token: str = "", read_seconds: float = READ_SECONDS
+        self, order_url: str, workflow_url: str, *, token: str = "", read_seconds: float = COMMAND_TIMEOUT_SECONDS
     ) -> None:
         self.order_url, self.workflow_url = order_url, workflow_url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -79,7 +78,7 @@ class ShopApi:
         self._client = HttpClient()
 
     @classmethod
-    def on_host(cls, host: str, *, token: str = "", read_seconds: float = READ_SECONDS) -> Self:
+    def on_host(cls, host: str, *, token: str = "", read_seconds: float = COMMAND_TIMEOUT_SECONDS) -> Self:
         """Return the API of the shop whose roles listen on `host` of this machine, each on its own port."""
         name = bracket_ipv6(connectable_host(host))
         order_url, workflow_url = (f"http://{name}:{role.port}" for role in (roles.ORDER, roles.WORKFLOW))

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Time-outs. For threads they limit each read of a reply (`http.py`), for coroutines the whole call (`async_http.py`).
+# Time-outs: docs/limits.md has all of them. For threads they limit each read of a reply (`http.py`), for coroutines the
+# whole call (`async_http.py`).
 STATE_SECONDS = 10.0
 PUBLISH_SECONDS = 10.0
 
@@ -48,9 +49,7 @@ class SidecarClient(Sidecar):
     `publish_window` seconds.
     """
 
-    def __init__(
-        self, http: HttpClient, http_port: int, api_token: str = "", *, publish_window: float = 0.0
-    ) -> None:
+    def __init__(self, http: HttpClient, http_port: int, api_token: str = "", *, publish_window: float = 0.0) -> None:
         self._http = http
         self._base_url = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}

@@ -10,7 +10,7 @@ from pizzashop.domain.record import Record
 from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 
 # How long the process that wrote a command to the record has to send it to the engine itself.
-COMMAND_SECONDS = 4.0
+COMMAND_GRACE_SECONDS = 4.0
 # An order is stuck after so many seconds without progress that its workflow should have made.
 STUCK_SECONDS = 60.0
 
@@ -28,15 +28,15 @@ def find_need(record: Record, now: float) -> Need | None:
     if record.deleted or not record.workflow_requested or needs_no_command(record):
         return None
     if record.cancellation is not None:
-        return "cancel" if is_past(record.cancellation.at, COMMAND_SECONDS) else None
+        return "cancel" if is_past(record.cancellation.at, COMMAND_GRACE_SECONDS) else None
     if not (record.workflow_started or record.is_final):
-        return "start" if is_past(record.history[0].at, COMMAND_SECONDS) else None
+        return "start" if is_past(record.history[0].at, COMMAND_GRACE_SECONDS) else None
     if record.suspension_lease is not None:
         return None if record.suspension_lease.seconds_left(now, SUSPENSION_LEASE_SECONDS) else "suspension"
     decision = record.decision_of(record.attempt)
     if decision is None or record.paused or record.status != PENDING_VALIDATION:
         return None
-    return "decide" if is_past(max(decision.at, record.history[-1].at), COMMAND_SECONDS) else None
+    return "decide" if is_past(max(decision.at, record.history[-1].at), COMMAND_GRACE_SECONDS) else None
 
 
 def awaits_engine(record: Record, at: str) -> bool:

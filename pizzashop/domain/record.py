@@ -274,7 +274,9 @@ class Record(OrderSnapshot):
         return True
 
     def delete(self, at: str) -> None:
-        """Delete everything but `uid`, by which a late event of this order is not applied to a new one.
+        """Delete the order's content, history and error, everything that may name a person.
+
+        What stays is not about a person. By `uid` a late event of this order is not applied to a new one.
 
         Raise Conflict while a workflow processes the order.
         """

@@ -10,8 +10,8 @@ from pizzashop.errors import InvalidRequest
 
 _ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 ORDER_ID_PATTERN = re.compile(_ORDER_ID)
-# The fields that the shop adds to an order, in views, in events and for steps: a client may not send them. It may send
-# `paused`, `overdue` and `at`, which the shop's own values replace.
+# The fields that the shop adds to an order, in views, in events and for steps: a client may not send them, as a step
+# would take them for its own. It may send `paused`, `overdue` and `at`: steps ignore them, and views replace them.
 RESERVED_FIELDS = frozenset({"status", "history", "attempt", "error", "version", "run", "uid"})
 MAX_NOTE_LENGTH = 500
 

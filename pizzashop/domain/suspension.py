@@ -1,8 +1,8 @@
 """The lease on suspending and resuming a workflow: one caller at a time, whichever process it runs in.
 
-The engine answers before it has acted. A workflow that is suspended twice never goes on, and one that is resumed while
-it runs fails: the SDK's worker 1.18.3 has these defects. So a caller takes this lease first, looks at the workflow's
-status, and waits until the engine has acted.
+The engine answers before it has acted. A workflow that is resumed while it runs fails, and one that is suspended twice
+may never go on: defects of the SDK's worker 1.18.3. So a caller takes this lease first, looks at the workflow's status,
+and waits until the engine has acted.
 """
 
 from typing import Annotated
@@ -13,8 +13,11 @@ from pizzashop.domain.record import Record
 from pizzashop.domain.requests import OrderCommand, Request
 from pizzashop.errors import Conflict
 
-# Longer than the calls to the engine take. The lease of a crashed caller ends after this time.
+# Longer than the calls to the engine usually take. After it, a caller that is still at work may not write the record,
+# and the lease of a crashed one is over.
 SUSPENSION_LEASE_SECONDS = 12.0
+# How long a client waits for a command: a pause may wait for the lease of another command, then for the engine.
+COMMAND_TIMEOUT_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
 
 HolderId = Annotated[str, Field(min_length=1, max_length=64)]
 

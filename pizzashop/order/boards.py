@@ -23,7 +23,7 @@ from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
 
 # How long one request may read pages that this process has not read yet. The following requests read the others.
-READ_SECONDS = 2.0
+PAGES_READ_SECONDS = 2.0
 # How far back counters and search look: 20,000 orders.
 MAX_PAGES = 200
 # A cached page is read again after this time, because an ended order may have been deleted.
@@ -162,7 +162,7 @@ def _rows_since(start: str, rows: OrderRows, open_rows: list[Row]) -> tuple[list
     """Return the orders that were accepted since `start`, and whether all of them have been read."""
     found: list[Row] = []
     try:
-        for page in rows.pages_newest_first(READ_SECONDS, open_rows):
+        for page in rows.pages_newest_first(PAGES_READ_SECONDS, open_rows):
             found += [row for row in page if row.accepted >= start]
             if page and page[-1].accepted < start:
                 break

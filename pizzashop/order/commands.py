@@ -1,6 +1,7 @@
 """The commands of other roles to one order's record: accept it, decide, pause, cancel, end it.
 
-Each route changes the record by one conditional write. The rules are in `domain/`.
+Each route changes the record by one conditional write. The rules are in `domain/`. Role `workflow` calls these for the
+commands of clients, because it also tells the engine (`workflow/commands.py`).
 """
 
 from collections.abc import Callable
@@ -174,13 +175,13 @@ def make_command_routes(repository: Repository, clock: Clock) -> Routes:
     )
     def mark(order_id: str, command: Literal["pause", "resume", "cancel"]) -> ResponseReturnValue:
         """Mark the order as paused, as resumed, or as being cancelled."""
-        request = MarkCommand.parse(read_internal_json())
+        sent = MarkCommand.parse(read_internal_json())
 
         def mark_record(record: Record) -> OrderSummary:
             if command != "cancel":
-                require_suspension_lease(record, request.holder)
+                require_suspension_lease(record, sent.holder)
             marks = {"pause": record.pause, "resume": record.resume, "cancel": record.cancel}
-            marks[command](utc_timestamp(), request.by, request.note)
+            marks[command](utc_timestamp(), sent.by, sent.note)
             return _summary(record, clock())
 
         return change(order_id, None, mark_record)

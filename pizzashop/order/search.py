@@ -20,7 +20,7 @@ from pizzashop.domain.lifecycle import FINAL, STATUSES
 from pizzashop.domain.record import Record
 from pizzashop.domain.requests import ORDER_ID_PATTERN, DigitsOnly, Request
 from pizzashop.domain.text import fold
-from pizzashop.order.boards import READ_SECONDS, OrderRows, ReadingIncomplete
+from pizzashop.order.boards import PAGES_READ_SECONDS, OrderRows, ReadingIncomplete
 from pizzashop.order.index import Position, position_of
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import OrderPage
@@ -176,7 +176,7 @@ def _search(rows: OrderRows, query: SearchQuery, now: str) -> tuple[list[Row], b
 def _rows_to_search(rows: OrderRows, query: SearchQuery) -> Iterator[Row]:
     open_rows = rows.open_rows()
     if query.filter in {None, "closed", *FINAL}:
-        for page in rows.pages_newest_first(READ_SECONDS, open_rows):
+        for page in rows.pages_newest_first(PAGES_READ_SECONDS, open_rows):
             yield from page
     else:
         yield from open_rows

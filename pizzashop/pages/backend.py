@@ -5,13 +5,9 @@ from typing import Any
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN
-from pizzashop.domain.suspension import SUSPENSION_LEASE_SECONDS
 from pizzashop.errors import NotFound
 from pizzashop.presentation.boards import Board, Changes, SearchResult
 from pizzashop.roles import ORDER, WORKFLOW
-
-# How long a command may take: it may wait for the lease of another command, then for the engine to act.
-COMMAND_SECONDS = SUSPENSION_LEASE_SECONDS + 6.0
 
 
 class Backend:

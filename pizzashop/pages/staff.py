@@ -19,8 +19,9 @@ from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import FINAL, PENDING_VALIDATION, STATUSES
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN, check_order_id
+from pizzashop.domain.suspension import COMMAND_TIMEOUT_SECONDS
 from pizzashop.errors import InvalidRequest, Refused, ShopError
-from pizzashop.pages.backend import COMMAND_SECONDS, Backend
+from pizzashop.pages.backend import Backend
 from pizzashop.pages.drawings import draw_timeline, hour_bars
 from pizzashop.pages.responses import redirect_order_id
 from pizzashop.presentation.boards import ORDER_FILTERS, Board
@@ -136,7 +137,7 @@ def make_manager_routes(backend: Backend) -> Routes:
             raise InvalidRequest("This can be done to several orders: " + ", ".join(ACTIONS))
         chosen = list(dict.fromkeys(request.form.getlist("order")))[:MAX_ORDERS_AT_ONCE]
         # The commands share the time of one. So none begins when less than the time of an ordinary call is left.
-        deadline = time.monotonic() + COMMAND_SECONDS
+        deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
         outcomes = [try_action(action, each, note, deadline) for each in chosen]
         return render_template("bulk.html", action=action, outcomes=outcomes)
 
@@ -158,7 +159,7 @@ def make_manager_routes(backend: Backend) -> Routes:
     def order_page(order_id: str, **more: object) -> str:
         return render_template("order.html", **_order_context(backend.load_order(order_id), backend), **more)
 
-    def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_SECONDS) -> str:
+    def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_TIMEOUT_SECONDS) -> str:
         """Run an action and return the words for it. A decision is for the attempt that its page showed."""
         action, person = ACTIONS[name], g.get("person")
         author = person.name if person and person.name else "the manager"

@@ -21,6 +21,7 @@ class StepRoute(NamedTuple):
     step: Step
 
 
+# The storefront's `/order` runs the step `order`. Role `order` has a route of this name too, which creates a record.
 STEP_ROUTES = {
     STOREFRONT: StepRoute("/order", ORDER_STEP),
     KITCHEN: StepRoute("/cook", COOK_STEP),

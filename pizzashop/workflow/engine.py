@@ -53,7 +53,7 @@ class DaprEngine:
 
     def pause(self, order_id: str) -> None:
         """Suspend the workflow after its present step, and wait until it is suspended."""
-        # The worker cannot run one that is suspended twice (sdk.py), so look first.
+        # One that is suspended twice may never go on (domain/suspension.py), so look first.
         if self._active_status(order_id) in ("RUNNING", "PENDING"):
             call_engine(lambda: self._client.pause_workflow(_instance_id(order_id)))
             self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "PENDING"))
