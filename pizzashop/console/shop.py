@@ -18,8 +18,8 @@ from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
 from pizzashop.settings import bracket_ipv6, connectable_host
 
-# The fields of `OrderSnapshot` that the API answers.
-_RECORD_FIELDS = ("status", "attempt", "paused", "error", "history")
+# The fields of `OrderRecord` that the API answers.
+_RECORD_FIELDS = ("order_id", "status", "attempt", "paused", "error", "history")
 _ERROR_OF_STATUS: Mapping[int, type[ShopError]] = {
     **dict.fromkeys((400, 413, 415), InvalidRequest),
     **dict.fromkeys((401, 403), NotAllowed),
@@ -37,6 +37,7 @@ class OrderRecord(OrderSnapshot):
     """An order as the API answers it; `order` is the whole JSON object."""
 
     uid: str = ""
+    order_id: str
     status: str
 
     @classmethod
@@ -48,10 +49,6 @@ class OrderRecord(OrderSnapshot):
             return cls(order=content, **fields)
         except (TypeError, ValidationError):
             raise ShopError("The answer is not an order of this shop.") from None
-
-    @property
-    def order_id(self) -> str:
-        return str(self.order["order_id"])
 
     @property
     def pizza(self) -> str:

@@ -51,7 +51,9 @@ def test_a_lost_connection_ends_with_5(run, shop) -> None:
     assert "was lost" in result.stderr
 
 
-@pytest.mark.parametrize("answer", [(200, b"<html>"), (404, b"<html>"), (200, {"hello": 1}), (200, [])])
+@pytest.mark.parametrize(
+    "answer", [(200, b"<html>"), (404, b"<html>"), (200, {"hello": 1}), (200, {"status": "up"}), (200, [])]
+)
 def test_another_server_on_the_port_is_not_the_shop(run, shop, answer) -> None:
     shop.records["1"] = [answer]
     result = run("status", "1")
