@@ -61,7 +61,7 @@ class Settings(BaseModel):
     staff_file: Path | None = Field(None, description="the file with the staff's accounts")
     secret: str = Field("", pattern=r"^$|^.{32,}$", repr=False, description="the key that signs staff sessions")
     https: bool = Field(False, description="whether people reach the shop over HTTPS only")
-    threads: int = Field(384, ge=8, le=4096, description="requests that one process serves at the same time")
+    threads: int = Field(1024, ge=8, le=4096, description="requests that one process serves at the same time")
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="the ISO 4217 code of the prices' currency")
     watchers: int = Field(128, ge=1, le=4096, description="live pages that one process serves at the same time")
     log: Literal["text", "json"] = Field("text", description="the format of log lines")
@@ -78,6 +78,19 @@ class Settings(BaseModel):
     dapr_grpc_port: int | None = Field(None, description="the sidecar's gRPC port")
     dapr_api_token: str = Field("", repr=False, description="the token that the sidecar requires")
     app_api_token: str = Field("", repr=False, description="the token that the sidecar sends")
+
+    @property
+    def max_steps(self) -> int:
+        """How many steps, and as many requests from outside, one process serves at the same time.
+
+        So neither alone takes the threads that health checks, events and the calls of other roles need.
+        """
+        return self.threads * 3 // 4
+
+    @property
+    def max_waiting_starts(self) -> int:
+        """How many new orders may wait in one process: fewer than requests from outside, of which each may be one."""
+        return self.threads * 5 // 8
 
     @classmethod
     def from_env(cls) -> Self:

@@ -86,8 +86,11 @@ class Activities:
         pace: float,
         contents: ContentCache,
         heartbeat_seconds: float = ACTIVITY_HEARTBEAT_SECONDS,
+        max_steps: int = 1024,
     ) -> None:
         self._sidecar, self._pace, self._contents = sidecar, pace, contents
+        # A role refuses more steps than it has room for, so the others wait here, the first one first.
+        self._rooms = {role: asyncio.Semaphore(max_steps) for role in STEP_ROUTES}
         self._heartbeat_seconds = heartbeat_seconds
 
     async def order_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
@@ -204,8 +207,9 @@ class Activities:
         seconds = step.seconds * self._pace + _STEP_MARGIN_SECONDS
         sent = order
         try:
-            sent = await self._load(order)
-            return sent, await _retry(self._sidecar.ainvoke, role, path, sent, seconds)
+            async with self._rooms[role]:
+                sent = await self._load(order)
+                return sent, await _retry(self._sidecar.ainvoke, role, path, sent, seconds)
         except Refused as error:
             return sent, {"status": "refused", "error": str(error)}
 

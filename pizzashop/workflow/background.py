@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.errors import Unavailable
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities, ContentCache
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import MAX_STARTS, RunningActivities, StartQueue
 from pizzashop.workflow.commands import OrderCommands
 from pizzashop.workflow.engine import DaprEngine
 from pizzashop.workflow.purger import WorkflowPurger, purge_interval
@@ -26,15 +27,18 @@ class Background:
     """Runs from its construction to `stop`; `close` then closes its connections."""
 
     def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings) -> None:
-        contents = ContentCache(sidecar)
-        # A running activity occupies a thread of the role that it calls, and each process has this number of threads.
-        self.capacity = Capacity(settings.threads)
+        contents, running = ContentCache(sidecar), RunningActivities()
         self._engine = DaprEngine(grpc_port)
-        self.commands = OrderCommands(sidecar, self._engine, settings, contents)
-        self._worker = Worker(grpc_port, Activities(sidecar, settings.pace, contents), self.capacity)
+        self._starts = StartQueue(
+            ThreadPoolExecutor(MAX_STARTS, thread_name_prefix="start"), settings.max_waiting_starts
+        )
+        self.commands = OrderCommands(sidecar, self._engine, settings, contents, self._starts)
+        self._worker = Worker(
+            grpc_port, Activities(sidecar, settings.pace, contents, max_steps=settings.max_steps), running
+        )
         self._stop_worker = threading.Thread(target=self._worker.stop, name="stop-worker")
         self._stopping = threading.Event()
-        reconciler = Reconciler(sidecar, self.commands, self.capacity, Watchdog(), self._stopping)
+        reconciler = Reconciler(sidecar, self.commands, running, Watchdog(), self._stopping)
         purger = WorkflowPurger(sidecar, self._engine, self._stopping)
         self._worker.start()
         self._threads = [
@@ -45,6 +49,7 @@ class Background:
     def stop(self) -> None:
         """Take no more work, and disconnect the worker. Return at once; it may be called again."""
         self._stopping.set()
+        self._starts.stop()
         if self._stop_worker.ident is None:
             self._stop_worker.start()
 

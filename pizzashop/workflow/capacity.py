@@ -1,83 +1,223 @@
-"""How many orders one process handles at the same time. Beyond that it starts no further ones."""
+"""What this process has in hand: the orders whose workflow it has to start, and those whose activity it runs.
 
+To accept an order is cheap: its record is written. To start its workflow costs more, and to process it much more. So an
+order is accepted at once, and may then wait here until its workflow is started. A crash loses this queue and no order:
+the reconciler starts every accepted order whose workflow has not started.
+"""
+
+import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager
 
-from pizzashop.errors import Unavailable
+from pizzashop.errors import ShopError, Unavailable
 
-_MAX_STARTS = 16
-# How long a start waits while others are under way: a burst of orders is accepted, and no client waits for long.
-_START_WAIT_SECONDS = 3.0
-# How long a scheduled order counts, unless its first activity runs here: another process may run it.
-_BEGIN_SECONDS = 10.0
+# How many workflows are started at the same time: the executor of a `StartQueue` has so many threads.
+MAX_STARTS = 8
+# How many orders are accepted at the same time: they share the writes to the store.
+_MAX_ACCEPTS = 32
+# How long a request waits to be accepted.
+_ACCEPT_WAIT_SECONDS = 4.0
+# How long the answer to an accepted order waits for the start of its workflow, to report an error of the engine.
+_ANSWER_WAIT_SECONDS = 1.0
+# In this time after so few orders waited, all are accepted for which there is room: that is a rush. Later it is an
+# overload: only those are accepted whose workflow will probably be started in time.
+_RUSH_SECONDS = 10.0
+_FEW_WAITING = 4 * MAX_STARTS
+_MAX_QUEUE_SECONDS = 12.0
+# No order is accepted while another waits for longer to be started: the engine does not act.
+_MAX_OLDEST_SECONDS = 60.0
+# How many of the last starts show how long the next ones take, if they are not older.
+_LAST_STARTS = 64
+_RECENT_SECONDS = 10.0
+
+Action = Callable[[], None]
+
+log = logging.getLogger(__name__)
 
 
-class Capacity:
-    """Counts this process's running activities, and the orders that it scheduled whose first activity has not run.
+class StartQueue:
+    """Starts the workflows of accepted orders, a few at a time, in the order in which they were accepted.
 
-    An order has one running activity at a time. While it waits for the manager it has none, and does not count.
+    `max_waiting` limits the orders that wait to be accepted or started.
     """
 
     def __init__(
         self,
-        max_orders: int,
-        max_starts: int = _MAX_STARTS,
-        begin_seconds: float = _BEGIN_SECONDS,
-        start_wait_seconds: float = _START_WAIT_SECONDS,
+        executor: Executor,
+        max_waiting: int,
+        answer_wait_seconds: float = _ANSWER_WAIT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._max_orders, self._begin_seconds, self._start_wait_seconds = max_orders, begin_seconds, start_wait_seconds
-        self._starts = threading.Semaphore(max_starts)
-        self._lock = threading.Lock()
-        self._running: Counter[str] = Counter()
-        self._started_at: dict[str, float] = {}
+        self._executor, self._max_waiting, self._clock = executor, max_waiting, clock
+        self._answer_wait_seconds = answer_wait_seconds
+        self._accepts = threading.Semaphore(_MAX_ACCEPTS)
+        # An executor may run what it is given at once, in the same thread.
+        self._lock = threading.RLock()
+        self._is_stopping = False
+        # How many orders are being accepted, or wait for that.
+        self._accepting = 0
+        # Set while no order waits to be accepted: that comes before a start, because a client waits for it.
+        self._nobody_waits = threading.Event()
+        self._nobody_waits.set()
+        # The accepted orders by id, the first one first.
+        self._queued: dict[str, _QueuedStart] = {}
+        # The last time at which few orders waited.
+        self._few_waited_at = clock()
+        # When the last starts ended, and how long each took.
+        self._last_starts: deque[tuple[float, float]] = deque(maxlen=_LAST_STARTS)
 
     @contextmanager
-    def start_order(self, order_id: str) -> Iterator[None]:
-        """Count an order that is started in the block. Raise Unavailable at the limit."""
-        if not self._starts.acquire(timeout=self._start_wait_seconds):
-            raise _too_many_orders()
+    def accept(self) -> Iterator[None]:
+        """Accept an order in the block. Raise Unavailable if there is no room for it, or none in time."""
+        with self._lock:
+            if not self._has_room():
+                raise _too_many_orders()
+            self._count_accepting(1)
         try:
-            self._admit(order_id)
-            yield
-        except BaseException:
-            self._started_at.pop(order_id, None)
+            if not self._accepts.acquire(timeout=_ACCEPT_WAIT_SECONDS):
+                raise _too_many_orders()
+            try:
+                yield
+            finally:
+                self._accepts.release()
+        finally:
+            self._count_accepting(-1)
+
+    def start(self, order_id: str, action: Action) -> None:
+        """Have `action` start the workflow of an accepted order when it is its turn.
+
+        If that is now, return after it, and raise its error; otherwise return at once. Raise Unavailable when the
+        process is stopping.
+        """
+        started, is_its_turn = self._put(order_id, action)
+        if is_its_turn and started in wait([started], self._answer_wait_seconds).done:
+            try:
+                started.result()
+            except CancelledError:
+                raise _stopping() from None
+
+    def call_after_start(self, order_id: str, action: Action) -> bool:
+        """Call `action` once the order's workflow has started. Return False, and do nothing, if it is not queued."""
+        with self._lock:
+            if order_id not in self._queued:
+                return False
+            self._queued[order_id].actions.append(action)
+            return True
+
+    def stop(self) -> None:
+        """Start no further workflow, and return at once. The reconciler of another process starts the queued ones."""
+        with self._lock:
+            self._is_stopping = True
+            self._nobody_waits.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait to be accepted or started."""
+        return self._accepting + len(self._queued)
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self._queued
+
+    def _has_room(self) -> bool:
+        now, waiting = self._clock(), self.waiting
+        if waiting < _FEW_WAITING:
+            self._few_waited_at = now
+        oldest = next(iter(self._queued.values()), None)
+        if waiting >= self._max_waiting or (oldest and now - oldest.since > _MAX_OLDEST_SECONDS):
+            return False
+        return now - self._few_waited_at < _RUSH_SECONDS or self._estimate_wait(waiting, now) < _MAX_QUEUE_SECONDS
+
+    def _estimate_wait(self, waiting: int, now: float) -> float:
+        recent = [seconds for ended, seconds in self._last_starts if now - ended < _RECENT_SECONDS]
+        return waiting / MAX_STARTS * sum(recent) / len(recent) if recent else 0.0
+
+    def _count_accepting(self, change: int) -> None:
+        with self._lock:
+            self._accepting += change
+            if self._accepting > _MAX_ACCEPTS:
+                self._nobody_waits.clear()
+            else:
+                self._nobody_waits.set()
+
+    def _put(self, order_id: str, action: Action) -> "tuple[Future[None], bool]":
+        """Queue the order unless it is queued. Return its future, and whether its start begins at once."""
+        with self._lock:
+            if self._is_stopping:
+                raise _stopping()
+            is_its_turn = len(self._queued) < MAX_STARTS
+            queued = self._queued.get(order_id)
+            if queued is None:
+                queued = self._queued[order_id] = _QueuedStart(self._clock())
+                queued.started = self._executor.submit(self._run, order_id, action)
+            return queued.started, is_its_turn
+
+    def _run(self, order_id: str, action: Action) -> None:
+        self._nobody_waits.wait(_ACCEPT_WAIT_SECONDS)
+        began, extra = self._clock(), {"order": order_id}
+        try:
+            if self._is_stopping:
+                raise _stopping()
+            action()
+        except ShopError as error:
+            log.warning("not started, the reconciler tries again: %s", error, extra=extra)
+            raise
+        except Exception:
+            log.exception("not started because of a defect, the reconciler tries again", extra=extra)
             raise
         finally:
-            self._starts.release()
+            with self._lock:
+                actions = self._queued.pop(order_id).actions
+        for each in actions:
+            try:
+                each()
+            except ShopError as error:
+                log.warning("the reconciler repeats a command on the order: %s", error, extra=extra)
+        now = self._clock()
+        with self._lock:
+            self._last_starts.append((now, now - began))
+
+
+class _QueuedStart:
+    """An order that waits for the start of its workflow since a time, and the actions that follow."""
+
+    started: "Future[None]"
+
+    def __init__(self, since: float) -> None:
+        self.since, self.actions = since, list[Action]()
+
+
+class RunningActivities:
+    """Counts the activities that run in this process, by order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count: Counter[str] = Counter()
 
     @contextmanager
-    def run_activity(self, order_id: str) -> Iterator[None]:
-        """Count an order while the activity in the block runs."""
+    def run(self, order_id: str) -> Iterator[None]:
+        """Count an activity of the order while the block runs."""
         with self._lock:
-            self._running[order_id] += 1
-            self._started_at.pop(order_id, None)
+            self._count[order_id] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._running[order_id] -= 1
-                if not self._running[order_id]:
-                    del self._running[order_id]
+                self._count[order_id] -= 1
+                if not self._count[order_id]:
+                    del self._count[order_id]
 
-    def has_running_activity(self, order_id: str) -> bool:
-        """Return whether an activity of the order runs in this process."""
-        return order_id in self._running
-
-    def _admit(self, order_id: str) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._started_at = {
-                each: started_at
-                for each, started_at in self._started_at.items()
-                if started_at > now - self._begin_seconds
-            }
-            if self._running.total() + len(self._started_at) >= self._max_orders:
-                raise _too_many_orders()
-            self._started_at[order_id] = now
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self._count
 
 
 def _too_many_orders() -> Unavailable:
     return Unavailable("Too many new orders at once: ask again in a moment")
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("This process is stopping: the order is accepted, and another process starts it")

@@ -8,6 +8,7 @@ half-done.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -21,6 +22,7 @@ from pizzashop.errors import NotFound, Unavailable
 from pizzashop.roles import ORDER
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import ContentCache
+from pizzashop.workflow.capacity import StartQueue
 from pizzashop.workflow.engine import DaprEngine
 
 Recovery = Literal["woken", "restarted"]
@@ -34,8 +36,10 @@ log = logging.getLogger(__name__)
 class OrderCommands:
     """Start, decide, pause, resume, cancel and recover orders."""
 
-    def __init__(self, sidecar: Sidecar, engine: DaprEngine, settings: Settings, contents: ContentCache) -> None:
-        self._sidecar, self._engine, self._contents = sidecar, engine, contents
+    def __init__(
+        self, sidecar: Sidecar, engine: DaprEngine, settings: Settings, contents: ContentCache, starts: StartQueue
+    ) -> None:
+        self._sidecar, self._engine, self._contents, self._starts = sidecar, engine, contents, starts
         self._settings: dict[str, Any] = {
             "max_remakes": settings.max_remakes,
             "reminder": settings.validation_reminder,
@@ -43,12 +47,22 @@ class OrderCommands:
         }
 
     def start(self, order_id: str, order: dict[str, Any]) -> None:
-        """Accept the order, and schedule its workflow unless it has started already."""
-        query = urlencode({name: value for name, value in self._settings.items() if value is not None})
-        record = self._post(order_id, f"accept?{query}", order)
+        """Accept the order, and start its workflow unless it has started already: now, or when it is its turn.
+
+        Raise Unavailable when the order is not accepted, or its workflow could not be started.
+        """
+        with self._starts.accept():
+            record = self._accept(order_id, order)
         if record["to_schedule"]:
-            self._contents.put(order_id, record["uid"], order)
-            self._schedule(record, restarted=False)
+            self._starts.start(order_id, partial(self._schedule, record, restarted=False))
+
+    def start_again(self, order_id: str, order: dict[str, Any]) -> None:
+        """Start the workflow of an accepted order that a crash kept from the engine."""
+        if order_id in self._starts:
+            return
+        record = self._accept(order_id, order)
+        if record["to_schedule"]:
+            self._starts.start(order_id, partial(self._schedule, record, restarted=False))
 
     def decide(self, decision: DecisionRequest) -> None:
         """Record the manager's decision, then raise it in the engine."""
@@ -59,9 +73,11 @@ class OrderCommands:
         # The engine keeps each event: `by` and `note` are in the record alone.
         fields = {name: content[name] for name in ("order_id", "approved", "remake")}
         event = {**fields, "attempt": decision.attempt or record["attempt"], "uid": record["uid"], "recorded": True}
-        # An order may be accepted and not scheduled yet: then the reconciler raises its decision later.
-        with suppress(NotFound):
-            self._engine.decide(decision.order_id, event)
+        raise_decision = partial(self._engine.decide, decision.order_id, event)
+        if not self._starts.call_after_start(decision.order_id, raise_decision):
+            # Another process may have accepted the order and not started it: the reconciler raises the decision later.
+            with suppress(NotFound):
+                raise_decision()
 
     def pause(self, command: OrderCommand) -> None:
         """Suspend the workflow after its present step."""
@@ -145,6 +161,14 @@ class OrderCommands:
         if record["status"] in FINAL:
             return status or "COMPLETED"
         return (status if record["workflow_started"] else None) or "PENDING"
+
+    def _accept(self, order_id: str, order: dict[str, Any]) -> dict[str, Any]:
+        """Have the record created, unless the order is accepted already. Return the order's summary."""
+        query = urlencode({name: value for name, value in self._settings.items() if value is not None})
+        record = self._post(order_id, f"accept?{query}", order)
+        if record["to_schedule"]:
+            self._contents.put(order_id, record["uid"], order)
+        return record
 
     def _schedule(self, record: dict[str, Any], *, restarted: bool) -> None:
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}

@@ -12,7 +12,7 @@ from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import DecisionRequest, OrderCommand
 from pizzashop.errors import Refused, Unavailable
 from pizzashop.roles import ORDER
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.commands import OrderCommands
 
 # The pause between two rounds.
@@ -110,11 +110,11 @@ class Reconciler:
         self,
         sidecar: Sidecar,
         commands: OrderCommands,
-        capacity: Capacity,
+        running: RunningActivities,
         watchdog: Watchdog,
         stopping: threading.Event,
     ) -> None:
-        self._sidecar, self._commands, self._capacity, self._watchdog = sidecar, commands, capacity, watchdog
+        self._sidecar, self._commands, self._running, self._watchdog = sidecar, commands, running, watchdog
         self._stopping = stopping
         self._retries: dict[tuple[str, str], _Retries] = {}
 
@@ -137,10 +137,13 @@ class Reconciler:
     def _repeat_command(self, order: dict[str, Any], *, force: bool) -> None:
         order_id, need = order["order_id"], order["need"]
         extra = {"order": order_id, "attempt": order["attempt"]}
+        if need == "start" and order_id in self._running:
+            # Its first step waits until the role that runs it has room.
+            return
         log.warning("the engine may not know of a command, so it is repeated: %s", need, extra=extra)
         try:
             if need == "start":
-                self._commands.start(order_id, order["order"])
+                self._commands.start_again(order_id, order["order"])
             elif need == "cancel":
                 self._commands.cancel(OrderCommand(order_id=order_id), force=force)
             elif need == "suspension":
@@ -157,7 +160,7 @@ class Reconciler:
         for order_id in self._watchdog.observe(progress):
             if self._stopping.is_set() or time.monotonic() >= end:
                 return
-            if self._capacity.has_running_activity(order_id):
+            if order_id in self._running:
                 self._watchdog.postpone(order_id)
             else:
                 self._recover(order_id, progress[order_id])

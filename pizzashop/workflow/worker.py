@@ -9,7 +9,7 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 
 from pizzashop.workflow.activities import Activities, Activity
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowGenerator, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.sdk import prepare_sdk
@@ -31,14 +31,14 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs on threads of its own, from `start` to `stop`."""
 
-    def __init__(self, grpc_port: int, activities: Activities, capacity: Capacity) -> None:
+    def __init__(self, grpc_port: int, activities: Activities, running: RunningActivities) -> None:
         self._runtime = WorkflowRuntime(
             host="127.0.0.1",
             port=str(grpc_port),
             maximum_concurrent_activity_work_items=_MAX_ACTIVITIES,
             worker_ready_timeout=_READY_SECONDS,
         )
-        register_workflow(self._runtime, activities, capacity)
+        register_workflow(self._runtime, activities, running)
         self._sidecar_address = ("127.0.0.1", grpc_port)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="workflow-worker", daemon=True)
@@ -79,15 +79,15 @@ class Worker:
         return False
 
 
-def register_workflow(runtime: WorkflowRuntime, activities: Activities, capacity: Capacity) -> None:
-    """Register every version of the workflow, and the activities, which `capacity` counts."""
+def register_workflow(runtime: WorkflowRuntime, activities: Activities, running: RunningActivities) -> None:
+    """Register every version of the workflow, and the activities, which `running` counts."""
     prepare_sdk()
     for version in WORKFLOW_VERSIONS:
         runtime.register_versioned_workflow(
             _workflow(version), name=WORKFLOW_NAME, version_name=version, is_latest=version == LATEST_VERSION
         )
     for activity in activities.all():
-        runtime.register_activity(_counted(activity, activities, capacity), name=activity.__name__)
+        runtime.register_activity(_counted(activity, activities, running), name=activity.__name__)
 
 
 def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], WorkflowGenerator]:
@@ -98,10 +98,10 @@ def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], W
     return workflow
 
 
-def _counted(activity: Activity, activities: Activities, capacity: Capacity) -> Activity:
+def _counted(activity: Activity, activities: Activities, running: RunningActivities) -> Activity:
     async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
         order = content.get("order", content)
-        with capacity.run_activity(order["order_id"]):
+        with running.run(order["order_id"]):
             async with activities.heartbeat(order):
                 return await activity(ctx, content)
 

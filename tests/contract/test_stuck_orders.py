@@ -124,7 +124,7 @@ def test_a_workflow_that_goes_on_once_woken_is_not_restarted(watched: Watched, s
 
 
 def test_it_is_not_stuck_while_an_activity_runs_in_this_process(watched: Watched, shop: FakeShop) -> None:
-    with shop.capacity.run_activity("123"):
+    with shop.running.run("123"):
         watched.until_restarted()
     assert (shop.engine.woken, shop.engine.scheduled) == ([], ["123"])
 
@@ -224,7 +224,7 @@ def test_it_is_cancelled_even_if_the_engine_never_terminates_its_workflow(
     assert post("/cancel-order").status_code == 503
     at = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: 1000 + at[-1])
-    monkeypatch.setattr(reconciliation, "COMMAND_SECONDS", -1)
+    monkeypatch.setattr(reconciliation, "COMMAND_GRACE_SECONDS", -1)
     reconciler = shop.make_reconciler()
     for seconds in (0, CANCEL_SECONDS - 1):
         at.append(seconds)

@@ -1,6 +1,7 @@
 """A whole shop in one process: all five roles, connected by a fake sidecar and a fake engine."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,13 @@ from fakes.engine import FakeEngine
 from fakes.sidecar import FakeSidecar
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.domain.history import utc_now, utc_timestamp
+from pizzashop.errors import ShopError
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.settings import Settings
 from pizzashop.steps.runner import StepLimit
 from pizzashop.workflow.activities import Activities, ContentCache
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import RunningActivities, StartQueue
 from pizzashop.workflow.commands import OrderCommands
 from pizzashop.workflow.purger import WorkflowPurger
 from pizzashop.workflow.reconciler import Reconciler, Watchdog
@@ -44,6 +46,18 @@ class _Apps(dict[Role, Flask]):
         return self.setdefault(role, self._make(role))
 
 
+class InlineExecutor(Executor):
+    """Runs what it is given at once, in the thread that gives it."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*arguments, **more))
+        except ShopError as error:
+            future.set_exception(error)
+        return future
+
+
 class FakeShop:
     """The shop at pace 0 with these settings; `clock_offset` is how far its clock is ahead."""
 
@@ -51,14 +65,15 @@ class FakeShop:
         self.settings = Settings(**{"pace": 0, **settings})
         self.authenticator = authenticator or Authenticator()
         self.sidecar = FakeSidecar(self.authenticator.app_token)
-        self.contents, self.capacity = ContentCache(self.sidecar), Capacity(self.settings.threads)
+        self.contents, self.running = ContentCache(self.sidecar), RunningActivities()
+        self.starts = StartQueue(InlineExecutor(), max_waiting=8)
         self.engine = FakeEngine(Activities(self.sidecar, self.settings.pace, self.contents))
         self.limit = StepLimit(8)
         self.clock_offset = timedelta()
         self.sidecar.apps = _Apps(self._app)
 
     def _app(self, role: Role) -> Flask:
-        own = {"commands": self.make_commands(), "capacity": self.capacity} if role is WORKFLOW else {}
+        own = {"commands": self.make_commands()} if role is WORKFLOW else {}
         return create_app(
             role,
             self.settings,
@@ -81,11 +96,11 @@ class FakeShop:
     def make_reconciler(self, watchdog: Watchdog | None = None) -> Reconciler:
         """Make a reconciler, which keeps its state over several rounds."""
         watchdog = watchdog or Watchdog()
-        return Reconciler(self.sidecar, self.make_commands(), self.capacity, watchdog, self.limit.stopping)
+        return Reconciler(self.sidecar, self.make_commands(), self.running, watchdog, self.limit.stopping)
 
     def make_commands(self) -> OrderCommands:
         """Make the commands with the present settings."""
-        return OrderCommands(self.sidecar, self.engine, self.settings, self.contents)  # type: ignore[arg-type]
+        return OrderCommands(self.sidecar, self.engine, self.settings, self.contents, self.starts)  # type: ignore[arg-type]
 
     def client(self, role: Role) -> FlaskClient:
         return self.sidecar.apps[role].test_client()

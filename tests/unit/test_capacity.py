@@ -1,54 +1,225 @@
-"""A process starts no more orders than it can handle at the same time."""
+"""A rush is accepted, and its workflows start one after another. An overload is refused."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import pytest
+from fakes.shop import InlineExecutor
 
 from pizzashop.errors import Unavailable
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import MAX_STARTS, RunningActivities, StartQueue
+
+MANY = 200
 
 
-def start(capacity: Capacity, order_id: str) -> None:
-    with capacity.start_order(order_id):
+class LaterExecutor(Executor):
+    """Runs what it was given when a test says so, the first call first."""
+
+    def __init__(self) -> None:
+        self.calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self.calls.append((future, lambda: call(*arguments, **more)))
+        return future
+
+    def run(self, count: int) -> None:
+        """Run the next calls."""
+        for _ in range(count):
+            future, call = self.calls.popleft()
+            try:
+                future.set_result(call())
+            except Unavailable as error:
+                future.set_exception(error)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        for future, _ in self.calls:
+            future.cancel()
+
+
+class Queue:
+    """A queue whose starts take `start_seconds` each, by a clock that a test sets."""
+
+    def __init__(self, max_waiting: int = MANY) -> None:
+        self.seconds, self.start_seconds = 1000.0, 0.1
+        self.executor = LaterExecutor()
+        self.starts = StartQueue(self.executor, max_waiting, answer_wait_seconds=0, clock=lambda: self.seconds)
+        self.started: list[str] = []
+
+    def place(self, order_id: str) -> None:
+        """Accept an order, and queue its start."""
+        with self.starts.accept():
+            pass
+        self.starts.start(order_id, lambda: self._start(order_id))
+
+    def place_many(self, count: int) -> None:
+        for number in range(count):
+            self.place(str(number))
+
+    def start(self, count: int) -> None:
+        """Start the next workflows, as if some were started at the same time."""
+        for _ in range(count):
+            self.executor.run(1)
+            self.seconds -= self.start_seconds * (1 - 1 / MAX_STARTS)
+
+    def _start(self, order_id: str) -> None:
+        self.seconds += self.start_seconds
+        self.started.append(order_id)
+
+
+def test_orders_are_started_in_the_order_in_which_they_were_accepted() -> None:
+    queue = Queue()
+    queue.place_many(MANY)
+    queue.start(MANY)
+    assert queue.started == [str(number) for number in range(MANY)]
+
+
+def test_beyond_the_room_an_order_is_refused_until_another_one_has_started() -> None:
+    queue = Queue(max_waiting=3)
+    queue.place_many(3)
+    with pytest.raises(Unavailable):
+        queue.place("more")
+    queue.start(1)
+    queue.place("more")
+
+
+def test_orders_that_are_being_accepted_take_room_too() -> None:
+    starts = StartQueue(InlineExecutor(), 2)
+    with ExitStack() as accepting:
+        for _ in range(2):
+            accepting.enter_context(starts.accept())
+        with pytest.raises(Unavailable), starts.accept():
+            pass
+    with starts.accept():
         pass
 
 
-def test_no_order_is_started_beyond_the_limit() -> None:
-    capacity = Capacity(2)
-    start(capacity, "1")
-    with capacity.run_activity("2"), pytest.raises(Unavailable):
-        start(capacity, "3")
-    start(capacity, "3")
+def test_a_rush_is_accepted_however_slowly_workflows_start() -> None:
+    queue = Queue()
+    queue.start_seconds = 3.0
+    queue.place("first")
+    queue.start(1)
+    queue.place_many(MANY)
 
 
-def test_an_order_whose_first_activity_runs_is_counted_once() -> None:
-    capacity = Capacity(2)
-    start(capacity, "1")
-    with capacity.run_activity("1"):
-        start(capacity, "2")
+def test_of_a_lasting_overload_only_what_can_start_in_time_is_accepted() -> None:
+    """With 2 s a start, and so many at a time, twelve seconds are enough for six times as many."""
+    queue = Queue()
+    queue.start_seconds = 2.0
+    queue.place_many(MANY)
+    queue.start(MANY // 2)
+    with pytest.raises(Unavailable):
+        queue.place("too many")
+    queue.start(MANY // 2 - 6 * MAX_STARTS + 1)
+    queue.place("in time")
+    with pytest.raises(Unavailable):
+        queue.place("too many again")
 
 
-def test_only_a_limited_number_of_starts_is_in_flight() -> None:
-    capacity = Capacity(9, max_starts=1, start_wait_seconds=0.01)
-    with capacity.start_order("1"), pytest.raises(Unavailable):
-        start(capacity, "2")
-    start(capacity, "2")
+def test_after_an_overload_a_rush_is_accepted_again() -> None:
+    queue = Queue()
+    queue.start_seconds = 2.0
+    queue.place_many(MANY)
+    queue.start(MANY)
+    queue.place_many(MANY)
 
 
-def test_orders_of_a_burst_wait_for_each_other_and_are_all_started() -> None:
-    capacity = Capacity(9, max_starts=1, start_wait_seconds=60)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: start(capacity, str(number)), range(8)))
+def test_no_order_is_accepted_while_the_engine_does_not_act() -> None:
+    queue = Queue()
+    queue.place("hangs")
+    queue.seconds += 59
+    queue.place("waits")
+    queue.seconds += 2
+    with pytest.raises(Unavailable):
+        queue.place("too late")
 
 
-def test_an_order_whose_start_failed_is_not_counted() -> None:
-    capacity = Capacity(1)
-    with pytest.raises(KeyError), capacity.start_order("1"):
-        raise KeyError
-    start(capacity, "2")
+def test_an_order_whose_turn_it_is_learns_of_an_error_of_the_engine() -> None:
+    starts = StartQueue(InlineExecutor(), MANY)
+
+    def fail() -> None:
+        raise Unavailable("the engine is away")
+
+    with pytest.raises(Unavailable, match="the engine is away"):
+        starts.start("123", fail)
+    assert "123" not in starts
 
 
-def test_an_order_that_begins_in_another_process_is_counted_only_for_a_while() -> None:
-    capacity = Capacity(1, begin_seconds=0)
-    start(capacity, "1")
-    start(capacity, "2")
+def test_an_order_behind_others_is_answered_before_its_workflow_starts() -> None:
+    may_start, started = threading.Event(), list[int]()
+
+    def start(number: int) -> None:
+        assert may_start.wait(10)
+        started.append(number)
+
+    with ThreadPoolExecutor(MAX_STARTS) as executor:
+        starts = StartQueue(executor, MANY, answer_wait_seconds=60)
+        with ThreadPoolExecutor(MAX_STARTS) as clients:
+            for number in range(MAX_STARTS):
+                clients.submit(starts.start, str(number), lambda number=number: start(number))
+            while not all(str(number) in starts for number in range(MAX_STARTS)):
+                pass
+            starts.start("behind", lambda: start(MAX_STARTS))
+            assert (started, "behind" in starts) == ([], True)
+            may_start.set()
+    assert sorted(started) == list(range(MAX_STARTS + 1))
+
+
+def test_an_order_that_is_placed_twice_is_started_once() -> None:
+    queue = Queue()
+    queue.place("123")
+    queue.place("123")
+    queue.start(1)
+    assert (queue.started, len(queue.executor.calls)) == (["123"], 0)
+
+
+def test_a_decision_on_a_waiting_order_follows_its_start() -> None:
+    queue = Queue()
+    queue.place("123")
+    assert queue.starts.call_after_start("123", lambda: queue.started.append("decision"))
+    queue.start(1)
+    assert queue.started == ["123", "decision"]
+    assert not queue.starts.call_after_start("123", lambda: None)
+
+
+def test_no_workflow_starts_while_orders_wait_to_be_accepted() -> None:
+    """A client waits for the one, and nobody for the other."""
+    starts, may_go, started = StartQueue(InlineExecutor(), MANY), threading.Event(), threading.Event()
+
+    def accept() -> None:
+        with starts.accept():
+            may_go.wait(10)
+
+    with ThreadPoolExecutor(MANY) as clients:
+        accepting = [clients.submit(accept) for _ in range(MANY - 1)]
+        while starts.waiting < MANY - 1:
+            pass
+        clients.submit(starts.start, "123", started.set)
+        assert not started.wait(0.1)
+        may_go.set()
+        for each in accepting:
+            each.result()
+        assert started.wait(10)
+
+
+def test_a_stopping_process_starts_no_workflow() -> None:
+    queue = Queue()
+    queue.place_many(2)
+    queue.starts.stop()
+    assert all(future.cancelled() for future, _ in queue.executor.calls)
+    with pytest.raises(Unavailable):
+        queue.place("late")
+    assert queue.started == []
+
+
+def test_an_order_is_active_while_one_of_its_activities_runs() -> None:
+    running = RunningActivities()
+    with running.run("123"):
+        with running.run("123"), suppress(KeyError), running.run("456"):
+            raise KeyError
+        assert ("123" in running, "456" in running) == (True, False)
+    assert "123" not in running

@@ -9,7 +9,7 @@ import pytest
 from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import OrderCommand
 from pizzashop.errors import Unavailable
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.reconciler import MAX_RESTART_SECONDS, RECONCILE_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
 
@@ -39,7 +39,7 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> Unsettled:
 
 
 def make_reconciler(unsettled: Unsettled) -> Reconciler:
-    return Reconciler(unsettled, unsettled, Capacity(8), Watchdog(), threading.Event())  # type: ignore[arg-type]
+    return Reconciler(unsettled, unsettled, RunningActivities(), Watchdog(), threading.Event())  # type: ignore[arg-type]
 
 
 def run_until(reconciler: Reconciler, unsettled: Unsettled, seconds: float) -> None:
@@ -82,7 +82,7 @@ class NotStuck:
 
 def test_an_order_that_is_not_stuck_any_more_does_not_count_as_woken() -> None:
     shop, watchdog = NotStuck(), Watchdog(seconds=0)
-    Reconciler(shop, shop, Capacity(8), watchdog, threading.Event()).run_once()  # type: ignore[arg-type]
+    Reconciler(shop, shop, RunningActivities(), watchdog, threading.Event()).run_once()  # type: ignore[arg-type]
     assert shop.recovered == ["123"]
     assert not watchdog.was_woken("123")
 

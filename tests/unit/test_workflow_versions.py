@@ -15,7 +15,7 @@ from fakes.sidecar import FakeSidecar
 from google.protobuf.json_format import ParseDict
 
 from pizzashop.workflow.activities import Activities, ContentCache
-from pizzashop.workflow.capacity import Capacity
+from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowGenerator, pizza_workflow
 from pizzashop.workflow.pizza_workflow_v1 import pizza_workflow_v1
 from pizzashop.workflow.worker import LATEST_VERSION, WORKFLOW_VERSIONS, register_workflow
@@ -83,7 +83,7 @@ def registered() -> _Registry:
     """The workflow and its activities, as the worker registers them."""
     runtime = WorkflowRuntime(host="127.0.0.1", port="1")
     sidecar = FakeSidecar()
-    register_workflow(runtime, Activities(sidecar, 0, ContentCache(sidecar)), Capacity(8))
+    register_workflow(runtime, Activities(sidecar, 0, ContentCache(sidecar)), RunningActivities())
     registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
     assert isinstance(registry, _Registry)
     return registry
