@@ -36,6 +36,8 @@ class CommandContext:
     # A person at a terminal can answer questions.
     is_interactive: bool = field(default_factory=lambda: sys.stdin.isatty())
     poll_seconds: float = 0.25
+    # While the shop is too busy for a new order, the order is sent again for this long.
+    max_place_seconds: float = 30.0
     # A watch ends after this time without an answer from the shop.
     max_outage_seconds: float = 120.0
 

@@ -14,7 +14,7 @@ from pizzashop.console.command import (
     pass_command_context,
 )
 from pizzashop.console.render import LiveView, order_details, order_table
-from pizzashop.console.shop import OrderRecord, ShopNotRunning
+from pizzashop.console.shop import OrderRecord, ShopBusy, ShopNotRunning
 from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.ids import generate_order_id
 from pizzashop.domain.lifecycle import (
@@ -63,6 +63,7 @@ def order(
     pizzashop order pepperoni --watch
     pizzashop order "quattro stagioni" --size small --name "John Doe" --address "123 Main St"
 
+    While the shop is too busy, the order is sent again for half a minute.
     With --watch it ends with 0 when the pizza is delivered, with 6 when the order failed or was cancelled.
     """
     order_id = order_id or generate_order_id()
@@ -86,12 +87,27 @@ def order(
 
 def _place(context: CommandContext, content: dict[str, Any]) -> dict[str, Any]:
     try:
-        return context.shop.place_order(content)
+        return _place_in_time(context, content)
     except ShopNotRunning:
         raise
     except Unavailable as error:
         # The shop may have taken the order although its answer was lost; a second order would be a second pizza.
         raise Unavailable(f"{error} See whether it was placed: pizzashop status {content['order_id']}") from None
+
+
+def _place_in_time(context: CommandContext, content: dict[str, Any]) -> dict[str, Any]:
+    """Place the order. While the shop is busy, send it again: with the same id it is one order."""
+    end, is_first = time.monotonic() + context.max_place_seconds, True
+    while True:
+        try:
+            return context.shop.place_order(content)
+        except ShopBusy as error:
+            if time.monotonic() + error.retry_after > end:
+                raise Unavailable(f"{error} The order was sent for {context.max_place_seconds:g} s.") from None
+            if is_first:
+                click.echo(f"{error} Sending the order again for {context.max_place_seconds:g} s …", err=True)
+            is_first = False
+            time.sleep(error.retry_after)
 
 
 @click.command()

@@ -33,6 +33,14 @@ class ShopNotRunning(Unavailable):
     """Nothing listens at the shop's address."""
 
 
+class ShopBusy(Unavailable):
+    """The shop refuses a request for now; a client may send it again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class OrderRecord(OrderSnapshot):
     """An order as the API answers it; `order` is the whole JSON object."""
 
@@ -82,7 +90,7 @@ class ShopApi:
         return cls(order_url, workflow_url, token=token, read_seconds=read_seconds)
 
     def place_order(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Place an order; return its id and the id of its workflow instance."""
+        """Place an order; return its id and the id of its workflow instance. Raise ShopBusy during a rush."""
         return self._post(f"{self.workflow_url}/start-order", order)
 
     def get_order(self, order_id: str) -> OrderRecord:
@@ -169,6 +177,9 @@ class ShopApi:
             answer = None
         if reply.status >= 300:
             error = _error_from(reply.status, answer, _address(url))
+            retry_after = reply.headers.get("retry-after", "")
+            if isinstance(error, Unavailable) and retry_after.isdecimal():
+                raise ShopBusy(str(error), float(retry_after))
             raise NotFound(f"There is no {subject}.") if subject and isinstance(error, NotFound) else error
         if not isinstance(answer, expected):
             raise ShopError(f"What answers on {_address(url)} is not the shop.")

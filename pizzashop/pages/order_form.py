@@ -24,6 +24,8 @@ from pizzashop.web.routes import Routes
 MAX_FORM_BYTES = 16 * 1024
 MAX_LENGTH = 200
 MIN_PHONE_DIGITS = 5
+# While the shop takes no order, the page sends its form again after these pauses: for half a minute.
+RETRY_SECONDS = (1, 2, 4, 8, 8, 8)
 # The fields to fill in, each with the error for an empty one.
 MISSING_ERRORS = {
     "name": "Tell us your name, so that the driver knows whom to ask for",
@@ -34,12 +36,16 @@ MISSING_ERRORS = {
 
 @dataclass(frozen=True)
 class OrderForm:
-    """One form: the id of its order, the chosen pizza and size, the texts by field, and the errors by field."""
+    """One form: the id of its order, the chosen pizza and size, the texts by field, and the errors by field.
+
+    `tries` is how often in a row the shop could not take its order.
+    """
 
     order_id: str
     choice: tuple[Pizza, Size] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 0
 
     @classmethod
     def empty(cls, pizza: str, size: str) -> Self:
@@ -50,11 +56,12 @@ class OrderForm:
     def parse(cls, sent: Mapping[str, str]) -> Self:
         """Read the fields that a browser sent, without superfluous blanks and invisible characters."""
         texts = {name: " ".join(remove_invisible(sent.get(name, "")).split()) for name in MISSING_ERRORS}
-        choice, order_id = _parse_choice(sent.get("choice", "")), sent.get("order_id", "")
+        choice, order_id, tries = _parse_choice(sent.get("choice", "")), sent.get("order_id", ""), sent.get("tries", "")
         errors = {name: error for name, text in texts.items() if (error := _check(name, text))}
         if choice is None:
             errors["choice"] = "Choose a pizza first: one of its sizes"
-        return cls(order_id if is_generated_id(order_id) else generate_order_id(), choice, texts, errors)
+        order_id = order_id if is_generated_id(order_id) else generate_order_id()
+        return cls(order_id, choice, texts, errors, _parse_tries(tries))
 
     @property
     def order(self) -> dict[str, Any]:
@@ -69,6 +76,10 @@ def _parse_choice(choice: str) -> tuple[Pizza, Size] | None:
     pizza = next((each for each in MENU if each.key == key), None)
     size = next((each for each in SIZES if each.name == name), None)
     return (pizza, size) if pizza and size else None
+
+
+def _parse_tries(tries: str) -> int:
+    return int(tries) if tries in map(str, range(len(RETRY_SECONDS) + 1)) else 0
 
 
 def _check(name: str, text: str) -> str:
@@ -106,10 +117,18 @@ def make_order_form_routes(backend: Backend) -> Routes:
             return _page(replace(form, order_id=generate_order_id()), used_id=form.order_id), HTTPStatus.CONFLICT
         except Unavailable:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return _page(form, unavailable=True), HTTPStatus.SERVICE_UNAVAILABLE, headers
+            return _unavailable_page(form), HTTPStatus.SERVICE_UNAVAILABLE, headers
         return redirect(url_for("pages.customer.show", order_id=form.order_id), HTTPStatus.SEE_OTHER)
 
     return routes
+
+
+def _unavailable_page(form: OrderForm) -> str:
+    """Return the page that sends its form again by itself, or asks the customer to do so after the last try."""
+    if form.tries < len(RETRY_SECONDS):
+        retry_seconds = RETRY_SECONDS[form.tries]
+        return _page(replace(form, tries=form.tries + 1), unavailable=True, retry_seconds=retry_seconds)
+    return _page(replace(form, tries=0), unavailable=True)
 
 
 def _page(form: OrderForm, **more: object) -> str:

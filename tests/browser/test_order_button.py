@@ -10,7 +10,7 @@ from in_process import Answer, serve
 from person import NewPerson, Person
 from playwright.sync_api import expect
 
-from pizzashop.roles import ORDER, STOREFRONT
+from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW
 
 
 @pytest.fixture
@@ -120,6 +120,54 @@ def test_the_button_can_be_used_again_when_the_browser_goes_offline(person: NewP
     assert before == "Ordering…"
     assert after.startswith("Order for")
     assert busy is None
+
+
+def test_while_the_shop_is_busy_the_page_sends_the_order_again_by_itself(
+    person: NewPerson, fake_shop: FakeShop
+) -> None:
+    refused: list[str] = []
+
+    def handle(environ: dict[str, Any], forward: Any) -> Answer | None:
+        if environ["REQUEST_METHOD"] == "POST":
+            if len(refused) == 2:
+                fake_shop.sidecar.roles_down.discard(WORKFLOW)
+            else:
+                refused.append("POST")
+        return forward()
+
+    fake_shop.sidecar.roles_down.add(WORKFLOW)
+    with serve(fake_shop, handle) as address:
+        customer = person()
+        fill(customer, address)
+        customer.page.locator("#order").click()
+        expect(customer.page.get_by_role("alert")).to_contain_text("We send your order again by ourselves")
+        expect(customer.page).to_have_url(re.compile("/orders/"))
+        assert len(refused) == 2
+        assert orders(fake_shop) == [customer.page.url.rpartition("/")[2]]
+
+
+def test_a_customer_who_changes_the_order_has_to_send_it(person: NewPerson, fake_shop: FakeShop) -> None:
+    sent: list[str] = []
+
+    def handle(environ: dict[str, Any], forward: Any) -> Answer:
+        if environ["REQUEST_METHOD"] == "POST":
+            sent.append("POST")
+        return forward()
+
+    fake_shop.sidecar.roles_down.add(WORKFLOW)
+    with serve(fake_shop, handle) as address:
+        customer = person()
+        fill(customer, address)
+        customer.page.clock.install()
+        customer.page.locator("#order").click()
+        alert = customer.page.get_by_role("alert")
+        expect(alert).to_contain_text("We send your order again by ourselves")
+        customer.page.get_by_label("Your name").fill("Bob")
+        expect(alert).not_to_contain_text("We send your order again by ourselves", use_inner_text=True)
+        expect(alert).to_contain_text("Press the button again", use_inner_text=True)
+        customer.page.clock.run_for(60_000)
+        expect(customer.page.get_by_label("Your name")).to_have_value("Bob")
+        assert sent == ["POST"]
 
 
 def test_a_reloaded_page_sends_the_same_order_when_its_answer_was_lost(person: NewPerson, fake_shop: FakeShop) -> None:

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from pizzashop.domain.ids import is_generated_id
+from pizzashop.pages.order_form import RETRY_SECONDS
 from pizzashop.presentation.menu import MENU, SIZES
 from pizzashop.roles import ORDER, WORKFLOW
 
@@ -137,6 +138,31 @@ def test_while_role_workflow_is_unreachable_the_form_keeps_its_texts(storefront:
     assert "Nothing that you wrote is lost" in answer.text
     assert form_order_id(answer.text) == order_id
     assert 'value="1 Oven Street"' in answer.text
+
+
+def test_while_the_shop_takes_no_order_the_page_sends_the_same_form_again_for_a_limited_time(
+    storefront: FlaskClient, shop: FakeShop
+) -> None:
+    shop.sidecar.roles_down.add(WORKFLOW)
+    form = {"order_id": form_order_id(storefront.get("/").text), **GOOD}
+    for number, seconds in enumerate(RETRY_SECONDS, 1):
+        html = storefront.post("/", data=form).text
+        assert f'data-retry-seconds="{seconds}"' in html
+        assert f'name="tries" value="{number}"' in html
+        form["tries"] = str(number)
+    assert sum(RETRY_SECONDS) <= 60
+    last = storefront.post("/", data=form).text
+    assert "data-retry-seconds" not in last
+    assert 'name="tries"' not in last
+    assert "Press the button again" in last
+
+
+@pytest.mark.parametrize("tries", ["-1", "99", "1e3", "\u0661", HOSTILE])
+def test_a_number_of_tries_that_the_page_did_not_send_is_ignored(
+    storefront: FlaskClient, shop: FakeShop, tries: str
+) -> None:
+    shop.sidecar.roles_down.add(WORKFLOW)
+    assert 'name="tries" value="1"' in send(storefront, tries=tries).text
 
 
 def test_a_form_that_is_too_large_is_refused(storefront: FlaskClient, shop: FakeShop) -> None:

@@ -188,13 +188,14 @@ def test_a_decision_on_a_waiting_order_follows_its_start() -> None:
 
 def test_no_workflow_starts_while_orders_wait_to_be_accepted() -> None:
     """A client waits for the one, and nobody for the other."""
-    starts, may_go, started = StartQueue(InlineExecutor(), MANY), threading.Event(), threading.Event()
+    may_go, started = threading.Event(), threading.Event()
 
     def accept() -> None:
         with starts.accept():
             may_go.wait(10)
 
-    with ThreadPoolExecutor(MANY) as clients:
+    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(MANY) as clients:
+        starts = StartQueue(executor, MANY)
         accepting = [clients.submit(accept) for _ in range(MANY - 1)]
         while starts.waiting < MANY - 1:
             pass

@@ -6,7 +6,7 @@ const RETRY_MS = 6000; // after this time without an answer the button can be us
 
 const form = document.getElementById("ordering");
 const [chosen, price, button] = ["chosen", "price", "order"].map((id) => document.getElementById(id));
-let [sentAt, retryTimer] = [-Infinity, 0];
+let [sentAt, retryTimer, sendTimer] = [-Infinity, 0, 0];
 
 function showChoice() {
   clearTimeout(retryTimer);
@@ -18,8 +18,28 @@ function showChoice() {
   price.textContent = choice.dataset.price;
 }
 
+// While the shop takes no order, the page sends it again. After a change the customer has to send it.
+function sendAgain() {
+  const retrying = document.getElementById("retrying");
+  const [seconds, jitter] = [Number(form.dataset.retrySeconds), 1 + Math.random() / 4];
+  if (!seconds || !retrying) return;
+  retrying.hidden = false;
+  document.getElementById("again").hidden = true;
+  sendTimer = setTimeout(() => form.requestSubmit(button), 1000 * seconds * jitter);
+}
+
+function stopSendingAgain() {
+  clearTimeout(sendTimer);
+  const retrying = document.getElementById("retrying");
+  if (!retrying) return;
+  retrying.hidden = true;
+  document.getElementById("again").hidden = false;
+}
+
 form.addEventListener("change", showChoice);
+form.addEventListener("input", stopSendingAgain);
 form.addEventListener("submit", (event) => {
+  clearTimeout(sendTimer);
   if (performance.now() - sentAt < DOUBLE_CLICK_MS) {
     event.preventDefault();
     return;
@@ -41,3 +61,5 @@ addEventListener("pageshow", () => {
   else form.elements.order_id.value = readSentId() ?? form.elements.order_id.value;
   showChoice();
 });
+addEventListener("pagehide", stopSendingAgain);
+sendAgain();

@@ -38,6 +38,8 @@ class FakeShop:
         # Each request but `GET /order/<id>`: its path, and its body or query.
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
+        # So many new orders are refused, each with this `Retry-After`.
+        self.busy_times, self.retry_after = 0, "0"
 
     def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> Any:
         """Return the answer to a request."""
@@ -45,6 +47,9 @@ class FakeShop:
             return self._next_record(path.removeprefix("/order/"))
         self.requests.append((path, body or query))
         if path == "/start-order":
+            if self.busy_times:
+                self.busy_times -= 1
+                return problem(503, "Too many new orders at once")
             return self.answers.get(path, started(body["order_id"]))
         return self.answers.get(path, problem(404, NOT_FOUND))
 
@@ -94,6 +99,8 @@ def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
         def _reply(self, status: int, content: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            if status == 503:
+                self.send_header("Retry-After", shop.retry_after)
             self.end_headers()
             # The client may have closed the connection.
             with suppress(ConnectionError):

@@ -52,6 +52,24 @@ class TestOrder:
         assert result.exit_code == 5
         assert result.stderr.endswith("See whether it was placed: pizzashop status 42\n")
 
+    def test_sends_the_same_order_again_while_the_shop_is_busy(self, run, shop) -> None:
+        shop.busy_times = 3
+        result = run("order", "funghi")
+        assert result.exit_code == 0
+        assert result.stderr == "Too many new orders at once. Sending the order again for 30 s …\n"
+        assert len(shop.requests) == 4
+        assert all(request == shop.requests[0] for request in shop.requests)
+
+    def test_does_not_send_it_without_end(self, run, shop) -> None:
+        shop.busy_times, shop.retry_after = 99, "31"
+        result = run("order", "funghi", "--id", "42")
+        assert result.exit_code == 5
+        assert result.stderr == (
+            "pizzashop: Too many new orders at once. The order was sent for 30 s. "
+            "See whether it was placed: pizzashop status 42\n"
+        )
+        assert len(shop.requests) == 1
+
     def test_refuses_an_invalid_id_without_a_request(self, run, shop) -> None:
         result = run("order", "funghi", "--id", "../x")
         assert result.exit_code == 2
