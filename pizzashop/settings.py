@@ -90,7 +90,7 @@ class Settings(BaseModel):
     @property
     def max_waiting_starts(self) -> int:
         """How many new orders may wait in one process: fewer than requests from outside, of which each may be one."""
-        return self.threads * 5 // 8
+        return self.threads // 2
 
     @classmethod
     def from_env(cls) -> Self:

@@ -7,8 +7,7 @@ the reconciler starts every accepted order whose workflow has not started.
 
 import logging
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager
@@ -23,16 +22,6 @@ _MAX_ACCEPTS = 32
 _ACCEPT_WAIT_SECONDS = 4.0
 # How long the answer to an accepted order waits for the start of its workflow, to report an error of the engine.
 _ANSWER_WAIT_SECONDS = 1.0
-# In this time after so few orders waited, all are accepted for which there is room: that is a rush. Later it is an
-# overload: only those are accepted whose workflow will probably be started in time.
-_RUSH_SECONDS = 10.0
-_FEW_WAITING = 4 * MAX_STARTS
-_MAX_QUEUE_SECONDS = 12.0
-# No order is accepted while another waits for longer to be started: the engine does not act.
-_MAX_OLDEST_SECONDS = 60.0
-# How many of the last starts show how long the next ones take, if they are not older.
-_LAST_STARTS = 64
-_RECENT_SECONDS = 10.0
 
 Action = Callable[[], None]
 
@@ -46,13 +35,9 @@ class StartQueue:
     """
 
     def __init__(
-        self,
-        executor: Executor,
-        max_waiting: int,
-        answer_wait_seconds: float = _ANSWER_WAIT_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        self, executor: Executor, max_waiting: int, answer_wait_seconds: float = _ANSWER_WAIT_SECONDS
     ) -> None:
-        self._executor, self._max_waiting, self._clock = executor, max_waiting, clock
+        self._executor, self._max_waiting = executor, max_waiting
         self._answer_wait_seconds = answer_wait_seconds
         self._accepts = threading.Semaphore(_MAX_ACCEPTS)
         # An executor may run what it is given at once, in the same thread.
@@ -65,16 +50,12 @@ class StartQueue:
         self._nobody_waits.set()
         # The accepted orders by id, the first one first.
         self._queued: dict[str, _QueuedStart] = {}
-        # The last time at which few orders waited.
-        self._few_waited_at = clock()
-        # When the last starts ended, and how long each took.
-        self._last_starts: deque[tuple[float, float]] = deque(maxlen=_LAST_STARTS)
 
     @contextmanager
     def accept(self) -> Iterator[None]:
         """Accept an order in the block. Raise Unavailable if there is no room for it, or none in time."""
         with self._lock:
-            if not self._has_room():
+            if self.waiting >= self._max_waiting:
                 raise _too_many_orders()
             self._count_accepting(1)
         try:
@@ -123,19 +104,6 @@ class StartQueue:
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._queued
 
-    def _has_room(self) -> bool:
-        now, waiting = self._clock(), self.waiting
-        if waiting < _FEW_WAITING:
-            self._few_waited_at = now
-        oldest = next(iter(self._queued.values()), None)
-        if waiting >= self._max_waiting or (oldest and now - oldest.since > _MAX_OLDEST_SECONDS):
-            return False
-        return now - self._few_waited_at < _RUSH_SECONDS or self._estimate_wait(waiting, now) < _MAX_QUEUE_SECONDS
-
-    def _estimate_wait(self, waiting: int, now: float) -> float:
-        recent = [seconds for ended, seconds in self._last_starts if now - ended < _RECENT_SECONDS]
-        return waiting / MAX_STARTS * sum(recent) / len(recent) if recent else 0.0
-
     def _count_accepting(self, change: int) -> None:
         with self._lock:
             self._accepting += change
@@ -152,13 +120,13 @@ class StartQueue:
             is_its_turn = len(self._queued) < MAX_STARTS
             queued = self._queued.get(order_id)
             if queued is None:
-                queued = self._queued[order_id] = _QueuedStart(self._clock())
+                queued = self._queued[order_id] = _QueuedStart()
                 queued.started = self._executor.submit(self._run, order_id, action)
             return queued.started, is_its_turn
 
     def _run(self, order_id: str, action: Action) -> None:
         self._nobody_waits.wait(_ACCEPT_WAIT_SECONDS)
-        began, extra = self._clock(), {"order": order_id}
+        extra = {"order": order_id}
         try:
             if self._is_stopping:
                 raise _stopping()
@@ -177,18 +145,15 @@ class StartQueue:
                 each()
             except ShopError as error:
                 log.warning("the reconciler repeats a command on the order: %s", error, extra=extra)
-        now = self._clock()
-        with self._lock:
-            self._last_starts.append((now, now - began))
 
 
 class _QueuedStart:
-    """An order that waits for the start of its workflow since a time, and the actions that follow."""
+    """An order that waits for the start of its workflow, and the actions that follow."""
 
     started: "Future[None]"
 
-    def __init__(self, since: float) -> None:
-        self.since, self.actions = since, list[Action]()
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
 
 
 class RunningActivities:

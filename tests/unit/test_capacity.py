@@ -42,33 +42,26 @@ class LaterExecutor(Executor):
 
 
 class Queue:
-    """A queue whose starts take `start_seconds` each, by a clock that a test sets."""
+    """A queue whose workflows start when a test says so."""
 
     def __init__(self, max_waiting: int = MANY) -> None:
-        self.seconds, self.start_seconds = 1000.0, 0.1
         self.executor = LaterExecutor()
-        self.starts = StartQueue(self.executor, max_waiting, answer_wait_seconds=0, clock=lambda: self.seconds)
+        self.starts = StartQueue(self.executor, max_waiting, answer_wait_seconds=0)
         self.started: list[str] = []
 
     def place(self, order_id: str) -> None:
         """Accept an order, and queue its start."""
         with self.starts.accept():
             pass
-        self.starts.start(order_id, lambda: self._start(order_id))
+        self.starts.start(order_id, lambda: self.started.append(order_id))
 
     def place_many(self, count: int) -> None:
         for number in range(count):
             self.place(str(number))
 
     def start(self, count: int) -> None:
-        """Start the next workflows, as if some were started at the same time."""
-        for _ in range(count):
-            self.executor.run(1)
-            self.seconds -= self.start_seconds * (1 - 1 / MAX_STARTS)
-
-    def _start(self, order_id: str) -> None:
-        self.seconds += self.start_seconds
-        self.started.append(order_id)
+        """Start the next workflows."""
+        self.executor.run(count)
 
 
 def test_orders_are_started_in_the_order_in_which_they_were_accepted() -> None:
@@ -96,46 +89,6 @@ def test_orders_that_are_being_accepted_take_room_too() -> None:
             pass
     with starts.accept():
         pass
-
-
-def test_a_rush_is_accepted_however_slowly_workflows_start() -> None:
-    queue = Queue()
-    queue.start_seconds = 3.0
-    queue.place("first")
-    queue.start(1)
-    queue.place_many(MANY)
-
-
-def test_of_a_lasting_overload_only_what_can_start_in_time_is_accepted() -> None:
-    """With 2 s a start, and so many at a time, twelve seconds are enough for six times as many."""
-    queue = Queue()
-    queue.start_seconds = 2.0
-    queue.place_many(MANY)
-    queue.start(MANY // 2)
-    with pytest.raises(Unavailable):
-        queue.place("too many")
-    queue.start(MANY // 2 - 6 * MAX_STARTS + 1)
-    queue.place("in time")
-    with pytest.raises(Unavailable):
-        queue.place("too many again")
-
-
-def test_after_an_overload_a_rush_is_accepted_again() -> None:
-    queue = Queue()
-    queue.start_seconds = 2.0
-    queue.place_many(MANY)
-    queue.start(MANY)
-    queue.place_many(MANY)
-
-
-def test_no_order_is_accepted_while_the_engine_does_not_act() -> None:
-    queue = Queue()
-    queue.place("hangs")
-    queue.seconds += 59
-    queue.place("waits")
-    queue.seconds += 2
-    with pytest.raises(Unavailable):
-        queue.place("too late")
 
 
 def test_an_order_whose_turn_it_is_learns_of_an_error_of_the_engine() -> None:
