@@ -34,9 +34,7 @@ class StartQueue:
     `max_waiting` limits the orders that wait to be accepted or started.
     """
 
-    def __init__(
-        self, executor: Executor, max_waiting: int, answer_wait_seconds: float = _ANSWER_WAIT_SECONDS
-    ) -> None:
+    def __init__(self, executor: Executor, max_waiting: int, answer_wait_seconds: float = _ANSWER_WAIT_SECONDS) -> None:
         self._executor, self._max_waiting = executor, max_waiting
         self._answer_wait_seconds = answer_wait_seconds
         self._accepts = threading.Semaphore(_MAX_ACCEPTS)
