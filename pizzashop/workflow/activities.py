@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from dapr.ext.workflow import WorkflowActivityContext
 
 from pizzashop.dapr.retries import retry_forever
-from pizzashop.dapr.sidecar import Sidecar
+from pizzashop.dapr.sidecar import INVOKE_SECONDS, Sidecar
 from pizzashop.domain.claims import Claim, ClaimAnswer, ClaimAnswers
 from pizzashop.domain.events import build_stage_event
 from pizzashop.domain.history import HistoryEntry, utc_timestamp
@@ -35,8 +35,6 @@ MAX_CACHED_CHARACTERS = 8 * 1024 * 1024
 ACTIVITY_HEARTBEAT_SECONDS = max(step.seconds for step in STEPS) + 2.0
 # How much longer than its stages a step may take before it is requested again.
 _STEP_MARGIN_SECONDS = 30.0
-# How long an answer of role `order` may take.
-_RECORD_SECONDS = 10.0
 # The longest pause between two tries while a service is unavailable.
 _MAX_PAUSE_SECONDS = 5.0
 
@@ -71,7 +69,7 @@ class ContentCache:
             cached: dict[str, Any] = json.loads(text)
             return cached
         content: dict[str, Any] = await self._sidecar.ainvoke(
-            ORDER, f"/order/{order_id}/content", {"uid": uid}, _RECORD_SECONDS
+            ORDER, f"/order/{order_id}/content", {"uid": uid}, INVOKE_SECONDS
         )
         self.put(order_id, uid, content)
         return content
@@ -196,7 +194,7 @@ class Activities:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             try:
-                await self._sidecar.ainvoke(ORDER, path, content, _RECORD_SECONDS)
+                await self._sidecar.ainvoke(ORDER, path, content, INVOKE_SECONDS)
             except (Refused, Unavailable) as error:
                 # Harmless: while role `order` is away, the reconciler finds no stuck orders either.
                 log.debug("could not send a heartbeat: %s", error, extra={"order": order["order_id"]})
@@ -226,7 +224,7 @@ class Activities:
         ).model_dump(exclude_none=True)
 
         async def send() -> ClaimAnswer:
-            sent = self._sidecar.ainvoke(ORDER, "/claims", {"claims": [claim]}, _RECORD_SECONDS)
+            sent = self._sidecar.ainvoke(ORDER, "/claims", {"claims": [claim]}, INVOKE_SECONDS)
             (answer,) = ClaimAnswers.parse(await sent).answers
             if answer.result == "taken":
                 raise Unavailable("Another run has a step of this order")
@@ -255,7 +253,7 @@ class Activities:
 
     async def _post(self, order: OrderState, command: str, content: dict[str, Any]) -> dict[str, Any]:
         path = f"/order/{order['order_id']}/{command}"
-        answer: dict[str, Any] = await _retry(self._sidecar.ainvoke, ORDER, path, content, _RECORD_SECONDS)
+        answer: dict[str, Any] = await _retry(self._sidecar.ainvoke, ORDER, path, content, INVOKE_SECONDS)
         return answer
 
 

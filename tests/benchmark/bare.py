@@ -38,6 +38,8 @@ spec:
 """
 WARM_UP_WORKFLOWS = 16
 RUSH_THREADS = 32
+# As many as the shop's worker takes; by default the SDK runs a hundred at a time.
+MAX_ACTIVITIES = 4096
 # The pauses between two reads of a workflow grow as those of the load between two reads of an order.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 
@@ -77,7 +79,12 @@ class BareEngine:
     def __init__(self, sidecar: Process) -> None:
         self._sidecar = sidecar
         port = str(PORTS["daprGRPCPort"])
-        self._runtime = WorkflowRuntime(host="127.0.0.1", port=port, maximum_thread_pool_workers=64)
+        self._runtime = WorkflowRuntime(
+            host="127.0.0.1",
+            port=port,
+            maximum_thread_pool_workers=64,
+            maximum_concurrent_activity_work_items=MAX_ACTIVITIES,
+        )
         # The SDK marks a function that it registers and refuses it again, and each row creates a new engine.
         self._runtime.register_workflow(lambda ctx, value: bare_workflow(ctx, value), name=bare_workflow.__name__)
         self._runtime.register_workflow(
