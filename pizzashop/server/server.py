@@ -120,17 +120,18 @@ class RoleServer(BaseApplication):
 
     def _handle_signals(self, _: Arbiter) -> None:
         """Stop gracefully on three signals. gunicorn does so on SIGTERM only, and starts new workers on SIGHUP."""
-        handle = signal.getsignal(signal.SIGTERM)
-        assert callable(handle)
+        # gunicorn's own handler queues a signal for the arbiter's loop.
+        queue_signal = signal.getsignal(signal.SIGTERM)
+        assert callable(queue_signal)
 
         def stop(number: int, frame: FrameType | None) -> None:
             if not self._is_stopping:
                 self._is_stopping = True
-                handle(signal.SIGTERM, frame)
+                queue_signal(signal.SIGTERM, frame)
             elif number == signal.SIGINT:
-                # gunicorn sends SIGQUIT to a worker that is stopping already.
+                # An arbiter that is stopping then sends SIGQUIT to its worker.
                 self._is_forced = True
-                handle(signal.SIGINT, frame)
+                queue_signal(signal.SIGINT, frame)
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
@@ -171,7 +172,7 @@ class RoleWorker(RequestWorker):
             os._exit(status if self.booted else Arbiter.WORKER_BOOT_ERROR)
 
     def init_signals(self) -> None:
-        # The arbiter ignores it under `nohup`.
+        # Under `nohup` the arbiter ignores it, and the worker inherits that.
         ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         super().init_signals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN if ignores_hangup else self.handle_exit)
