@@ -12,7 +12,6 @@ from told import runs, twice
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.processes import has_ended
 from pizzashop.local.project import Project
 from pizzashop.roles import ROLES
 
@@ -37,7 +36,8 @@ def test_a_worker_that_hangs_is_replaced_and_its_order_is_delivered(
     client.wait_for_status(order_id, "cooking_making_dough")
     hung, hung_at = separate.worker(role), time.time()
     hung.suspend()
-    eventually(lambda: has_ended(hung))
+    # Once the arbiter has waited for the killed process, all connections of that are closed.
+    eventually(lambda: not hung.is_running())
     assert stages(client.wait_for_status(order_id, "delivered", seconds=60)) == list(HAPPY_PATH)
     assert separate.is_running(role)
     assert twice(runs([order_id]), hung_at) == ([], [])
