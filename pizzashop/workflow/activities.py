@@ -106,10 +106,11 @@ class Activities:
         question = {"order_id": order["order_id"], "status": PENDING_VALIDATION}
         result = {"status": PENDING_VALIDATION}
         try:
-            stages = await self._begin_validation(order, run)
             content = await self._load(order)
-            # The shop does not read this key: it is for clients of Dapr's workshop, from which the shop started.
+            # The shop does not read this key: it is for clients of Dapr's workshop, from which the shop started. They
+            # may look for it as soon as the record reads `pending_validation`, so it comes first.
             await _retry(self._sidecar.aput, f"validation_{order['order_id']}", json.dumps(question))
+            stages = await self._begin_validation(order, run)
             for stage in stages:
                 await _retry(self._sidecar.apublish, build_stage_event(content, stage, run))
         except Refused as error:

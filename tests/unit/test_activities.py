@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fakes.shop import ORDER_123, FakeShop
+from fakes.sidecar import FakeSidecar
 
 from pizzashop.errors import Unavailable
 from pizzashop.roles import ORDER, Role
@@ -118,7 +119,25 @@ class TestValidation:
         result = run(activities.validate_pizza, order)
         assert result == {"status": "refused", "error": "Order 123 is closed: the order is cancelled"}
         assert cooked.sidecar.published == []
-        assert "validation_123" not in cooked.sidecar.stored_keys()
+
+    def test_the_key_for_clients_of_the_workshop_is_there_before_the_record_says_so(self, cooked: FakeShop) -> None:
+        calls = CallsWithKeys(cooked.sidecar)
+        run(make_activities(calls).validate_pizza, order_ref(cooked))
+        ((path, keys),) = [each for each in calls.seen if each[0] == "/claims"]
+        assert "validation_123" in keys
+
+
+class CallsWithKeys:
+    """A sidecar that notes which keys are in the store at each call of another role."""
+
+    def __init__(self, sidecar: FakeSidecar) -> None:
+        self._sidecar = sidecar
+        self.aput, self.apublish = sidecar.aput, sidecar.apublish
+        self.seen: list[tuple[str, set[str]]] = []
+
+    async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
+        self.seen.append((path, self._sidecar.stored_keys()))
+        return await self._sidecar.ainvoke(role, path, content, seconds)
 
 
 class TestWhatTravels:
