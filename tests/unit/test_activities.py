@@ -123,7 +123,7 @@ class TestValidation:
     def test_the_key_for_clients_of_the_workshop_is_there_before_the_record_says_so(self, cooked: FakeShop) -> None:
         calls = CallsWithKeys(cooked.sidecar)
         run(make_activities(calls).validate_pizza, order_ref(cooked))
-        ((path, keys),) = [each for each in calls.seen if each[0] == "/claims"]
+        (keys,) = [keys for path, keys in calls.seen if path == "/claims"]
         assert "validation_123" in keys
 
 
