@@ -50,7 +50,7 @@ class UpProcess:
         raise AssertionError(f"it ended without printing {text!r}: {self.output}")
 
     def find(self, words: str) -> psutil.Process:
-        """Return the process that it has started with these words in the command line."""
+        """Return the process that it has started with these words in the command line; of a role, the arbiter."""
         return next(each for each in self.descendants if words in " ".join(each.cmdline()))
 
     def close_output(self) -> None:
