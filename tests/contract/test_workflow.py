@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from fakes.executors import LaterExecutor
 from fakes.problems import assert_problem
 from fakes.shop import ORDER_123, FakeShop, Post
 from flask.testing import FlaskClient
 
 from pizzashop.domain.lifecycle import COOK_STEP, DELIVER_STEP, HAPPY_PATH
-from pizzashop.roles import ORDER
+from pizzashop.roles import ORDER, WORKFLOW
+from pizzashop.workflow.capacity import StartQueue
 
 STARTED = {"order_id": "123", "workflow_instance_id": "pizza-order-123", "status": "started"}
 COMMANDS = ["/pause-order", "/resume-order", "/cancel-order"]
@@ -330,6 +332,21 @@ class TestDecide:
         shop.engine.is_down = False
         shop.decide(approved=True)
         assert shop.record()["status"] == "delivered"
+
+    def test_a_decision_on_an_order_that_waits_for_its_start_is_raised_after_that(self, shop: FakeShop) -> None:
+        executor = LaterExecutor()
+        # Role `workflow` of the fake shop takes the queue when it is first used.
+        shop.sidecar.apps.clear()
+        shop.starts = StartQueue(executor, 8, answer_wait_seconds=0)
+        workflow = shop.client(WORKFLOW)
+        assert workflow.post("/start-order", json=ORDER_123).json == STARTED
+        decision = {"order_id": "123", "approved": True}
+        assert workflow.post("/validate-pizza", json=decision).status_code == 200
+        assert workflow.get("/get-status/123").json == "PENDING"
+        assert shop.engine.scheduled == []
+        executor.run(1)
+        shop.engine.run()
+        assert shop.record()["status"] == "delivered", shop.history()
 
 
 class TestStatus:

@@ -1,7 +1,6 @@
 """A whole shop in one process: all five roles, connected by a fake sidecar and a fake engine."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +9,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fakes.engine import FakeEngine
+from fakes.executors import InlineExecutor
 from fakes.sidecar import FakeSidecar
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.domain.history import utc_now, utc_timestamp
-from pizzashop.errors import ShopError
 from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.settings import Settings
@@ -44,18 +43,6 @@ class _Apps(dict[Role, Flask]):
 
     def __missing__(self, role: Role) -> Flask:
         return self.setdefault(role, self._make(role))
-
-
-class InlineExecutor(Executor):
-    """Runs what it is given at once, in the thread that gives it."""
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call(*arguments, **more))
-        except ShopError as error:
-            future.set_exception(error)
-        return future
 
 
 class FakeShop:

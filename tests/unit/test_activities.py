@@ -86,6 +86,39 @@ class TestEnds:
         assert approved.record()["status"] == (end or "failed")
 
 
+class Room:
+    """A sidecar whose role runs each step until a test ends it."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.may_end = asyncio.Event()
+
+    async def ainvoke(self, _: Role, path: str, content: dict[str, Any], __: float) -> dict[str, Any]:
+        if path.endswith("/content"):
+            return {**ORDER_123, "order_id": path.split("/")[2]}
+        self.begun.append(content["order_id"])
+        await self.may_end.wait()
+        return {**content, "status": "confirmed"}
+
+
+def test_steps_for_which_a_role_has_no_room_wait_in_their_order() -> None:
+    async def scenario() -> None:
+        room = Room()
+        activities = make_activities(room, max_steps=2)
+        orders = [{"order_id": str(number), "uid": "u", "attempt": 1} for number in range(5)]
+        steps = [asyncio.create_task(activities.order_pizza(None, order)) for order in orders]  # type: ignore[arg-type]
+        # A cook is another role, with room of its own.
+        steps.append(asyncio.create_task(activities.cook_pizza(None, {**orders[0], "order_id": "cook"})))  # type: ignore[arg-type]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert sorted(room.begun) == ["0", "1", "cook"]
+        room.may_end.set()
+        await asyncio.gather(*steps)
+        assert [each for each in room.begun if each != "cook"] == ["0", "1", "2", "3", "4"]
+
+    asyncio.run(scenario())
+
+
 class TestValidation:
     """A pizza is put before the manager: first in the record, then on the topic."""
 

@@ -1,44 +1,16 @@
 """A rush is accepted, and its workflows start one after another. An overload is refused."""
 
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from typing import Any
 
 import pytest
-from fakes.shop import InlineExecutor
+from fakes.executors import InlineExecutor, LaterExecutor
 
 from pizzashop.errors import Unavailable
 from pizzashop.workflow.capacity import MAX_STARTS, RunningActivities, StartQueue
 
 MANY = 200
-
-
-class LaterExecutor(Executor):
-    """Runs what it was given when a test says so, the first call first."""
-
-    def __init__(self) -> None:
-        self.calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self.calls.append((future, lambda: call(*arguments, **more)))
-        return future
-
-    def run(self, count: int) -> None:
-        """Run the next calls."""
-        for _ in range(count):
-            future, call = self.calls.popleft()
-            try:
-                future.set_result(call())
-            except Unavailable as error:
-                future.set_exception(error)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        for future, _ in self.calls:
-            future.cancel()
 
 
 class Queue:

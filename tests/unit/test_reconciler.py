@@ -67,6 +67,29 @@ class TestRetries:
         assert unsettled.tried_at == [0, 3, 9, 15, 18]
 
 
+class NotBegun:
+    """Sidecar and commands at once: an order is accepted, and none of its stages has begun."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def invoke(self, *_: Any) -> dict[str, Any]:
+        return {"orders": [{"order_id": "123", "attempt": 1, "need": "start", "order": {}}], "progress": {}}
+
+    def start_again(self, order_id: str, _: dict[str, Any]) -> None:
+        self.started.append(order_id)
+
+
+def test_an_order_whose_first_step_waits_for_room_is_not_started_again() -> None:
+    shop, running = NotBegun(), RunningActivities()
+    reconciler = Reconciler(shop, shop, running, Watchdog(), threading.Event())  # type: ignore[arg-type]
+    with running.run("123"):
+        reconciler.run_once()
+    assert shop.started == []
+    Reconciler(shop, shop, running, Watchdog(), threading.Event()).run_once()  # type: ignore[arg-type]
+    assert shop.started == ["123"]
+
+
 class NotStuck:
     """Sidecar and commands at once: an order seems stuck, and makes progress before it is recovered."""
 
