@@ -1,6 +1,6 @@
 """Claims: a run begins a stage only by a write to the order's record. So each stage begins once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -8,6 +8,7 @@ from pizzashop.domain.history import HistoryEntry
 from pizzashop.domain.lifecycle import COOK_STEP, ORDER_STEP, STEP_BY_NAME, STEPS, Step, StepName
 from pizzashop.domain.record import Lease, Record
 from pizzashop.domain.requests import OrderId, Request
+from pizzashop.errors import Unavailable
 
 # How long a lease lasts after its last renewal. After a crash the next run waits at most this long.
 LEASE_SECONDS = 8.0
@@ -55,6 +56,12 @@ class ClaimAnswer(Request):
     seconds: float = 0.0
     status: str | None = None
     error: str | None = None
+
+    def require_available(self) -> Self:
+        """Return this answer; raise Unavailable if the record could not be read or written."""
+        if self.result == "unavailable":
+            raise Unavailable(self.error or "The order's record cannot be reached")
+        return self
 
 
 class Claims(Request):

@@ -44,10 +44,7 @@ class ClaimSender:
 
     def send(self, claim: Claim) -> ClaimAnswer:
         """Send a claim, and return the answer. Raise Unavailable."""
-        answer = self._batcher(claim)
-        if answer.result == "unavailable":
-            raise Unavailable(answer.error or "The order's record cannot be reached")
-        return answer
+        return self._batcher(claim).require_available()
 
     def _send_batch(self, claims: Sequence[Claim]) -> list[ClaimAnswer]:
         content = {"claims": [claim.model_dump(exclude_none=True) for claim in claims]}

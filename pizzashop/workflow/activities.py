@@ -87,8 +87,8 @@ class Activities:
         max_steps: int = 1024,
     ) -> None:
         self._sidecar, self._pace, self._contents = sidecar, pace, contents
-        # A role refuses more steps than it has room for, so the others wait here, the first one first.
-        self._rooms = {role: asyncio.Semaphore(max_steps) for role in STEP_ROUTES}
+        # A role refuses steps beyond its limit, so the others wait here, the first one first.
+        self._step_limits = {role: asyncio.Semaphore(max_steps) for role in STEP_ROUTES}
         self._heartbeat_seconds = heartbeat_seconds
 
     async def order_pizza(self, _: WorkflowActivityContext, order: OrderState) -> OrderState:
@@ -206,7 +206,7 @@ class Activities:
         seconds = step.seconds * self._pace + _STEP_MARGIN_SECONDS
         sent = order
         try:
-            async with self._rooms[role]:
+            async with self._step_limits[role]:
                 sent = await self._load(order)
                 return sent, await _retry(self._sidecar.ainvoke, role, path, sent, seconds)
         except Refused as error:
@@ -229,9 +229,7 @@ class Activities:
             (answer,) = ClaimAnswers.parse(await sent).answers
             if answer.result == "taken":
                 raise Unavailable("Another run has a step of this order")
-            if answer.result == "unavailable":
-                raise Unavailable(answer.error or "The order's record cannot be reached")
-            return answer
+            return answer.require_available()
 
         answer = await _retry(send)
         if answer.result == "closed":

@@ -53,16 +53,12 @@ class OrderCommands:
         """
         with self._starts.accept():
             record = self._accept(order_id, order)
-        if record["to_schedule"]:
-            self._starts.start(order_id, partial(self._schedule, record, restarted=False))
+        self._queue_start(record)
 
     def start_again(self, order_id: str, order: dict[str, Any]) -> None:
         """Start the workflow of an accepted order that a crash kept from the engine."""
-        if order_id in self._starts:
-            return
-        record = self._accept(order_id, order)
-        if record["to_schedule"]:
-            self._starts.start(order_id, partial(self._schedule, record, restarted=False))
+        if order_id not in self._starts:
+            self._queue_start(self._accept(order_id, order))
 
     def decide(self, decision: DecisionRequest) -> None:
         """Record the manager's decision, then raise it in the engine."""
@@ -169,6 +165,11 @@ class OrderCommands:
         if record["to_schedule"]:
             self._contents.put(order_id, record["uid"], order)
         return record
+
+    def _queue_start(self, record: dict[str, Any]) -> None:
+        """Have the workflow scheduled when it is its turn, unless it has started already."""
+        if record["to_schedule"]:
+            self._starts.start(record["order_id"], partial(self._schedule, record, restarted=False))
 
     def _schedule(self, record: dict[str, Any], *, restarted: bool) -> None:
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}

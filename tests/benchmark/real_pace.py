@@ -7,13 +7,13 @@ costs more. People live with these figures.
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import aiohttp
 from bare import BareEngine
 from figures import Figure
-from load import approval, new_order, open_session, post, read_status, wait_for_events
+from load import WORKFLOW, approval, new_order, open_session, post, read_status, wait_for_events
 from testbed import TestBed
 from usage import cpu_seconds
 
@@ -39,8 +39,6 @@ MAX_SUSTAINED_ORDER_SECONDS = 31.5
 RUSH_ORDERS = 500
 READS_AT_ONCE = 8
 
-Place = Callable[[], Awaitable[object]]
-
 
 def pace(testbed: TestBed) -> Iterator[Figure]:
     """Measure the CPU time of an order at pace 1 over that of a bare workflow whose steps take as long."""
@@ -57,9 +55,7 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
                 cost = _costs(shop, bare, idle, lambda rate=rate: _run_bare(bare, rate))
                 bare_cost = 1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders
                 testbed.report(f"pace: {rate} orders a second, run {run + 1}")
-                cost = _costs(
-                    shop, bare, idle, lambda rate=rate: asyncio.run(_place_at_rate(rate, RATE_SECONDS)) and None
-                )
+                cost = _costs(shop, bare, idle, lambda rate=rate: asyncio.run(_place_at_rate(rate, RATE_SECONDS)))
                 order_cost = 1000 * sum(cost[name] for name in cost if name != "bare") / orders
                 bare_costs[rate].append(bare_cost)
                 order_costs[rate].append(order_cost)
@@ -80,7 +76,7 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
 
 def sustained(testbed: TestBed) -> Iterator[Figure]:
     """Measure how long orders take when many are placed each second, for minutes."""
-    with testbed.shop(pace=1) as _:
+    with testbed.shop(pace=1):
         testbed.report(f"sustained: {SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s")
         seconds, answers = asyncio.run(_place_at_rate(SUSTAINED_RATE, SUSTAINED_SECONDS))
     name = f"{SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s at pace 1"
@@ -166,7 +162,7 @@ async def _place_all_at_once() -> tuple[int, float, float]:
     async with open_session() as client:
 
         async def start(order: dict[str, object]) -> bool:
-            async with client.post("http://127.0.0.1:8005/start-order", json=order) as reply:
+            async with client.post(f"{WORKFLOW}/start-order", json=order) as reply:
                 answers[reply.status] += 1
                 return reply.status == 200
 
