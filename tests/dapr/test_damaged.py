@@ -36,5 +36,7 @@ def test_the_shop_repairs_damaged_files_and_keeps_a_copy(up: UpProcess, client: 
     assert str(writes) in up.output
     assert str(scheduler) in up.output
     client.decide(waiting, approved=True)
-    client.wait_for_status(waiting, "delivered")
+    # The record reads `pending_validation` before the engine has ended that turn. If it had not, the scheduler lost the
+    # turn's reminder, and the order is stuck until the reconciler continues it.
+    client.wait_for_status(waiting, "delivered", seconds=150)
     assert up.end(2) == 0
