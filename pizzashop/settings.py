@@ -5,12 +5,15 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from pwd import getpwuid
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pizzashop.domain.lifecycle import STEPS
 from pizzashop.errors import InvalidSettings
+
+Store = Literal["redis", "postgresql"]
+STORES: tuple[Store, ...] = get_args(Store)
 
 _STAGE_STATUSES = frozenset(stage.status for step in STEPS for stage in step.timed_stages)
 # Dapr sets these variables, so their names have no prefix.
@@ -66,6 +69,8 @@ class Settings(BaseModel):
     watchers: int = Field(128, ge=1, le=4096, description="live pages that one process serves at the same time")
     log: Literal["text", "json"] = Field("text", description="the format of log lines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the lowest level to log")
+    store: Store = Field("redis", description="the state store that `up` uses")
+    postgres_url: str = Field("", repr=False, description="the address of a PostgreSQL of your own, with its login")
     state_dir: Path = Field(
         default_factory=lambda: _user_directory("XDG_STATE_HOME", ".local/state", "state_dir"),
         description="the directory of data that must survive",
@@ -92,10 +97,18 @@ class Settings(BaseModel):
         """How many new orders may wait in one process: fewer than requests from outside, of which each may be one."""
         return self.threads // 2
 
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products whose components replace the default ones, which are for Redis."""
+        return tuple(product for product in (self.store,) if product != "redis")
+
     @classmethod
-    def from_env(cls) -> Self:
-        """Read the environment; raise InvalidSettings, which names the variables, if a value is invalid."""
-        values = {name: os.environ.get(environment_variable(name)) for name in cls.model_fields}
+    def from_env(cls, **options: str | None) -> Self:
+        """Read the environment; raise InvalidSettings, which names the variables, if a value is invalid.
+
+        `options` are those of the command line, and replace what the environment says.
+        """
+        values = {name: options.get(name) or os.environ.get(environment_variable(name)) for name in cls.model_fields}
         try:
             return cls.model_validate({name: value for name, value in values.items() if value})
         except ValidationError as error:

@@ -24,7 +24,7 @@ from pizzashop.local.checks import Finding
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
 from pizzashop.local.shop import PidFile
-from pizzashop.settings import Settings
+from pizzashop.settings import STORES, Settings
 
 _RESTORE_FILES = "git checkout -- dapr.yaml resources"
 _STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
@@ -33,14 +33,15 @@ Documents = list[dict[str, Any]]
 
 
 @click.command()
+@click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
+def doctor(ctx: click.Context, store: str | None, as_json: bool) -> None:
     """Say what this machine has, what is wrong with it, and what mends it.
 
     Ends with exit code 1 where the shop could not open.
     """
-    findings = list(run_checks(Settings.from_env()))
+    findings = list(run_checks(Settings.from_env(store=store)))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in findings], indent=2))
     else:
@@ -61,7 +62,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
     yield check_state_dir(state_dir)
     try:
-        project = Project.find()
+        project = Project.find().with_products(settings.products)
     except LocalError as error:
         yield Finding("Project", "wrong", str(error), "cd to the project's directory")
         return

@@ -1,8 +1,13 @@
-"""The project on disk: `dapr.yaml`, which says what runs on which ports, and the components in `resources/`."""
+"""The project on disk: `dapr.yaml`, which says what runs on which ports, and the components in `resources/`.
+
+The files in `resources/` itself are the default set of components. A folder there that is named after a product has
+files that replace those of the same name: `resources/postgresql/statestore.yaml`.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,12 +95,16 @@ class App:
 
 @dataclass(frozen=True)
 class Project:
-    """The location of the project and the content of its run file."""
+    """The location of the project and the content of its run file.
+
+    The components of `products`, the names of folders in `resources`, replace the default ones.
+    """
 
     run_file: Path
     apps: tuple[App, ...]
     resources: Path
     config: Path
+    products: tuple[str, ...] = ()
 
     @classmethod
     def find(cls) -> Self:
@@ -134,10 +143,37 @@ class Project:
         """Return the entry with this app-id."""
         return next(app for app in self.apps if app.app_id == app_id)
 
+    def with_products(self, products: Iterable[str]) -> Self:
+        """Return the project with the components of these products; raise LocalError if `resources` has none of one."""
+        chosen = replace(self, products=tuple(products))
+        for product in chosen.products:
+            if not any((self.resources / product).glob("*.yaml")):
+                raise LocalError(f"{self.resources / product} has no components for {product}.")
+        return chosen
+
+    def write_components(self, directory: Path) -> Self:
+        """Return the project with all its components in one directory, as sidecars need them.
+
+        The default set is in `resources` already. Any other is written to `directory`, and replaces what is there.
+        """
+        if not self.products:
+            return self
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        for path in self.component_files():
+            shutil.copyfile(path, directory / path.name)
+        return replace(self, resources=directory, products=())
+
+    def component_files(self) -> list[Path]:
+        """Return the files of the components: the default ones, or those of a product that replace them."""
+        directories = (self.resources, *(self.resources / product for product in self.products))
+        by_name = {path.name: path for directory in directories for path in sorted(directory.glob("*.yaml"))}
+        return list(by_name.values())
+
     def documents(self) -> list[dict[str, Any]]:
-        """Return all YAML documents of `resources/`; raise LocalError, which names the file, if one is invalid."""
+        """Return all YAML documents of the components; raise LocalError, which names the file, if one is invalid."""
         found: list[dict[str, Any]] = []
-        for path in sorted(self.resources.glob("*.yaml")):
+        for path in self.component_files():
             try:
                 found += [document for document in yaml.safe_load_all(path.read_bytes()) if document]
             except (OSError, yaml.YAMLError) as error:

@@ -34,7 +34,7 @@ from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
 from pizzashop.roles import STOREFRONT, WORKFLOW
-from pizzashop.settings import Settings, home_directory
+from pizzashop.settings import STORES, Settings, home_directory
 
 SAMPLE_ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -48,17 +48,18 @@ _STORAGE_ROUNDS = 6
 
 @click.command()
 @click.option("--pace", type=click.FloatRange(min=0), help="Multiply the duration of every stage; 0 is at once.")
+@click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the logs of all processes too.")
-def up(pace: float | None, verbose: bool) -> None:
+def up(pace: float | None, store: str | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
     then the five roles with their sidecars. Restarts each process that ends. Ctrl-C stops all that it started;
     orders in flight go on when the shop opens again.
     """
-    settings, console = Settings.from_env(), Console(highlight=False)
+    settings, console = Settings.from_env(store=store), Console(highlight=False)
     validate_exposure(settings)
-    project = Project.find()
+    project = Project.find().with_products(settings.products)
     state_dir = settings.state_dir.expanduser().absolute()
     pid_file = PidFile(state_dir)
     with (
@@ -78,6 +79,7 @@ def up(pace: float | None, verbose: bool) -> None:
             numbers = ", ".join(map(str, held))
             _print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
         checks.require_startable(project, shutdown)
+        project = project.write_components(state_dir / "resources")
         connections = checks.require_storage(project, state_dir, shutdown)
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
         _print_dapr(console, dapr)

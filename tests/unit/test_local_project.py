@@ -131,3 +131,31 @@ def test_a_key_that_up_does_not_know_is_refused(copy: Path) -> None:
     change(copy / "dapr.yaml", "    appPort: 8003\n", "    appPort: 8003\n    appSSL: true\n")
     with pytest.raises(LocalError, match="pizza-kitchen has appSSL, which `pizzashop up` does not know"):
         Project.read(copy / "dapr.yaml")
+
+
+def component_types(project: Project) -> set[str]:
+    return {each["spec"]["type"] for each in project.documents() if each["kind"] == "Component"}
+
+
+def test_the_components_of_a_product_replace_the_default_ones(copy: Path) -> None:
+    project = Project.read(copy / "dapr.yaml")
+    assert component_types(project) == {"state.redis", "pubsub.redis"}
+    assert component_types(project.with_products(["postgresql"])) == {"state.postgresql", "pubsub.redis"}
+
+
+def test_sidecars_get_one_directory_with_the_chosen_components(copy: Path, tmp_path: Path) -> None:
+    default = Project.read(copy / "dapr.yaml")
+    assert default.write_components(tmp_path / "chosen") == default
+    (tmp_path / "chosen").mkdir()
+    (tmp_path / "chosen/left.yaml").touch()
+    chosen = default.with_products(["postgresql"]).write_components(tmp_path / "chosen")
+    assert chosen.resources == tmp_path / "chosen"
+    assert component_types(chosen) == {"state.postgresql", "pubsub.redis"}
+    names = {path.name for path in (copy / "resources").glob("*.yaml")}
+    assert {path.name for path in chosen.resources.iterdir()} == names
+
+
+def test_a_product_without_components_is_refused(copy: Path) -> None:
+    shutil.rmtree(copy / "resources/postgresql")
+    with pytest.raises(LocalError, match="has no components for postgresql"):
+        Project.read(copy / "dapr.yaml").with_products(["postgresql"])

@@ -14,7 +14,7 @@ WAITING_TIMES = ("PIZZASHOP_VALIDATION_REMINDER", "PIZZASHOP_VALIDATION_DEADLINE
 @pytest.fixture(autouse=True)
 def set_variables(monkeypatch: pytest.MonkeyPatch) -> SetVariables:
     """Remove the shop's variables from the environment; return a function that sets some."""
-    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION"):
+    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION", "STORE"):
         monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
     for name in WAITING_TIMES:
         monkeypatch.delenv(name, raising=False)
@@ -145,3 +145,13 @@ def test_a_user_without_a_home_directory_learns_what_to_set(monkeypatch: pytest.
         Settings.from_env()
     monkeypatch.setenv("PIZZASHOP_STATE_DIR", "/var/lib/pizzashop")
     assert str(Settings.from_env().state_dir) == "/var/lib/pizzashop"
+
+
+def test_the_store_is_redis_unless_the_environment_or_an_option_says_otherwise(set_variables: SetVariables) -> None:
+    assert Settings.from_env().products == ()
+    set_variables(PIZZASHOP_STORE="postgresql")
+    assert Settings.from_env(store=None).products == ("postgresql",)
+    assert Settings.from_env(store="redis").products == ()
+    set_variables(PIZZASHOP_STORE="mysql")
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_STORE"):
+        Settings.from_env()
