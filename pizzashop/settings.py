@@ -14,6 +14,8 @@ from pizzashop.errors import InvalidSettings
 
 Store = Literal["redis", "postgresql"]
 STORES: tuple[Store, ...] = get_args(Store)
+BrokerName = Literal["redis", "rabbitmq", "kafka"]
+BROKERS: tuple[BrokerName, ...] = get_args(BrokerName)
 
 _STAGE_STATUSES = frozenset(stage.status for step in STEPS for stage in step.timed_stages)
 # Dapr sets these variables, so their names have no prefix.
@@ -71,6 +73,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the lowest level to log")
     store: Store = Field("redis", description="the state store that `up` uses")
     postgres_url: str = Field("", repr=False, description="the address of a PostgreSQL of your own, with its login")
+    broker: BrokerName = Field("redis", description="the broker that `up` uses")
+    broker_url: str = Field("", repr=False, description="the address of RabbitMQ or Kafka, with its login")
     state_dir: Path = Field(
         default_factory=lambda: _user_directory("XDG_STATE_HOME", ".local/state", "state_dir"),
         description="the directory of data that must survive",
@@ -100,7 +104,7 @@ class Settings(BaseModel):
     @property
     def products(self) -> tuple[str, ...]:
         """The products whose components replace the default ones, which are for Redis."""
-        return tuple(product for product in (self.store,) if product != "redis")
+        return tuple(product for product in (self.store, self.broker) if product != "redis")
 
     @classmethod
     def from_env(cls, **options: str | None) -> Self:

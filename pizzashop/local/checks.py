@@ -14,6 +14,7 @@ import valkey
 
 from pizzashop.errors import LocalError
 from pizzashop.local import redis, repairs
+from pizzashop.local.brokers import Broker
 from pizzashop.local.ports import is_listening, port_holder, require_free_ports
 from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import Project
@@ -112,6 +113,32 @@ def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> li
     return connections
 
 
+def check_broker(broker: Broker) -> Finding:
+    """Check whether the broker, which the shop does not start itself, is reachable and accepts the login."""
+    if not broker.is_reachable():
+        remedy = "start it, or have PIZZASHOP_BROKER_URL name another"
+        return Finding(broker.name, "wrong", f"{broker.title} cannot be reached", remedy)
+    if not broker.is_checkable:
+        return Finding(
+            broker.name, "note", f"{broker.title} runs: its login is not checked, because of TLS or a secret"
+        )
+    if fault := broker.find_fault():
+        return Finding(broker.name, "wrong", f"{broker.title} cannot be used: {fault.text}", fault.remedy)
+    return Finding(broker.name, "ok", f"{broker.title} runs, and accepts the login")
+
+
+def require_broker(broker: Broker | None) -> None:
+    """Raise LocalError if the broker, where it is not Redis, keeps the shop from opening."""
+    if broker:
+        _require(check_broker(broker))
+
+
+def can_reach_servers(connections: Iterable[Connection], broker: Broker | None) -> bool:
+    """Return whether all servers accept connections that a sidecar needs when it starts."""
+    addresses_listen = all(is_listening(each.port, each.host) for each in connections)
+    return addresses_listen and (broker is None or broker.is_reachable())
+
+
 def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator[str]:
     """Delete the half-written workflows of all servers with a known login, and yield a message for each server."""
     for connection in _with_known_login(connections):
@@ -126,20 +153,22 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
 
 
 class StorageMonitor:
-    """Watches the disk and the Redis servers while the shop is open."""
+    """Watches the disk, the Redis servers and the broker while the shop is open."""
 
-    def __init__(self, connections: Iterable[Connection], state_dir: Path) -> None:
+    def __init__(self, connections: Iterable[Connection], state_dir: Path, broker: Broker | None = None) -> None:
         self._faults = dict.fromkeys(_with_known_login(connections), "")
         self._state_dir = state_dir
         self._is_full = False
+        self._broker, self._is_broker_away = broker, False
 
     def changes(self) -> Iterator[str]:
-        """Yield a message for each change since the last call: of the disk's room, and of a server's fault."""
+        """Yield a message for each change since the last call: of the disk's room, a server's fault, the broker."""
         was_full, self._is_full = self._is_full, free_bytes(self._state_dir) < MIN_FREE_BYTES
         if self._is_full and not was_full:
             yield f"The disk of {self._state_dir} is full: orders wait until there is room."
         elif was_full and not self._is_full:
             yield f"There is room on the disk of {self._state_dir} again."
+        yield from self._broker_changes()
         for connection, previous in self._faults.items():
             server = redis.inspect_server(connection)
             if server is None:
@@ -154,6 +183,15 @@ class StorageMonitor:
             elif previous and not fault:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
                 yield from delete_half_written_workflows([connection])
+
+    def _broker_changes(self) -> Iterator[str]:
+        if self._broker is None:
+            return
+        was_away, self._is_broker_away = self._is_broker_away, not self._broker.is_reachable()
+        if self._is_broker_away and not was_away:
+            yield f"{self._broker.title} cannot be reached: orders wait until it is back."
+        elif was_away and not self._is_broker_away:
+            yield f"{self._broker.title} is back: orders go on."
 
 
 def _require(finding: Finding) -> None:

@@ -18,13 +18,13 @@ from rich.text import Text
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
 from pizzashop.errors import LocalError, ShopError
-from pizzashop.local import checks, dapr_binaries, ports, repairs
+from pizzashop.local import brokers, checks, dapr_binaries, ports, repairs
 from pizzashop.local.build import find_dapr, go_version, installed_go
 from pizzashop.local.checks import Finding
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
 from pizzashop.local.shop import PidFile
-from pizzashop.settings import STORES, Settings
+from pizzashop.settings import BROKERS, STORES, Settings
 
 _RESTORE_FILES = "git checkout -- dapr.yaml resources"
 _STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
@@ -34,14 +34,15 @@ Documents = list[dict[str, Any]]
 
 @click.command()
 @click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
+@click.option("--broker", type=click.Choice(BROKERS), help="The broker; otherwise PIZZASHOP_BROKER, or redis.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, store: str | None, as_json: bool) -> None:
+def doctor(ctx: click.Context, store: str | None, broker: str | None, as_json: bool) -> None:
     """Say what this machine has, what is wrong with it, and what mends it.
 
     Ends with exit code 1 where the shop could not open.
     """
-    findings = list(run_checks(Settings.from_env(store=store)))
+    findings = list(run_checks(Settings.from_env(store=store, broker=broker)))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in findings], indent=2))
     else:
@@ -69,6 +70,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     pid_file = PidFile(state_dir)
     yield check_project(project)
     yield from checks.check_storage(project, state_dir)
+    yield from check_broker(project, settings)
     yield check_ports(project, pid_file)
     yield from check_files(project)
     if pid_file.running_processes():
@@ -134,6 +136,17 @@ def check_project(project: Project) -> Finding:
     if here.is_file() and here.parent != directory:
         return Finding("Project", "note", f"{directory}: {here} starts none of the shop's roles, and is ignored")
     return Finding("Project", "ok", str(directory))
+
+
+def check_broker(project: Project, settings: Settings) -> Iterator[Finding]:
+    """Check the broker, unless it is one of the Redis servers that are checked already."""
+    try:
+        broker = brokers.find_broker(project, brokers.component_environment(settings))
+    except LocalError as error:
+        yield Finding("Broker", "wrong", str(error), _RESTORE_FILES)
+        return
+    if broker:
+        yield checks.check_broker(broker)
 
 
 def check_ports(project: Project, pid_file: PidFile) -> Finding:

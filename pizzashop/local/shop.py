@@ -9,7 +9,7 @@ with Shop(state_dir, project, dapr, env={"PIZZASHOP_PACE": "0"}) as shop:   # th
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -46,6 +46,8 @@ class Shop:
     Entering the context starts the services that are not running yet; the shop uses a running one, and never stops it.
     Leaving the context stops all that the shop has started. What must survive is under `state_dir`, and the next shop
     with the same directory continues with it.
+
+    A sidecar ends at once while a server that it needs is away: `can_run_sidecars` says whether to restart it yet.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Shop:
         shutdown: Shutdown | None = None,
         env: Mapping[str, str] | None = None,
         needs_valkey: bool = True,
+        can_run_sidecars: Callable[[], bool] = lambda: True,
     ) -> None:
         self.state_dir, self.project = state_dir, project
         self.shutdown = shutdown or Shutdown()
@@ -64,7 +67,7 @@ class Shop:
         self.roles, self.sidecars = app_processes(state_dir, project, dapr, role_environment(env), self.shutdown)
         # One sentence for each file that was damaged and has been repaired.
         self.repairs: list[str] = []
-        self._needs_valkey = needs_valkey
+        self._needs_valkey, self._can_run_sidecars = needs_valkey, can_run_sidecars
         self._pid_file = PidFile(state_dir)
         self._stack = ExitStack()
 
@@ -104,7 +107,7 @@ class Shop:
     def restart_ended(self) -> Iterator[Process]:
         """Restart the processes that have ended, and yield each; raise LocalError if one ends again and again."""
         for process in self:
-            if process.has_ended and self._has_room(process):
+            if process.has_ended and self._can_restart(process):
                 process.restart()
                 self._pid_file.write(self.process_trees())
                 yield process
@@ -132,8 +135,10 @@ class Shop:
             process.start()
             wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)
 
-    def _has_room(self, process: Process) -> bool:
-        """Return whether the disk has room for the process; a service that ended without room would end again."""
+    def _can_restart(self, process: Process) -> bool:
+        """Return whether there is what the process would end without: room on the disk, the servers of a sidecar."""
+        if process in self.sidecars.values():
+            return self._can_run_sidecars()
         if process not in self.services.values():
             return True
         ran_out = process.name == "scheduler" and "no space left" in process.log_text()

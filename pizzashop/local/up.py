@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -25,7 +26,8 @@ from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
-from pizzashop.local import checks, redis, repairs
+from pizzashop.local import brokers, checks, redis, repairs
+from pizzashop.local.brokers import Broker
 from pizzashop.local.build import provide_cli, provide_dapr
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import ports_of_closing_connections, url_host
@@ -34,7 +36,7 @@ from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
 from pizzashop.roles import STOREFRONT, WORKFLOW
-from pizzashop.settings import STORES, Settings, home_directory
+from pizzashop.settings import BROKERS, STORES, Settings, home_directory
 
 SAMPLE_ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -49,16 +51,18 @@ _STORAGE_ROUNDS = 6
 @click.command()
 @click.option("--pace", type=click.FloatRange(min=0), help="Multiply the duration of every stage; 0 is at once.")
 @click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
+@click.option("--broker", type=click.Choice(BROKERS), help="The broker; otherwise PIZZASHOP_BROKER, or redis.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the logs of all processes too.")
-def up(pace: float | None, store: str | None, verbose: bool) -> None:
+def up(pace: float | None, store: str | None, broker: str | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
     then the five roles with their sidecars. Restarts each process that ends. Ctrl-C stops all that it started;
     orders in flight go on when the shop opens again.
     """
-    settings, console = Settings.from_env(store=store), Console(highlight=False)
+    settings, console = Settings.from_env(store=store, broker=broker), Console(highlight=False)
     validate_exposure(settings)
+    broker_env = brokers.component_environment(settings)
     project = Project.find().with_products(settings.products)
     state_dir = settings.state_dir.expanduser().absolute()
     pid_file = PidFile(state_dir)
@@ -81,17 +85,27 @@ def up(pace: float | None, store: str | None, verbose: bool) -> None:
         checks.require_startable(project, shutdown)
         project = project.write_components(state_dir / "resources")
         connections = checks.require_storage(project, state_dir, shutdown)
+        own_broker = brokers.find_broker(project, broker_env)
+        checks.require_broker(own_broker)
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
         _print_dapr(console, dapr)
-        env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings)}
+        env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings), **broker_env}
         if pace is not None:
             env["PIZZASHOP_PACE"] = str(pace)
         needs_valkey = any(connection.is_embedded for connection in connections)
-        shop = Shop(state_dir, project, dapr, shutdown=shutdown, env=env, needs_valkey=needs_valkey)
+        shop = Shop(
+            state_dir,
+            project,
+            dapr,
+            shutdown=shutdown,
+            env=env,
+            needs_valkey=needs_valkey,
+            can_run_sidecars=partial(checks.can_reach_servers, connections, own_broker),
+        )
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
-                _open(shop, console, settings, connections)
-                _watch(shop, console, checks.StorageMonitor(connections, state_dir))
+                _open(shop, console, settings, connections, own_broker)
+                _watch(shop, console, checks.StorageMonitor(connections, state_dir, own_broker))
                 console.print("\n  Closing the shop ...")
         finally:
             accounts.revoke_sign_in_link(state_dir)
@@ -144,13 +158,17 @@ def _shorten_path(path: Path) -> str:
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
-def _open(shop: Shop, console: Console, settings: Settings, connections: list[Connection]) -> None:
+def _open(
+    shop: Shop, console: Console, settings: Settings, connections: list[Connection], broker: Broker | None
+) -> None:
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
     for text in (*shop.repairs, *checks.delete_half_written_workflows(connections)):
         _print_warning(console, f"{text}.")
     for connection in connections:
         _print_redis(console, shop, connection)
+    if broker:
+        _print_line(console, broker.name, f"already running, {broker.address}")
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         _print_line(console, process.name, f"{state}, port {process.ports[0]}")

@@ -10,6 +10,16 @@ FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
 FAULT_COLUMNS = ("killed            ", "in flight", "ended", "lost", "over and ran again", "in flight and ran twice")
 
 
+BROKER_FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
+BROKER_COLUMNS = ("broker  ", "fault             ", "published", "heard", "pending", "orders delivered", "after")
+
+
+@pytest.fixture(scope="session")
+def broker_table(pytestconfig: pytest.Config) -> FaultTable:
+    """Takes the rows of the table of the tests of brokers."""
+    return pytestconfig.stash.setdefault(BROKER_FAULTS, []).append
+
+
 @pytest.fixture(scope="session")
 def fault_table(pytestconfig: pytest.Config) -> FaultTable:
     """Takes the rows of the table that stands at the end of the run: what was killed, and what became of it."""
@@ -17,9 +27,10 @@ def fault_table(pytestconfig: pytest.Config) -> FaultTable:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print that table."""
-    if rows := config.stash.get(FAULTS, []):
-        terminalreporter.section("faults")
-        for row in (FAULT_COLUMNS, *rows):
-            cells = (f"{cell!s:<{len(column)}}" for column, cell in zip(FAULT_COLUMNS, row, strict=True))
-            terminalreporter.write_line("   ".join(cells))
+    """Print these tables."""
+    for key, columns in ((FAULTS, FAULT_COLUMNS), (BROKER_FAULTS, BROKER_COLUMNS)):
+        if rows := config.stash.get(key, []):
+            terminalreporter.section("faults")
+            for row in (columns, *rows):
+                cells = (f"{cell!s:<{len(column)}}" for column, cell in zip(columns, row, strict=True))
+                terminalreporter.write_line("   ".join(cells))
