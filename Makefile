@@ -9,7 +9,7 @@ PIP_SOURCES := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TR
     KEYRING_PROVIDER CONFIG_FILE CACHE_DIR NO_CACHE_DIR DEFAULT_TIMEOUT TIMEOUT RETRIES CONSTRAINT)
 unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers bench growth unit histories lint format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py
+
+test-brokers: $(VENV)/.installed-test prepare build/kafka ## Run the shop on a real RabbitMQ and a real Kafka, through all faults
+	PIZZASHOP_TEST_BROKERS=1 $(BIN)/pytest tests/dapr/test_brokers.py
+
+# Where there is neither Maven nor a Kafka in KAFKA_HOME, the tests on Kafka are skipped, and say so.
+build/kafka: tests/kafka/pom.xml
+	@[ -n "$$KAFKA_HOME" ] || ! command -v mvn >/dev/null || \
+	    mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$@/libs
+	@mkdir -p $@ && touch $@
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)

@@ -45,7 +45,7 @@ class Broker(ABC):
         """Publish events as another program may, without a sidecar."""
 
     @abstractmethod
-    def count_unheard(self) -> int:
+    def count_unacknowledged(self) -> int:
         """Count the events that role `order` has not acknowledged."""
 
     @property
@@ -147,7 +147,7 @@ class RabbitMQ(Broker):
             for event in events:
                 channel.basic_publish(TOPIC, "", event)
 
-    def count_unheard(self) -> int:
+    def count_unacknowledged(self) -> int:
         command = [str(self._home / "rabbitmqctl"), "-q", "list_queues", "name", "messages", "--no-table-headers"]
         listed = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=60, check=True).stdout
         return {name: int(count) for name, count in map(str.split, listed.splitlines())}[f"{ORDER.app_id}-{TOPIC}"]
@@ -163,7 +163,7 @@ class Kafka(Broker):
         """Return why the server cannot be started here; empty if it can."""
         if not shutil.which("java"):
             return "there is no Java 17 for Kafka"
-        return "" if _kafka_jars() else "there is no Kafka: set KAFKA_HOME, or `make kafka` downloads it with Maven"
+        return "" if _kafka_jars() else "there is no Kafka: set KAFKA_HOME, or install Maven and run `make build/kafka`"
 
     @classmethod
     @contextmanager
@@ -233,7 +233,7 @@ class Kafka(Broker):
                 producer.send(TOPIC, event)
             producer.flush()
 
-    def count_unheard(self) -> int:
+    def count_unacknowledged(self) -> int:
         with kafka.KafkaConsumer(group_id=ORDER.app_id, enable_auto_commit=False, **self._connection) as consumer:
             partitions = [kafka.TopicPartition(TOPIC, each) for each in consumer.partitions_for_topic(TOPIC) or ()]
             ends = consumer.end_offsets(partitions)
@@ -255,9 +255,8 @@ def _rabbitmq_home() -> Path | None:
 
 
 def _kafka_jars() -> list[Path]:
-    home = os.environ.get("KAFKA_HOME")
-    directory = Path(home) if home else Settings.from_env().cache_dir.expanduser() / "kafka"
-    return sorted((directory / "libs").glob("*.jar"))
+    home = os.environ.get("KAFKA_HOME") or Path(__file__).parents[1] / "build/kafka"
+    return sorted((Path(home) / "libs").glob("*.jar"))
 
 
 def _free_ports(count: int) -> list[int]:

@@ -72,8 +72,8 @@ def _accepted(client: ShopClient, count: int = EVENTS) -> list[dict[str, Any]]:
     return orders
 
 
-def _wait_until_all_is_heard(broker: Broker) -> None:
-    eventually(broker.count_unheard, lambda count: count == 0, seconds=60)
+def _wait_until_all_are_acknowledged(broker: Broker) -> None:
+    eventually(broker.count_unacknowledged, lambda count: count == 0, seconds=60)
 
 
 def _finish(client: ShopClient, order_ids: list[str]) -> None:
@@ -142,7 +142,7 @@ def test_every_event_is_heard_and_every_order_delivered(
         client.wait_for_status(order["order_id"], "validating", seconds=60)
     _finish(client, in_flight)
     took = time.monotonic() - began
-    _wait_until_all_is_heard(broker)
+    _wait_until_all_are_acknowledged(broker)
     broker_table((broker.name, fault, EVENTS, EVENTS, 0, ORDERS_IN_FLIGHT, f"{took:.1f} s"))
 
 
@@ -154,7 +154,7 @@ def test_events_in_any_order_give_one_history(separate: ShopProcesses, client: S
         _publish_stage(client, [forwards], status)
     for status in reversed(every_stage):
         _publish_stage(client, [backwards], status)
-    _wait_until_all_is_heard(broker)
+    _wait_until_all_are_acknowledged(broker)
     histories = [stages(client.record(order["order_id"])) for order in (forwards, backwards)]
     assert histories[0] == histories[1]
     assert set(every_stage) <= set(histories[0])
@@ -175,7 +175,7 @@ def test_hostile_events_harm_nobody_and_are_kept(separate: ShopProcesses, client
         if isinstance(event, dict):
             told = {"id": "1", "type": "t", "specversion": "1.0", "source": "s", **event}
             assert _publish(client, told, **{"Content-Type": "application/cloudevents+json"}) == 204
-    _wait_until_all_is_heard(broker)
+    _wait_until_all_are_acknowledged(broker)
     assert [role for role in ("order", "sidecar-order") if not separate.is_running(role)] == []
     kept = client.call("GET", f"{ORDERS}/events?limit=100")[1]["events"]
     events = [client.call("GET", f"{ORDERS}/events/{each['id']}")[1]["event"] for each in kept]
@@ -188,7 +188,7 @@ def test_foreign_events_hold_up_no_order(separate: ShopProcesses, client: ShopCl
     assert separate.is_running("order")
     broker.publish(json.dumps({"id": f"{number}", "data": {"orderId": number}}).encode() for number in range(5000))
     _finish(client, [client.place_order("own")])
-    _wait_until_all_is_heard(broker)
+    _wait_until_all_are_acknowledged(broker)
 
 
 class TestUp:
