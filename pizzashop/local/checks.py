@@ -13,7 +13,7 @@ from typing import Literal
 import valkey
 
 from pizzashop.errors import LocalError
-from pizzashop.local import redis, repairs
+from pizzashop.local import postgresql, redis, repairs
 from pizzashop.local.ports import is_listening, port_holder, require_free_ports
 from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import Project
@@ -90,14 +90,16 @@ def check_disk(state_dir: Path) -> Finding:
     return Finding("Disk", "note", found, "make room") if free < _LOW_BYTES else Finding("Disk", "ok", found)
 
 
-def check_storage(project: Project, state_dir: Path) -> Iterator[Finding]:
-    """Check the disk, and the Redis servers of the components."""
+def check_storage(project: Project, state_dir: Path, postgres_url: str = "") -> Iterator[Finding]:
+    """Check the disk, and the Redis and PostgreSQL servers of the components."""
     yield check_disk(state_dir)
     try:
         for connection in redis.connections(project):
             yield from _check_redis(connection, state_dir)
+        if store := postgresql.find_connection(project, state_dir, postgres_url):
+            yield from _check_postgresql(store)
     except LocalError as error:
-        yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
+        yield Finding("Components", "wrong", str(error), "git checkout -- resources")
 
 
 def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
@@ -125,11 +127,23 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
             yield f"{len(deleted)} workflows were half-written, and start again from their records: {names}"
 
 
-class StorageMonitor:
-    """Watches the disk and the Redis servers while the shop is open."""
+def require_postgresql(project: Project, state_dir: Path, postgres_url: str) -> postgresql.Connection | None:
+    """Return the connection to PostgreSQL, None if that is not the store; raise LocalError if it cannot be used."""
+    if store := postgresql.find_connection(project, state_dir, postgres_url):
+        for finding in _check_postgresql(store):
+            _require(finding)
+    return store
 
-    def __init__(self, connections: Iterable[Connection], state_dir: Path) -> None:
+
+class StorageMonitor:
+    """Watches the disk, and the Redis and PostgreSQL servers, while the shop is open."""
+
+    def __init__(
+        self, connections: Iterable[Connection], state_dir: Path, store: postgresql.Connection | None = None
+    ) -> None:
         self._faults = dict.fromkeys(_with_known_login(connections), "")
+        self._store = None if store is None or store.has_secret else store
+        self._store_fault = ""
         self._state_dir = state_dir
         self._is_full = False
 
@@ -154,11 +168,22 @@ class StorageMonitor:
             elif previous and not fault:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
                 yield from delete_half_written_workflows([connection])
+        if self._store:
+            yield from self._store_changes(self._store)
+
+    def _store_changes(self, store: postgresql.Connection) -> Iterator[str]:
+        server = postgresql.inspect_server(store)
+        previous, self._store_fault = self._store_fault, server.fault.text if server.fault else ""
+        if server.fault and not previous:
+            yield f"PostgreSQL on {store.address}: {server.fault.text}. Orders wait until that is repaired."
+        elif previous and not server.fault:
+            yield f"{server.title} on {store.address} can be used again: orders go on."
 
 
 def _require(finding: Finding) -> None:
     if finding.state == "wrong":
-        raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}: {finding.remedy}.")
+        remedy = f": {finding.remedy}" if finding.remedy else ""
+        raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}{remedy}.")
 
 
 def _with_known_login(connections: Iterable[Connection]) -> list[Connection]:
@@ -198,6 +223,28 @@ def _check_missing_redis(connection: Connection, state_dir: Path) -> Finding:
     if damages:
         return Finding("Redis", "note", f"{'; '.join(damages)}: the shop copies this file, repairs it and opens")
     return Finding("Redis", "ok", found)
+
+
+def _check_postgresql(connection: postgresql.Connection) -> Iterator[Finding]:
+    if connection.has_secret:
+        yield Finding("PostgreSQL", "note", "not checked, because its component logs in with a secret")
+        return
+    try:
+        version = postgresql.require_server(connection)
+    except LocalError as error:
+        yield Finding("PostgreSQL", "wrong", str(error).rstrip("."))
+        return
+    if connection.embedded and not connection.embedded.is_ready():
+        yield Finding("PostgreSQL", "ok", f"none runs: the embedded PostgreSQL {version} starts with the shop")
+        return
+    server = postgresql.inspect_server(connection)
+    if server.fault:
+        found = f"{server.title} on {connection.address} cannot be used: {server.fault.text}"
+        yield Finding("PostgreSQL", "wrong", found, server.fault.remedy)
+        return
+    found = ", ".join(filter(None, [f"{server.title} runs, {connection.address}", server.persistence]))
+    yield Finding("PostgreSQL", "ok", found)
+    yield from (Finding("PostgreSQL", "note", each.text, each.remedy) for each in server.warnings)
 
 
 def _has_loaded(connection: Connection) -> bool:

@@ -68,13 +68,13 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
         return
     pid_file = PidFile(state_dir)
     yield check_project(project)
-    yield from checks.check_storage(project, state_dir)
+    yield from checks.check_storage(project, state_dir, settings.postgres_url)
     yield check_ports(project, pid_file)
     yield from check_files(project)
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
             yield from check_orders(api)
-    elif repairs.are_timers_lost(state_dir):
+    elif repairs.are_timers_lost(state_dir, settings.store):
         yield Finding("Orders", "note", repairs.LOST_TIMERS, repairs.LOST_TIMERS_RECOVERY)
 
 

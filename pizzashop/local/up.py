@@ -25,7 +25,7 @@ from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
-from pizzashop.local import checks, redis, repairs
+from pizzashop.local import checks, postgresql, redis, repairs
 from pizzashop.local.build import provide_cli, provide_dapr
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import ports_of_closing_connections, url_host
@@ -54,8 +54,8 @@ def up(pace: float | None, store: str | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
-    then the five roles with their sidecars. Restarts each process that ends. Ctrl-C stops all that it started;
-    orders in flight go on when the shop opens again.
+    with --store postgresql an embedded PostgreSQL, then the five roles with their sidecars. Restarts each
+    process that ends. Ctrl-C stops all that it started; orders in flight go on when the shop opens again.
     """
     settings, console = Settings.from_env(store=store), Console(highlight=False)
     validate_exposure(settings)
@@ -81,17 +81,25 @@ def up(pace: float | None, store: str | None, verbose: bool) -> None:
         checks.require_startable(project, shutdown)
         project = project.write_components(state_dir / "resources")
         connections = checks.require_storage(project, state_dir, shutdown)
+        postgres = checks.require_postgresql(project, state_dir, settings.postgres_url)
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
         _print_dapr(console, dapr)
         env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings)}
         if pace is not None:
             env["PIZZASHOP_PACE"] = str(pace)
-        needs_valkey = any(connection.is_embedded for connection in connections)
-        shop = Shop(state_dir, project, dapr, shutdown=shutdown, env=env, needs_valkey=needs_valkey)
+        shop = Shop(
+            state_dir,
+            project,
+            dapr,
+            shutdown=shutdown,
+            env=env,
+            needs_valkey=any(connection.is_embedded for connection in connections),
+            postgresql=postgres.embedded if postgres else None,
+        )
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
-                _open(shop, console, settings, connections)
-                _watch(shop, console, checks.StorageMonitor(connections, state_dir))
+                _open(shop, console, settings, connections, postgres)
+                _watch(shop, console, checks.StorageMonitor(connections, state_dir, postgres))
                 console.print("\n  Closing the shop ...")
         finally:
             accounts.revoke_sign_in_link(state_dir)
@@ -144,17 +152,25 @@ def _shorten_path(path: Path) -> str:
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
-def _open(shop: Shop, console: Console, settings: Settings, connections: list[Connection]) -> None:
+def _open(
+    shop: Shop,
+    console: Console,
+    settings: Settings,
+    connections: list[Connection],
+    postgres: postgresql.Connection | None,
+) -> None:
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
     for text in (*shop.repairs, *checks.delete_half_written_workflows(connections)):
         _print_warning(console, f"{text}.")
     for connection in connections:
         _print_redis(console, shop, connection)
+    if postgres and not postgres.has_secret:
+        _print_postgresql(console, postgres)
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         _print_line(console, process.name, f"{state}, port {process.ports[0]}")
-    if repairs.write_opening_id(shop.state_dir):
+    if repairs.write_opening_id(shop.state_dir, settings.store):
         _print_warning(console, f"Note: {repairs.LOST_TIMERS}. {repairs.LOST_TIMERS_RECOVERY}")
     shop.open()
     _print_open_shop(shop, console, settings, time.monotonic() - started)
@@ -184,6 +200,16 @@ def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
     _print_line(console, server.title, text)
     for warning in server.warnings:
         _print_warning(console, f"Redis: {warning.text}. What to do: {warning.remedy}.")
+
+
+def _print_postgresql(console: Console, connection: postgresql.Connection) -> None:
+    server = postgresql.inspect_server(connection)
+    embedded = connection.embedded
+    place = _shorten_path(embedded.directory) if embedded else connection.address
+    state = "embedded" if embedded else "already running"
+    _print_line(console, server.title, ", ".join(filter(None, [state, place, server.persistence])))
+    for warning in server.warnings:
+        _print_warning(console, f"PostgreSQL: {warning.text}. What to do: {warning.remedy}.")
 
 
 def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: float) -> None:
