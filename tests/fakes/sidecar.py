@@ -29,8 +29,12 @@ class FakeSidecar:
     crashes. With `delivers_events` each published event is delivered at once; otherwise a test delivers it.
     """
 
-    def __init__(self, app_token: str = "", *, random_etags: bool = False) -> None:
-        self._random_etags = random_etags
+    # The default; the option `--store` of pytest sets it.
+    has_random_etags = False
+
+    def __init__(self, app_token: str = "", *, random_etags: bool | None = None) -> None:
+        if random_etags is not None:
+            self.has_random_etags = random_etags
         self.apps: dict[Role, Flask] = {}
         self._headers = {"dapr-api-token": app_token} if app_token else {}
         self.published: list[Content] = []
@@ -97,7 +101,7 @@ class FakeSidecar:
         with self._lock:
             _, present = self._values.get(key, ("", ""))
             # When the key is absent, Redis accepts a write with any ETag.
-            if etag != present and (present or self._random_etags):
+            if etag != present and (present or self.has_random_etags):
                 raise EtagMismatch(key)
             self._values[key] = value, self._next_etag(present)
 
@@ -105,7 +109,7 @@ class FakeSidecar:
         return [self._try_save(write) for write in writes]
 
     def predict_etag(self, etag: str) -> str | None:
-        return None if self._random_etags else self._next_etag(etag)
+        return None if self.has_random_etags else self._next_etag(etag)
 
     def delete(self, key: str, etag: str = "") -> None:
         self._require_up()
@@ -138,7 +142,7 @@ class FakeSidecar:
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
 
     def _next_etag(self, etag: str) -> str:
-        return str(uuid4()) if self._random_etags else str(int(etag or "0") + 1)
+        return str(uuid4()) if self.has_random_etags else str(int(etag or "0") + 1)
 
     def _try_save(self, write: Write) -> bool:
         try:
