@@ -41,7 +41,7 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
 
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
-	$(BIN)/pytest tests/dapr/test_faults.py
+	$(BIN)/pytest tests/dapr/test_faults.py $(if $(STORE),tests/dapr/test_races.py tests/dapr/test_outages.py --store $(STORE))
 
 test-brokers: $(VENV)/.installed-test prepare build/kafka ## Run the shop on a real RabbitMQ and a real Kafka, through all faults
 	PIZZASHOP_TEST_BROKERS=1 $(BIN)/pytest tests/dapr/test_brokers.py

@@ -1,4 +1,4 @@
-"""The shop as thirteen parts that a test can kill and start one by one. A role is two processes, see `worker`."""
+"""The shop as parts that a test can kill and start one by one. A role is two processes, see `worker`."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -6,17 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from real_dapr import make_shop
 from shop_client import PIZZASHOP
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.processes import descendants, process_trees, stop_processes, wait_until_ready
 from pizzashop.local.project import Project
-from pizzashop.local.shop import Shop
 from pizzashop.local.shutdown import Shutdown
 from pizzashop.roles import ROLE_BY_NAME, ROLES
 
 SERVICES = ("valkey", "placement", "scheduler")
 PROCESSES = (*SERVICES, *(role.name for role in ROLES), *(f"sidecar-{role.name}" for role in ROLES))
+# The servers behind the sidecars of a shop with this state store.
+SERVERS_OF_STORE = {"redis": ("valkey",), "postgresql": ("postgresql", "valkey")}
 
 # A process may take so long to become ready on a machine with much other load.
 READY_SECONDS = 240
@@ -25,10 +27,12 @@ READY_SECONDS = 240
 class ShopProcesses:
     """The processes by name: `valkey`, `kitchen`, `sidecar-kitchen`, …"""
 
-    def __init__(self, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, str], store: str = "redis"
+    ) -> None:
         self.state_dir = state_dir
         self._project = project
-        self._shop = Shop(state_dir, project, dapr, env=env)
+        self._shop = make_shop(state_dir, project, dapr, env, store)
 
     @contextmanager
     def running(self) -> Iterator["ShopProcesses"]:
@@ -72,7 +76,7 @@ class ShopProcesses:
         started = [self._shop[name] for name in names]
         for process in started:
             process.start()
-            if process.name in SERVICES:
+            if process.name in (*SERVICES, "postgresql"):
                 wait_until_ready([process], READY_SECONDS, Shutdown())
         wait_until_ready(started, READY_SECONDS, Shutdown())
 

@@ -12,14 +12,14 @@ from urllib.parse import quote
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.dapr.replies import (
-    conditional_write_error,
+    error_message,
     json_object,
     raise_for_status,
     read_answer,
     unavailable_error,
 )
 from pizzashop.dapr.sidecar import INVOKE_SECONDS, EtagMismatch, Sidecar, StoredValue, Write
-from pizzashop.dapr.stores import CREATE_ONLY_ETAG
+from pizzashop.dapr.stores import StoreDialect, find_dialect
 from pizzashop.errors import Unavailable
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 
@@ -37,6 +37,7 @@ PUBLISH_SECONDS = 10.0
 MAX_BATCH_BYTES = 1024 * 1024
 READ_PARALLELISM = 16
 
+METADATA_PATH = "/v1.0/metadata"
 STATE_PATH = f"/v1.0/state/{STATE_STORE}"
 PUBLISH_PATH = f"/v1.0/publish/{PUBSUB}/{TOPIC}"
 BULK_PUBLISH_PATH = f"/v1.0-alpha1/publish/bulk/{PUBSUB}/{TOPIC}"
@@ -82,9 +83,15 @@ class SidecarClient(Sidecar):
         reply = self._http.request(
             "DELETE", self._state_url(key), STATE_SECONDS, headers={**self._headers, **condition}
         )
-        if reply.status == 409 and etag:
-            raise conditional_write_error(reply) or EtagMismatch(key)
-        raise_for_status(reply)
+        if etag and self._is_refusal(reply):
+            # Some stores refuse to delete an absent key.
+            if self.load(key).value is not None:
+                raise EtagMismatch(key)
+        else:
+            raise_for_status(reply)
+
+    def predict_etag(self, etag: str) -> str | None:
+        return self._dialect.predict_etag(etag)
 
     async def aput(self, key: str, json_value: str) -> None:
         raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{json_value}}}]', STATE_SECONDS))
@@ -102,23 +109,32 @@ class SidecarClient(Sidecar):
 
     def _save_batch(self, batch: Sequence[Sequence[Write]]) -> list[list[bool]]:
         """Save the writes of several threads; return for each thread which of its writes succeeded."""
-        encoded = [(write, _encode_write(write)) for writes in batch for write in writes]
+        encoded = [(write, _encode_write(write, self._dialect)) for writes in batch for write in writes]
         parts = _split_by_size(encoded, lambda item: len(item[1]))
         results = iter([result for part in parts for result in self._save_in_one_request(part)])
         return [[next(results) for _ in writes] for writes in batch]
 
     def _save_in_one_request(self, encoded: Sequence[tuple[Write, str]]) -> list[bool]:
         reply = self._post(STATE_PATH, f"[{','.join(text for _, text in encoded)}]", STATE_SECONDS)
-        if reply.status != 409:
+        if not self._is_refusal(reply):
             raise_for_status(reply)
             return [True] * len(encoded)
-        if error := conditional_write_error(reply):
-            raise error
         if len(encoded) == 1:
             return [False]
         # Some of the values were written, and the sidecar does not say which.
         present = self.load_many([write.key for write, _ in encoded])
         return [stored.value == write.value.encode() for stored, (write, _) in zip(present, encoded, strict=True)]
+
+    @cached_property
+    def _dialect(self) -> StoreDialect:
+        """The dialect of the store behind the sidecar, which it names."""
+        reply = self._http.request("GET", f"{self._base_url}{METADATA_PATH}", STATE_SECONDS, headers=self._headers)
+        raise_for_status(reply)
+        return find_dialect((json_object(reply) or {}).get("components", []))
+
+    def _is_refusal(self, reply: Reply) -> bool:
+        """Return whether the store refused a conditional write or delete because of its ETag alone."""
+        return reply.status >= 300 and self._dialect.is_refusal(reply.status, error_message(reply))
 
     def _state_url(self, key: str) -> str:
         return f"{self._base_url}{STATE_PATH}/{quote(key)}"
@@ -204,10 +220,10 @@ def _encode_bulk(events: Sequence[str]) -> str:
     return f"[{','.join(entries)}]"
 
 
-def _encode_write(write: Write) -> str:
+def _encode_write(write: Write, dialect: StoreDialect) -> str:
     # The value is a string inside the JSON: the sidecar would parse numbers as floats and write them back changed.
-    etag = write.etag or CREATE_ONLY_ETAG
-    options = f'"etag":"{etag}","options":{{"concurrency":"first-write"}}'
+    condition = f'"etag":"{write.etag}"' if write.etag else dialect.create_condition
+    options = f'{condition},"options":{{"concurrency":"first-write"}}'
     return f'{{"key":"{write.key}","value":{json.dumps(write.value)},{options}}}'
 
 

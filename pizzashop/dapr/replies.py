@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pizzashop.dapr.http import Reply
-from pizzashop.dapr.stores import explain_store_error, is_etag_mismatch
+from pizzashop.dapr.stores import explain_store_error
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 
 _REFUSAL_OF_STATUS: Mapping[int, Callable[..., Refused]] = {404: NotFound, 409: Conflict}
 # A role answers these to callers that it does not know (401, 403) or that call too often (429). Between roles the cause
 # is a wrong token in the configuration, or a busy moment: a retry may help.
 _UNAVAILABLE_STATUSES = (401, 403, 429)
+# How much of a reply an error quotes.
+_EXCERPT_BYTES = 500
 _STANDARD_FIELDS = frozenset({"type", "title", "status", "detail", "error", "errors"})
 
 
@@ -47,17 +49,9 @@ def unavailable_error(reply: Reply) -> Unavailable:
     return Unavailable(explain_store_error(excerpt) or f"Dapr failed: {reply.status} {excerpt}")
 
 
-def conditional_write_error(reply: Reply) -> Unavailable | None:
-    """Return why a conditional write was refused (409), if it was not because of its ETag; None for an ETag mismatch.
-
-    The sidecar answers 409 in both cases.
-    """
-    message = str((json_object(reply) or {}).get("message", ""))
-    for line in message.splitlines():
-        _, marker, error = line.rpartition("error from state store: ")
-        if marker and not is_etag_mismatch(error):
-            return Unavailable(explain_store_error(error) or f"The state store failed: {error}")
-    return None
+def error_message(reply: Reply) -> str:
+    """Return the message with which Dapr itself reports a failure; "" if there is none."""
+    return str((json_object(reply) or {}).get("message", ""))
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:
@@ -79,4 +73,4 @@ def _json_content(reply: Reply) -> Any:
 
 
 def _excerpt(reply: Reply) -> str:
-    return reply.body[:300].decode(errors="replace")
+    return reply.body[:_EXCERPT_BYTES].decode(errors="replace")

@@ -55,6 +55,9 @@ class Sidecar(Protocol):
     def delete(self, key: str, etag: str = "") -> None:
         """Delete a value if it still has `etag` ("": always); else raise EtagMismatch. Succeed if the key is absent."""
 
+    def predict_etag(self, etag: str) -> str | None:
+        """Return the ETag of a value that was just written with `etag`; None if only a read can tell."""
+
     async def aput(self, key: str, json_value: str) -> None:
         """Write a value, whatever is stored. It is stored as the JSON that it is; `save` stores a string."""
 

@@ -11,12 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pizzashop.errors import InvalidSettings, LocalError
 from pizzashop.local.ports import HOST, is_listening
-from pizzashop.local.project import Project, find_component
+from pizzashop.local.project import Project, find_component, metadata_value
 from pizzashop.local.redis import Problem
 from pizzashop.roles import PUBSUB
 from pizzashop.settings import Settings, bracket_ipv6
@@ -55,7 +56,10 @@ class Broker(ABC):
 
     @abstractmethod
     def find_fault(self) -> Problem | None:
-        """Log in as a sidecar does, without any write. Return why that fails; None if it does not."""
+        """Log in as a sidecar does, without any write. Return why that fails; None if it does not.
+
+        Raise LocalError if the library for that is not installed.
+        """
 
     @property
     def address(self) -> str:
@@ -81,7 +85,7 @@ class RabbitMQ(Broker):
     name = "RabbitMQ"
 
     def find_fault(self) -> Problem | None:
-        # Only the commands that run the shop need this library.
+        _require_client("pika", "rabbitmq")
         import pika
         from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
@@ -117,7 +121,7 @@ class Kafka(Broker):
     name = "Kafka"
 
     def find_fault(self) -> Problem | None:
-        # Only the commands that run the shop need this library.
+        _require_client("kafka", "kafka")
         import kafka
         from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
@@ -157,7 +161,7 @@ def find_broker(project: Project, env: Mapping[str, str]) -> Broker | None:
     if kind not in _SCHEMES:
         return None
     entries = component["spec"].get("metadata") or []
-    values = {each["name"]: _metadata_value(each, env) for each in entries}
+    values = {each["name"]: metadata_value(each, {**os.environ, **env}) for each in entries}
     has_secret = any("secretKeyRef" in each for each in entries)
     try:
         return _rabbitmq(values, has_secret) if kind == "rabbitmq" else _kafka(values, has_secret)
@@ -196,6 +200,11 @@ def component_environment(settings: Settings) -> dict[str, str]:
         "PIZZASHOP_KAFKA_PASSWORD": password,
         "PIZZASHOP_KAFKA_DISABLE_TLS": str(url.scheme == "kafka").lower(),
     }
+
+
+def _require_client(module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise LocalError(f"The check of the broker needs a client: run `pip install -e '.[{extra}]'`.")
 
 
 def _rabbitmq(values: Mapping[str, str], has_secret: bool) -> RabbitMQ:
@@ -243,13 +252,6 @@ def _checked(url: str) -> str:
     if _BAD_ESCAPE.search(url) or any(character.isspace() for character in url):
         raise ValueError("a URL with a space or a bare percent sign")
     return url
-
-
-def _metadata_value(entry: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    if "envRef" in entry:
-        return env.get(str(entry["envRef"]), os.environ.get(str(entry["envRef"]), ""))
-    value = entry.get("value")
-    return "" if value is None else str(value)
 
 
 class _ErrorCollector(logging.Handler):

@@ -13,7 +13,7 @@ from typing import Literal
 import valkey
 
 from pizzashop.errors import LocalError
-from pizzashop.local import redis, repairs
+from pizzashop.local import postgresql, redis, repairs
 from pizzashop.local.brokers import Broker
 from pizzashop.local.ports import is_listening, port_holder, require_free_ports
 from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
@@ -91,14 +91,16 @@ def check_disk(state_dir: Path) -> Finding:
     return Finding("Disk", "note", found, "make room") if free < _LOW_BYTES else Finding("Disk", "ok", found)
 
 
-def check_storage(project: Project, state_dir: Path) -> Iterator[Finding]:
-    """Check the disk, and the Redis servers of the components."""
+def check_storage(project: Project, state_dir: Path, postgres_url: str = "") -> Iterator[Finding]:
+    """Check the disk, and the Redis and PostgreSQL servers of the components."""
     yield check_disk(state_dir)
     try:
         for connection in redis.connections(project):
             yield from _check_redis(connection, state_dir)
+        if store := postgresql.find_connection(project, state_dir, postgres_url):
+            yield from _check_postgresql(store)
     except LocalError as error:
-        yield Finding("Redis", "wrong", str(error), "git checkout -- resources")
+        yield Finding("Components", "wrong", str(error), "git checkout -- resources")
 
 
 def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
@@ -119,9 +121,8 @@ def check_broker(broker: Broker) -> Finding:
         remedy = "start it, or have PIZZASHOP_BROKER_URL name another"
         return Finding(broker.name, "wrong", f"{broker.title} cannot be reached", remedy)
     if not broker.is_checkable:
-        return Finding(
-            broker.name, "note", f"{broker.title} runs: its login is not checked, because of TLS or a secret"
-        )
+        found = f"{broker.title} runs: its login is not checked, because of TLS or a secret"
+        return Finding(broker.name, "note", found)
     if fault := broker.find_fault():
         return Finding(broker.name, "wrong", f"{broker.title} cannot be used: {fault.text}", fault.remedy)
     return Finding(broker.name, "ok", f"{broker.title} runs, and accepts the login")
@@ -133,10 +134,13 @@ def require_broker(broker: Broker | None) -> None:
         _require(check_broker(broker))
 
 
-def can_reach_servers(connections: Iterable[Connection], broker: Broker | None) -> bool:
-    """Return whether all servers accept connections that a sidecar needs when it starts."""
-    addresses_listen = all(is_listening(each.port, each.host) for each in connections)
-    return addresses_listen and (broker is None or broker.is_reachable())
+def can_reach_servers(
+    connections: Iterable[Connection], store: postgresql.Connection | None, broker: Broker | None
+) -> bool:
+    """Return whether the servers are there without which a sidecar ends as soon as it has started."""
+    are_listening = all(is_listening(each.port, each.host) for each in connections)
+    has_store = store is None or store.has_secret or postgresql.inspect_server(store).fault is None
+    return are_listening and has_store and (broker is None or broker.is_reachable())
 
 
 def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator[str]:
@@ -152,11 +156,27 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
             yield f"{len(deleted)} workflows were half-written, and start again from their records: {names}"
 
 
-class StorageMonitor:
-    """Watches the disk, the Redis servers and the broker while the shop is open."""
+def require_postgresql(project: Project, state_dir: Path, postgres_url: str) -> postgresql.Connection | None:
+    """Return the connection to PostgreSQL, None if that is not the store; raise LocalError if it cannot be used."""
+    if store := postgresql.find_connection(project, state_dir, postgres_url):
+        for finding in _check_postgresql(store):
+            _require(finding)
+    return store
 
-    def __init__(self, connections: Iterable[Connection], state_dir: Path, broker: Broker | None = None) -> None:
+
+class StorageMonitor:
+    """Watches the disk, the Redis and PostgreSQL servers, and the broker, while the shop is open."""
+
+    def __init__(
+        self,
+        connections: Iterable[Connection],
+        state_dir: Path,
+        store: postgresql.Connection | None = None,
+        broker: Broker | None = None,
+    ) -> None:
         self._faults = dict.fromkeys(_with_known_login(connections), "")
+        self._store = None if store is None or store.has_secret else store
+        self._store_fault = ""
         self._state_dir = state_dir
         self._is_full = False
         self._broker, self._is_broker_away = broker, False
@@ -183,6 +203,16 @@ class StorageMonitor:
             elif previous and not fault:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
                 yield from delete_half_written_workflows([connection])
+        if self._store:
+            yield from self._store_changes(self._store)
+
+    def _store_changes(self, store: postgresql.Connection) -> Iterator[str]:
+        server = postgresql.inspect_server(store)
+        previous, self._store_fault = self._store_fault, server.fault.text if server.fault else ""
+        if server.fault and not previous:
+            yield f"PostgreSQL on {store.address}: {server.fault.text}. Orders wait until that is repaired."
+        elif previous and not server.fault:
+            yield f"{server.title} on {store.address} can be used again: orders go on."
 
     def _broker_changes(self) -> Iterator[str]:
         if self._broker is None:
@@ -196,7 +226,8 @@ class StorageMonitor:
 
 def _require(finding: Finding) -> None:
     if finding.state == "wrong":
-        raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}: {finding.remedy}.")
+        remedy = f": {finding.remedy}" if finding.remedy else ""
+        raise LocalError(f"{finding.found[0].upper()}{finding.found[1:]}{remedy}.")
 
 
 def _with_known_login(connections: Iterable[Connection]) -> list[Connection]:
@@ -236,6 +267,28 @@ def _check_missing_redis(connection: Connection, state_dir: Path) -> Finding:
     if damages:
         return Finding("Redis", "note", f"{'; '.join(damages)}: the shop copies this file, repairs it and opens")
     return Finding("Redis", "ok", found)
+
+
+def _check_postgresql(connection: postgresql.Connection) -> Iterator[Finding]:
+    if connection.has_secret:
+        yield Finding("PostgreSQL", "note", "not checked, because its component logs in with a secret")
+        return
+    try:
+        version = postgresql.require_server(connection)
+    except LocalError as error:
+        yield Finding("PostgreSQL", "wrong", str(error).rstrip("."))
+        return
+    if connection.embedded and not connection.embedded.is_ready():
+        yield Finding("PostgreSQL", "ok", f"none runs: the embedded PostgreSQL {version} starts with the shop")
+        return
+    server = postgresql.inspect_server(connection)
+    if server.fault:
+        found = f"{server.title} on {connection.address} cannot be used: {server.fault.text}"
+        yield Finding("PostgreSQL", "wrong", found, server.fault.remedy)
+        return
+    found = ", ".join(filter(None, [f"{server.title} runs, {connection.address}", server.persistence]))
+    yield Finding("PostgreSQL", "ok", found)
+    yield from (Finding("PostgreSQL", "note", each.text, each.remedy) for each in server.warnings)
 
 
 def _has_loaded(connection: Connection) -> bool:

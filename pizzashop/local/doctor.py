@@ -69,14 +69,14 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
         return
     pid_file = PidFile(state_dir)
     yield check_project(project)
-    yield from checks.check_storage(project, state_dir)
+    yield from checks.check_storage(project, state_dir, settings.postgres_url)
     yield from check_broker(project, settings)
     yield check_ports(project, pid_file)
     yield from check_files(project)
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
             yield from check_orders(api)
-    elif repairs.are_timers_lost(state_dir):
+    elif repairs.are_timers_lost(state_dir, settings.store):
         yield Finding("Orders", "note", repairs.LOST_TIMERS, repairs.LOST_TIMERS_RECOVERY)
 
 
@@ -141,12 +141,10 @@ def check_project(project: Project) -> Finding:
 def check_broker(project: Project, settings: Settings) -> Iterator[Finding]:
     """Check the broker, unless it is one of the Redis servers that are checked already."""
     try:
-        broker = brokers.find_broker(project, brokers.component_environment(settings))
+        if broker := brokers.find_broker(project, brokers.component_environment(settings)):
+            yield checks.check_broker(broker)
     except LocalError as error:
-        yield Finding("Broker", "wrong", str(error), _RESTORE_FILES)
-        return
-    if broker:
-        yield checks.check_broker(broker)
+        yield Finding("Broker", "wrong", str(error))
 
 
 def check_ports(project: Project, pid_file: PidFile) -> Finding:

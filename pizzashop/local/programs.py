@@ -1,12 +1,12 @@
 """The programs of a shop on one machine: the command, the ports and the readiness check of each.
 
-They are three services (Valkey, placement, scheduler), the roles, and a sidecar for each role. The entries of
-`dapr.yaml` name the roles.
+They are the services (Valkey, placement, scheduler, and PostgreSQL if it is the store), the roles, and a sidecar for
+each role. The entries of `dapr.yaml` name the roles.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,7 @@ from pizzashop.errors import LocalError
 from pizzashop.local import redis
 from pizzashop.local.dapr_binaries import Dapr, machine_name
 from pizzashop.local.ports import HOST, http_ok, is_listening
+from pizzashop.local.postgresql import EmbeddedPostgresql
 from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project, flag_name
 from pizzashop.local.shutdown import Shutdown
@@ -38,8 +39,10 @@ _ETCD_LIMITS: Mapping[str, object] = {
 }
 
 
-def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
-    """Return Valkey, placement and scheduler by name, in the order in which they start."""
+def service_processes(
+    state_dir: Path, dapr: Dapr, shutdown: Shutdown, postgresql: EmbeddedPostgresql | None = None
+) -> dict[str, Process]:
+    """Return the services by name, in the order in which they start; PostgreSQL is among them if it is given."""
     valkey_dir = state_dir / "valkey"
     valkey_dir.mkdir(parents=True, exist_ok=True)
     *_, placement_peer = SERVICE_PORTS["placement"]
@@ -57,14 +60,18 @@ def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[s
         "placement": _dapr_command("placement", dapr.placement, placement_options),
         "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
     }
+    checks: dict[str, Callable[[], bool]] = {"valkey": redis.is_ready}
+    if postgresql:
+        commands = {"postgresql": postgresql.command(), **commands}
+        checks["postgresql"] = postgresql.is_ready
     return {
         name: Process(
             name,
             command,
             state_dir / "logs" / f"{name}.log",
             _inherited_environment(),
-            ports=SERVICE_PORTS[name],
-            is_ready=redis.is_ready if name == "valkey" else partial(_is_service_ready, name),
+            ports=SERVICE_PORTS.get(name, ()),
+            is_ready=checks.get(name) or partial(_is_service_ready, name),
             shutdown=shutdown,
         )
         for name, command in commands.items()

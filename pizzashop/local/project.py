@@ -4,6 +4,7 @@ The files in `resources/` itself are the default set of components. A folder the
 files that replace those of the same name: `resources/postgresql/statestore.yaml`.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -190,6 +191,14 @@ def find_component(documents: list[dict[str, Any]], name: str) -> dict[str, Any]
     """Return the Dapr component with this name; None if there is none."""
     components = (each for each in documents if each.get("kind") == "Component")
     return next((each for each in components if each["metadata"]["name"] == name), None)
+
+
+def metadata_value(entry: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> str:
+    """Return the value of a metadata entry of a component, which may be in the environment; "" for a secret."""
+    if "envRef" in entry:
+        return env.get(str(entry["envRef"]), "")
+    value = entry.get("value")
+    return "" if value is None else str(value)
 
 
 def _is_of_other_project(run_file: Path) -> bool:

@@ -10,7 +10,7 @@ import valkey
 
 from pizzashop.errors import LocalError
 from pizzashop.local.ports import HOST
-from pizzashop.local.project import Project, find_component
+from pizzashop.local.project import Project, find_component, metadata_value
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC
 
 PORT = 6379
@@ -46,7 +46,7 @@ class Connection:
     def from_component(cls, component: Mapping[str, Any]) -> Self:
         """Return the connection of a Dapr component; raise ValueError if its address is invalid."""
         entries = {each["name"]: each for each in component["spec"].get("metadata", [])}
-        values = {name: _metadata_value(entry) for name, entry in entries.items()}
+        values = {name: metadata_value(entry) for name, entry in entries.items()}
         host, _, port = values.get("redisHost", "").rpartition(":")
         if not port.isdigit():
             host, port = values.get("redisHost", ""), values.get("redisPort", "")
@@ -160,13 +160,6 @@ def is_ready(connection: Connection = EMBEDDED) -> bool:
     if server is None or server.is_loading:
         return False
     return connection.has_secret or server.fault is None
-
-
-def _metadata_value(entry: Mapping[str, Any]) -> str:
-    if "envRef" in entry:
-        return os.environ.get(str(entry["envRef"]), "")
-    value = entry.get("value")
-    return "" if value is None else str(value)
 
 
 def _inspect(client: valkey.Valkey, connection: Connection) -> Redis:

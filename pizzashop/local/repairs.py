@@ -175,24 +175,25 @@ def delete_half_written_workflows(connection: Connection) -> list[str]:
         ]
 
 
-def write_opening_id(state_dir: Path) -> bool:
+def write_opening_id(state_dir: Path, store: str = "redis") -> bool:
     """Write a new id of the opening to store and scheduler; return whether the scheduler had lost its data before."""
-    has_lost_timers = are_timers_lost(state_dir)
+    has_lost_timers = are_timers_lost(state_dir, store)
     opening_id = uuid4().hex
-    for path in _opening_id_files(state_dir):
+    for path in _opening_id_files(state_dir, store):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(opening_id)
     return has_lost_timers
 
 
-def are_timers_lost(state_dir: Path) -> bool:
+def are_timers_lost(state_dir: Path, store: str = "redis") -> bool:
     """Return whether the scheduler's data is not that of the last opening; False before the first opening."""
-    store_id, scheduler_id = (_read_opening_id(path) for path in _opening_id_files(state_dir))
+    store_id, scheduler_id = (_read_opening_id(path) for path in _opening_id_files(state_dir, store))
     return store_id is not None and scheduler_id != store_id
 
 
-def _opening_id_files(state_dir: Path) -> tuple[Path, Path]:
-    return state_dir / "valkey" / _OPENING_ID_FILE, state_dir / "scheduler" / _OPENING_ID_FILE
+def _opening_id_files(state_dir: Path, store: str) -> tuple[Path, Path]:
+    store_dir = state_dir / ("valkey" if store == "redis" else store)
+    return store_dir / _OPENING_ID_FILE, state_dir / "scheduler" / _OPENING_ID_FILE
 
 
 def _read_opening_id(path: Path) -> str | None:

@@ -21,6 +21,7 @@ from pizzashop.local import repairs
 from pizzashop.local.checks import ETCD_LOG_BYTES, MIN_FREE_BYTES, free_bytes, required_ports
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import is_listening, reserve_ports
+from pizzashop.local.postgresql import URL_VARIABLE, EmbeddedPostgresql
 from pizzashop.local.processes import (
     Process,
     descendants,
@@ -59,15 +60,19 @@ class Shop:
         shutdown: Shutdown | None = None,
         env: Mapping[str, str] | None = None,
         needs_valkey: bool = True,
+        postgresql: EmbeddedPostgresql | None = None,
         can_run_sidecars: Callable[[], bool] = lambda: True,
     ) -> None:
         self.state_dir, self.project = state_dir, project
         self.shutdown = shutdown or Shutdown()
-        self.services = service_processes(state_dir, dapr, self.shutdown)
-        self.roles, self.sidecars = app_processes(state_dir, project, dapr, role_environment(env), self.shutdown)
+        self.services = service_processes(state_dir, dapr, self.shutdown, postgresql)
+        store_env = {URL_VARIABLE: postgresql.url} if postgresql else {}
+        environment = role_environment({**store_env, **(env or {})})
+        self.roles, self.sidecars = app_processes(state_dir, project, dapr, environment, self.shutdown)
         # One sentence for each file that was damaged and has been repaired.
         self.repairs: list[str] = []
-        self._needs_valkey, self._can_run_sidecars = needs_valkey, can_run_sidecars
+        self._needs_valkey, self._postgresql = needs_valkey, postgresql
+        self._can_run_sidecars = can_run_sidecars
         self._pid_file = PidFile(state_dir)
         self._stack = ExitStack()
 
@@ -117,10 +122,13 @@ class Shop:
         return process_trees(process.pid for process in self)
 
     def _start_service(self, process: Process) -> None:
-        if is_listening(process.ports[0]) or (process.name == "valkey" and not self._needs_valkey):
+        is_shared = process.ports and is_listening(process.ports[0])
+        if is_shared or (process.name == "valkey" and not self._needs_valkey):
             return
         if process.name == "valkey":
             self.repairs += repairs.repair_valkey(self.state_dir / "valkey")
+        if process.name == "postgresql" and self._postgresql:
+            self._postgresql.prepare()
         process.start()
         try:
             wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)

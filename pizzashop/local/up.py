@@ -26,7 +26,7 @@ from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
-from pizzashop.local import brokers, checks, redis, repairs
+from pizzashop.local import brokers, checks, postgresql, redis, repairs
 from pizzashop.local.brokers import Broker
 from pizzashop.local.build import provide_cli, provide_dapr
 from pizzashop.local.dapr_binaries import Dapr
@@ -57,8 +57,8 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
-    then the five roles with their sidecars. Restarts each process that ends. Ctrl-C stops all that it started;
-    orders in flight go on when the shop opens again.
+    with --store postgresql an embedded PostgreSQL, then the five roles with their sidecars. Restarts each
+    process that ends. Ctrl-C stops all that it started; orders in flight go on when the shop opens again.
     """
     settings, console = Settings.from_env(store=store, broker=broker), Console(highlight=False)
     validate_exposure(settings)
@@ -85,6 +85,7 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
         checks.require_startable(project, shutdown)
         project = project.write_components(state_dir / "resources")
         connections = checks.require_storage(project, state_dir, shutdown)
+        postgres = checks.require_postgresql(project, state_dir, settings.postgres_url)
         own_broker = brokers.find_broker(project, broker_env)
         checks.require_broker(own_broker)
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
@@ -92,20 +93,20 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
         env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings), **broker_env}
         if pace is not None:
             env["PIZZASHOP_PACE"] = str(pace)
-        needs_valkey = any(connection.is_embedded for connection in connections)
         shop = Shop(
             state_dir,
             project,
             dapr,
             shutdown=shutdown,
             env=env,
-            needs_valkey=needs_valkey,
-            can_run_sidecars=partial(checks.can_reach_servers, connections, own_broker),
+            needs_valkey=any(connection.is_embedded for connection in connections),
+            postgresql=postgres.embedded if postgres else None,
+            can_run_sidecars=partial(checks.can_reach_servers, connections, postgres, own_broker),
         )
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
-                _open(shop, console, settings, connections, own_broker)
-                _watch(shop, console, checks.StorageMonitor(connections, state_dir, own_broker))
+                _open(shop, console, settings, connections, postgres, own_broker)
+                _watch(shop, console, checks.StorageMonitor(connections, state_dir, postgres, own_broker))
                 console.print("\n  Closing the shop ...")
         finally:
             accounts.revoke_sign_in_link(state_dir)
@@ -159,7 +160,12 @@ def _shorten_path(path: Path) -> str:
 
 
 def _open(
-    shop: Shop, console: Console, settings: Settings, connections: list[Connection], broker: Broker | None
+    shop: Shop,
+    console: Console,
+    settings: Settings,
+    connections: list[Connection],
+    postgres: postgresql.Connection | None,
+    broker: Broker | None,
 ) -> None:
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
@@ -167,12 +173,14 @@ def _open(
         _print_warning(console, f"{text}.")
     for connection in connections:
         _print_redis(console, shop, connection)
+    if postgres and not postgres.has_secret:
+        _print_postgresql(console, postgres)
     if broker:
         _print_line(console, broker.name, f"already running, {broker.address}")
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         _print_line(console, process.name, f"{state}, port {process.ports[0]}")
-    if repairs.write_opening_id(shop.state_dir):
+    if repairs.write_opening_id(shop.state_dir, settings.store):
         _print_warning(console, f"Note: {repairs.LOST_TIMERS}. {repairs.LOST_TIMERS_RECOVERY}")
     shop.open()
     _print_open_shop(shop, console, settings, time.monotonic() - started)
@@ -202,6 +210,16 @@ def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
     _print_line(console, server.title, text)
     for warning in server.warnings:
         _print_warning(console, f"Redis: {warning.text}. What to do: {warning.remedy}.")
+
+
+def _print_postgresql(console: Console, connection: postgresql.Connection) -> None:
+    server = postgresql.inspect_server(connection)
+    embedded = connection.embedded
+    place = _shorten_path(embedded.directory) if embedded else connection.address
+    state = "embedded" if embedded else "already running"
+    _print_line(console, server.title, ", ".join(filter(None, [state, place, server.persistence])))
+    for warning in server.warnings:
+        _print_warning(console, f"PostgreSQL: {warning.text}. What to do: {warning.remedy}.")
 
 
 def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: float) -> None:

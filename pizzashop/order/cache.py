@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from pizzashop.dapr.sidecar import StoredValue, Write
-from pizzashop.dapr.stores import predict_etag
+from pizzashop.dapr.sidecar import StoredValue
 from pizzashop.domain.record import Record
 
 WRITE_CACHE_SECONDS = 5.0
@@ -44,14 +43,11 @@ class WriteCache:
         entry = self._entries.get(key)
         return None if entry is None or self._is_expired(entry) else entry[0]
 
-    def put(self, write: Write) -> None:
-        """Keep a value that was just written, unless its new ETag cannot be known."""
-        etag = predict_etag(write.etag)
-        if etag is None:
-            return
+    def put(self, key: str, written: StoredValue) -> None:
+        """Keep a value that was just written, with its new ETag."""
         with self._lock:
-            self._entries[write.key] = StoredValue(write.value.encode(), etag), time.monotonic()
-            self._entries.move_to_end(write.key)
+            self._entries[key] = written, time.monotonic()
+            self._entries.move_to_end(key)
             while self._entries and (len(self) > self._max_entries or self._is_expired(self._oldest())):
                 self._entries.popitem(last=False)
 

@@ -17,7 +17,6 @@ from zlib import crc32
 
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.sidecar import EtagMismatch, Sidecar
-from pizzashop.dapr.stores import predict_etag
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, Unavailable
 
@@ -47,7 +46,10 @@ def position_of(record: Record) -> Position:
 
 
 class StoredList:
-    """A list of strings under one key of the state store. It keeps what it wrote last, so most updates need no read."""
+    """A list of strings under one key of the state store.
+
+    Where the ETag of a write can be predicted, it keeps what it wrote last, so that most updates need no read.
+    """
 
     def __init__(self, sidecar: Sidecar, key: str) -> None:
         self._sidecar, self._key = sidecar, key
@@ -80,7 +82,7 @@ class StoredList:
             self._sidecar.save(self._key, json.dumps(items), etag)
         except EtagMismatch:
             return False
-        new_etag = predict_etag(etag)
+        new_etag = self._sidecar.predict_etag(etag)
         self._cached = None if new_etag is None else (items, new_etag)
         return True
 

@@ -210,8 +210,9 @@ class Repository:
             if is_written:
                 written.add(unparsed.order_id)
                 self.read_cache.update(unparsed.order_id, write.value.encode())
-                if not record.deleted:
-                    self._write_cache.put(write)
+                etag = self._sidecar.predict_etag(write.etag)
+                if etag is not None and not record.deleted:
+                    self._write_cache.put(write.key, StoredValue(write.value.encode(), etag))
         return written
 
 

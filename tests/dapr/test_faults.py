@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from shop_client import KITCHEN, WORKFLOW, FaultTable, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
-from shop_processes import PROCESSES, ShopProcesses
+from shop_processes import PROCESSES, SERVERS_OF_STORE, ShopProcesses
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
@@ -21,9 +21,18 @@ PACE = 0.15
 ORDERS = 20
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Kill each process of the shop alone, and then all of them."""
+    if "killed" in metafunc.fixturenames:
+        everything = tuple(dict.fromkeys((*SERVERS_OF_STORE[metafunc.config.getoption("store")], *PROCESSES)))
+        metafunc.parametrize("killed", [*((name,) for name in everything), everything], ids="+".join)
+
+
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
-    made = ShopProcesses(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)})
+def separate(
+    project: Project, dapr: Dapr, store: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)}, store)
     with made.running() as running:
         yield running
 
@@ -67,7 +76,6 @@ def _approve(client: ShopClient, order_id: str) -> None:
     eventually(approved, seconds=60)
 
 
-@pytest.mark.parametrize("killed", [*((name,) for name in PROCESSES), PROCESSES], ids=lambda names: "+".join(names))
 def test_nothing_is_lost_and_nothing_done_twice(
     separate: ShopProcesses, client: ShopClient, killed: tuple[str, ...], fault_table: FaultTable
 ) -> None:
@@ -82,7 +90,7 @@ def test_nothing_is_lost_and_nothing_done_twice(
     records = [client.wait_for_status(order_id, "delivered", seconds=90) for order_id in orders]
     over_again, in_flight_again = twice(runs(orders), at_kill)
     lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
-    name = "everything" if killed == PROCESSES else killed[0]
+    name = killed[0] if len(killed) == 1 else "everything"
     fault_table((name, in_flight, len(records), len(lost), len(over_again), len(in_flight_again)))
     assert (lost, over_again, in_flight_again) == ([], [], [])
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from shop_client import KITCHEN, WORKFLOW, ShopClient, eventually, new_order, stages
 from shop_client import ORDERS as ORDER_ROLE
-from shop_processes import ShopProcesses
+from shop_processes import SERVERS_OF_STORE, ShopProcesses
 
 from pizzashop.dapr.http import Reply
 from pizzashop.domain.lifecycle import HAPPY_PATH
@@ -28,34 +28,45 @@ ORDERS = 6
 pytestmark = pytest.mark.timeout(OUTAGE_SECONDS + 240)
 
 
+FROZEN = ("scheduler", "order", "kitchen", "workflow", "sidecar-order")
+AWAY = ("placement", "kitchen", "sidecar-workflow")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take away these parts, and the servers of the shop's state store."""
+    parts = {"frozen": FROZEN, "away": AWAY}
+    for name in parts.keys() & set(metafunc.fixturenames):
+        metafunc.parametrize(name, [*SERVERS_OF_STORE[metafunc.config.getoption("store")], *parts[name]])
+
+
 @pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcesses]:
-    made = ShopProcesses(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"})
+def separate(
+    project: Project, dapr: Dapr, store: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShopProcesses]:
+    made = ShopProcesses(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"}, store)
     with made.running() as running:
         yield running
 
 
-@pytest.mark.parametrize("part", ["valkey", "scheduler", "order", "kitchen", "workflow", "sidecar-order"])
-def test_a_frozen_part_holds_up_orders_and_loses_none(separate: ShopProcesses, client: ShopClient, part: str) -> None:
+def test_a_frozen_part_holds_up_orders_and_loses_none(separate: ShopProcesses, client: ShopClient, frozen: str) -> None:
     orders = _on_their_way(client)
-    separate.freeze(part)
+    separate.freeze(frozen)
     try:
-        _everything_answers(client, orders, part)
+        _everything_answers(client, orders, frozen)
     finally:
-        separate.thaw(part)
+        separate.thaw(frozen)
     _go_on_to_their_end(client, orders)
 
 
-@pytest.mark.parametrize("part", ["valkey", "placement", "kitchen", "sidecar-workflow"])
 def test_a_part_that_is_away_holds_up_orders_and_loses_none(
-    separate: ShopProcesses, client: ShopClient, part: str
+    separate: ShopProcesses, client: ShopClient, away: str
 ) -> None:
     orders = _on_their_way(client)
-    separate.kill(part)
+    separate.kill(away)
     try:
-        _everything_answers(client, orders, part)
+        _everything_answers(client, orders, away)
     finally:
-        separate.start(part)
+        separate.start(away)
     _go_on_to_their_end(client, orders)
 
 

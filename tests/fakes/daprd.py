@@ -18,10 +18,11 @@ class Asked(NamedTuple):
 
 
 class FakeDaprd:
-    """Answers each request with the next of `answers`: (status, body, headers)."""
+    """Answers each request with the next of `answers`: (status, body, headers). It names `store` as its state store."""
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.store = {"name": "pizzastatestore", "type": "state.redis", "version": "v1"}
         self.asked: list[Asked] = []
         self.connections = 0
         self.answers: list[tuple[int, bytes, dict[str, str]]] = []
@@ -47,8 +48,11 @@ def open_daprd() -> Iterator[FakeDaprd]:
         def answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            daprd.asked.append(Asked(self.command, self.path, headers, json.loads(raw) if raw else None))
-            status, body, more = daprd.answers.pop(0)
+            if self.path == "/v1.0/metadata":
+                status, body, more = 200, json.dumps({"components": [daprd.store]}).encode(), dict[str, str]()
+            else:
+                daprd.asked.append(Asked(self.command, self.path, headers, json.loads(raw) if raw else None))
+                status, body, more = daprd.answers.pop(0)
             self.send_response(status)
             for name, value in {**more, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)

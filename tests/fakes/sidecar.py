@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -22,13 +23,18 @@ class ProcessCrash(BaseException):
 
 
 class FakeSidecar:
-    """The sidecar of all roles.
+    """The sidecar of all roles. Its store has the ETags of Redis; with `random_etags`, those of PostgreSQL.
 
     `is_down` makes it unavailable, `roles_down` single roles behind it. After `writes_before_crash` writes the process
     crashes. With `delivers_events` each published event is delivered at once; otherwise a test delivers it.
     """
 
-    def __init__(self, app_token: str = "") -> None:
+    # The default; the option `--store` of pytest sets it.
+    has_random_etags = False
+
+    def __init__(self, app_token: str = "", *, random_etags: bool | None = None) -> None:
+        if random_etags is not None:
+            self.has_random_etags = random_etags
         self.apps: dict[Role, Flask] = {}
         self._headers = {"dapr-api-token": app_token} if app_token else {}
         self.published: list[Content] = []
@@ -38,7 +44,7 @@ class FakeSidecar:
         self.writes_before_crash: int | None = None
         self.delivers_events = False
         self.on_publish: Callable[[Content], None] = lambda _: None
-        self._values: dict[str, tuple[str, int]] = {}
+        self._values: dict[str, tuple[str, str]] = {}
         self._reads: list[str] = []
         self._lock = threading.Lock()
 
@@ -83,8 +89,8 @@ class FakeSidecar:
         self._reads.append(key)
         if key not in self._values:
             return StoredValue(None, "")
-        value, version = self._values[key]
-        return StoredValue(value.encode(), str(version))
+        value, etag = self._values[key]
+        return StoredValue(value.encode(), etag)
 
     def load_many(self, keys: Sequence[str]) -> list[StoredValue]:
         return [self.load(key) for key in keys]
@@ -93,26 +99,29 @@ class FakeSidecar:
         self._require_up()
         self._count_write()
         with self._lock:
-            _, version = self._values.get(key, ("", 0))
-            # As the real store: when the key is absent it accepts a write with any ETag.
-            if version and etag != str(version):
+            _, present = self._values.get(key, ("", ""))
+            # When the key is absent, Redis accepts a write with any ETag.
+            if etag != present and (present or self.has_random_etags):
                 raise EtagMismatch(key)
-            self._values[key] = value, version + 1
+            self._values[key] = value, self._next_etag(present)
 
     def save_many(self, writes: Sequence[Write]) -> list[bool]:
         return [self._try_save(write) for write in writes]
+
+    def predict_etag(self, etag: str) -> str | None:
+        return None if self.has_random_etags else self._next_etag(etag)
 
     def delete(self, key: str, etag: str = "") -> None:
         self._require_up()
         self._count_write()
         with self._lock:
-            if etag and key in self._values and etag != str(self._values[key][1]):
+            if etag and key in self._values and etag != self._values[key][1]:
                 raise EtagMismatch(key)
             self._values.pop(key, None)
 
     async def aput(self, key: str, json_value: str) -> None:
         self._require_up()
-        self._values[key] = json_value, self._values.get(key, ("", 0))[1] + 1
+        self._values[key] = json_value, self._next_etag(self._values.get(key, ("", ""))[1])
 
     def count_reads(self) -> list[str]:
         """Return a list that grows by the key of each read from now on."""
@@ -131,6 +140,9 @@ class FakeSidecar:
         entries = [{"entryId": str(n), "event": cloud_event(event)} for n, event in enumerate(events)]
         answer = self.apps[ORDER].test_client().post("/orders-sub", json={"entries": entries}, headers=self._headers)
         assert [each["status"] for each in answer.json["statuses"]] == ["SUCCESS"] * len(events)
+
+    def _next_etag(self, etag: str) -> str:
+        return str(uuid4()) if self.has_random_etags else str(int(etag or "0") + 1)
 
     def _try_save(self, write: Write) -> bool:
         try:

@@ -125,14 +125,14 @@ def test_a_broker_that_is_not_reachable_keeps_the_shop_closed(product: str) -> N
     assert (finding.state, finding.found) == ("wrong", f"{broker.name} on port {port} cannot be reached")
     with pytest.raises(LocalError, match=r"cannot be reached: start it, or have PIZZASHOP_BROKER_URL name another\.$"):
         checks.require_broker(broker)
-    assert not checks.can_reach_servers([], broker)
+    assert not checks.can_reach_servers([], None, broker)
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_broker_that_goes_away_is_reported_once_and_again_when_it_is_back(product: str, tmp_path: Path) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
-    monitor = checks.StorageMonitor([], tmp_path, chosen(product, f"127.0.0.1:{port}"))
+    monitor = checks.StorageMonitor([], tmp_path, broker=chosen(product, f"127.0.0.1:{port}"))
     assert list(monitor.changes()) == []
     server.close()
     (away,) = monitor.changes()

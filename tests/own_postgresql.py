@@ -1,0 +1,60 @@
+"""A real PostgreSQL: the embedded one, and one of a user with a port and a password."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pizzashop.errors import LocalError
+from pizzashop.local.postgresql import EmbeddedPostgresql
+from pizzashop.local.shutdown import wait_until
+
+PASSWORD = "s3cret-of-the-shop"
+
+
+def embedded_postgresql(directory: Path) -> EmbeddedPostgresql:
+    """Return the server of this directory; skip the test where none can start."""
+    server = EmbeddedPostgresql(directory)
+    try:
+        server.require_startable()
+    except LocalError as error:
+        pytest.skip(str(error))
+    return server
+
+
+@contextmanager
+def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
+    """Run a server with these settings on a free port of loopback within the block, and yield its URL with a login."""
+    server = embedded_postgresql(directory)
+    server.prepare()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    rules = directory / "data/pg_hba.conf"
+    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}
+    command = [*server.command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
+    admin = f"{server.url} port={port}"
+    with (directory / "postgresql.log").open("wb") as log:
+        child = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            wait_until(lambda: _create_login(admin), "postgresql", seconds=20)
+            yield f"postgresql://shop:{PASSWORD}@127.0.0.1:{port}/postgres"
+        finally:
+            child.terminate()
+            child.wait()
+
+
+def _create_login(admin: str) -> bool:
+    try:
+        with psycopg.connect(admin, autocommit=True) as server:
+            # A server that takes no writes lets its administrator write.
+            server.execute("SET default_transaction_read_only = off")
+            server.execute(f"CREATE ROLE shop LOGIN PASSWORD '{PASSWORD}'")
+            server.execute("GRANT CREATE ON SCHEMA public TO shop")
+    except psycopg.OperationalError:
+        return False
+    return True
