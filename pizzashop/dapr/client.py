@@ -6,7 +6,7 @@ All calls that a role makes through its sidecar are here, except those to the wo
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from pizzashop.dapr.batching import Batcher
@@ -142,25 +142,27 @@ class SidecarClient(Sidecar):
     # Publishing
 
     def publish(self, events: Sequence[dict[str, Any]]) -> int:
-        return self._publish_batcher([json.dumps(event) for event in events])
+        return self._publish_batcher([_encode_event(event) for event in events])
 
     async def apublish(self, event: dict[str, Any]) -> None:
-        raise_for_status(await self._apost(PUBLISH_PATH, json.dumps(event), PUBLISH_SECONDS))
+        encoded = _encode_event(event)
+        raise_for_status(await self._apost(encoded.publish_path, encoded.text, PUBLISH_SECONDS))
 
-    def _publish_batch(self, batch: Sequence[Sequence[str]]) -> list[int | Exception]:
-        """Publish the events of several threads, given as JSON.
+    def _publish_batch(self, batch: Sequence[Sequence["_Event"]]) -> list[int | Exception]:
+        """Publish the events of several threads.
 
         Return for each thread how many events, from the first on, were published, or the error if there is none.
         """
         events = [event for thread_events in batch for event in thread_events]
-        errors = iter([error for part in _split_by_size(events, len) for error in self._publish_in_one_request(part)])
+        parts = _split_by_size(events, lambda event: len(event.text))
+        errors = iter([error for part in parts for error in self._publish_in_one_request(part)])
         return [_count_published([next(errors) for _ in thread_events]) for thread_events in batch]
 
-    def _publish_in_one_request(self, events: Sequence[str]) -> list[Exception | None]:
+    def _publish_in_one_request(self, events: Sequence["_Event"]) -> list[Exception | None]:
         """Return for each event why it was not published; None if it was."""
         try:
             if len(events) == 1:
-                reply = self._post(PUBLISH_PATH, events[0], PUBLISH_SECONDS)
+                reply = self._post(events[0].publish_path, events[0].text, PUBLISH_SECONDS)
             else:
                 reply = self._post(BULK_PUBLISH_PATH, _encode_bulk(events), PUBLISH_SECONDS)
         except Unavailable as error:
@@ -212,9 +214,25 @@ def _count_published(errors: Sequence[Exception | None]) -> int | Exception:
     return len(errors)
 
 
-def _encode_bulk(events: Sequence[str]) -> str:
+class _Event(NamedTuple):
+    """An event as JSON, and its order: Kafka keeps the events of one key in the order in which they came."""
+
+    text: str
+    order_id: str
+
+    @property
+    def publish_path(self) -> str:
+        return f"{PUBLISH_PATH}?metadata.partitionKey={quote(self.order_id)}"
+
+
+def _encode_event(event: dict[str, Any]) -> _Event:
+    return _Event(json.dumps(event), event["order_id"])
+
+
+def _encode_bulk(events: Sequence[_Event]) -> str:
     entries = (
-        f'{{"entryId":"{number}","event":{event},"contentType":"application/json"}}'
+        f'{{"entryId":"{number}","event":{event.text},"contentType":"application/json",'
+        f'"metadata":{{"partitionKey":{json.dumps(event.order_id)}}}}}'
         for number, event in enumerate(events)
     )
     return f"[{','.join(entries)}]"

@@ -10,7 +10,7 @@ from fakes.daprd import FakeDaprd, open_daprd
 from fakes.sidecar import FakeSidecar
 from flask import Flask
 
-from pizzashop.dapr.client import SidecarClient
+from pizzashop.dapr.client import SidecarClient, _encode_event
 from pizzashop.dapr.http import HttpClient
 from pizzashop.dapr.sidecar import EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
@@ -55,63 +55,71 @@ def problem(status: int, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": "x", "status": status, "detail": "because", "error": "because", **more}
 
 
+EVENT = {"order_id": "1"}
+
+
+def encoded(order_id: str = "1", **more: str) -> Any:
+    return _encode_event({"order_id": order_id, **more})
+
+
 def test_an_event_is_published_on_the_topic(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
     daprd.will_answer(204)
     assert sidecar.publish([{"order_id": "123"}]) == 1
     daprd.will_answer(204)
     in_loop(sidecar, sidecar.apublish({"order_id": "123"}))
     for asked in daprd.asked:
-        assert asked[:2] == ("POST", "/v1.0/publish/pizzapubsub/orders")
+        assert asked[:2] == ("POST", "/v1.0/publish/pizzapubsub/orders?metadata.partitionKey=123")
         assert (asked.headers["content-type"], asked.content) == ("application/json", {"order_id": "123"})
 
 
 class TestSeveralEvents:
     def test_are_published_in_one_bulk(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(204)
-        assert sidecar._publish_batch([['{"order_id": "1"}'], ['{"order_id": "2"}']]) == [1, 1]
+        assert sidecar._publish_batch([[encoded("1")], [encoded("2")]]) == [1, 1]
         (asked,) = daprd.asked
         assert asked[:2] == ("POST", "/v1.0-alpha1/publish/bulk/pizzapubsub/orders")
         assert asked.content == [
-            {"entryId": "0", "event": {"order_id": "1"}, "contentType": "application/json"},
-            {"entryId": "1", "event": {"order_id": "2"}, "contentType": "application/json"},
+            {"entryId": each, "event": {"order_id": order_id}, "contentType": "application/json"}
+            | {"metadata": {"partitionKey": order_id}}
+            for each, order_id in (("0", "1"), ("1", "2"))
         ]
 
     def test_of_one_order_count_as_published_up_to_the_first_failure(
         self, daprd: FakeDaprd, sidecar: SidecarClient
     ) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "2", "error": "full"}], "errorCode": "X"})
-        assert sidecar.publish([{}, {}, {}, {}]) == 2
+        assert sidecar.publish([EVENT] * 4) == 2
 
     def test_of_one_order_raise_the_error_of_the_first_if_it_failed(
         self, daprd: FakeDaprd, sidecar: SidecarClient
     ) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "0", "error": "full"}], "errorCode": "X"})
         with pytest.raises(Unavailable, match="full"):
-            sidecar.publish([{}, {}])
+            sidecar.publish([EVENT, EVENT])
 
     def test_fail_separately(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "1", "error": "full"}], "errorCode": "X"})
-        first, second, third = sidecar._publish_batch([["{}"], ["{}"], ["{}"]])
+        first, second, third = sidecar._publish_batch([[encoded()]] * 3)
         assert (first, third) == (1, 1)
         assert isinstance(second, Unavailable)
 
     def test_of_several_orders_count_for_each_order(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         daprd.will_answer(500, {"failedEntries": [{"entryId": "4", "error": "full"}], "errorCode": "X"})
-        assert sidecar._publish_batch([["{}"] * 3, ["{}"] * 3]) == [3, 1]
+        assert sidecar._publish_batch([[encoded()] * 3] * 2) == [3, 1]
 
     @pytest.mark.parametrize("content", [{"errorCode": "X"}, [], "no"])
     def test_all_fail_if_the_reply_does_not_name_the_failed_ones(
         self, daprd: FakeDaprd, sidecar: SidecarClient, content: Any
     ) -> None:
         daprd.will_answer(500, content)
-        assert all(isinstance(each, Unavailable) for each in sidecar._publish_batch([["{}"], ["{}"]]))
+        assert all(isinstance(each, Unavailable) for each in sidecar._publish_batch([[encoded()]] * 2))
 
     def test_are_split_into_requests_of_limited_size(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
-        large = json.dumps({"note": 700_000 * "x"})
+        large = encoded(note=700_000 * "x")
         daprd.will_answer(204)
         daprd.will_answer(204)
-        assert sidecar._publish_batch([[large], ["{}"], [large]]) == [1, 1, 1]
-        assert [len(asked.content) for asked in daprd.asked] == [2, 1]
+        assert sidecar._publish_batch([[large], [encoded()], [large]]) == [1, 1, 1]
+        assert [isinstance(asked.content, list) for asked in daprd.asked] == [True, False]
 
 
 def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
@@ -126,7 +134,7 @@ def test_a_role_is_invoked_by_its_app_id(daprd: FakeDaprd, sidecar: SidecarClien
 
 def test_requests_carry_the_api_token(daprd: FakeDaprd, http: HttpClient) -> None:
     daprd.will_answer(204)
-    SidecarClient(http, daprd.port, "secret").publish([{}])
+    SidecarClient(http, daprd.port, "secret").publish([EVENT])
     assert daprd.asked[0].headers["dapr-api-token"] == "secret"
 
 
@@ -189,13 +197,13 @@ def test_every_call_is_unavailable_if_the_sidecar_does_not_listen(http: HttpClie
     with open_daprd() as daprd:
         sidecar = SidecarClient(http, daprd.port)
     for call in (
-        lambda: sidecar.publish([{}]),
+        lambda: sidecar.publish([EVENT]),
         lambda: sidecar.invoke(KITCHEN, "GET", "/"),
         lambda: sidecar.load("key"),
         lambda: sidecar.load_many(["key"]),
         lambda: sidecar.save("key", "1", ""),
         lambda: in_loop(sidecar, sidecar.aput("key", "1")),
-        lambda: in_loop(sidecar, sidecar.apublish({})),
+        lambda: in_loop(sidecar, sidecar.apublish(EVENT)),
         lambda: in_loop(sidecar, sidecar.ainvoke(KITCHEN, "/cook", {}, 1)),
     ):
         with pytest.raises(Unavailable):
