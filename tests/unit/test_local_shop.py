@@ -13,7 +13,7 @@ from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.processes import has_ended, process_trees
 from pizzashop.local.project import Project
 from pizzashop.local.shop import PidFile, Shop
-from pizzashop.local.shutdown import Shutdown
+from pizzashop.local.shutdown import Shutdown, wait_until
 
 
 @pytest.fixture
@@ -64,3 +64,17 @@ def test_no_process_of_the_shop_inherits_a_namespace(tmp_path: Path, monkeypatch
     processes = list(Shop(tmp_path, Project.find(), dapr))
     assert len(processes) == 13
     assert [each.name for each in processes if not each.env or "NAMESPACE" in each.env] == []
+
+
+def test_a_sidecar_starts_again_once_the_servers_that_it_needs_are_there(tmp_path: Path) -> None:
+    are_there = False
+    ends_at_once = Path("/bin/false")
+    dapr = Dapr(ends_at_once, ends_at_once, ends_at_once, "1.18.3", "built")
+    shop = Shop(tmp_path, Project.find(), dapr, can_run_sidecars=lambda: are_there)
+    sidecar = shop["sidecar-kitchen"]
+    sidecar.start()
+    wait_until(lambda: sidecar.has_ended, "the sidecar")
+    assert [list(shop.restart_ended()) for _ in range(9)] == [[]] * 9
+    are_there = True
+    assert list(shop.restart_ended()) == [sidecar]
+    sidecar.kill()

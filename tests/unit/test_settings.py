@@ -14,7 +14,19 @@ WAITING_TIMES = ("PIZZASHOP_VALIDATION_REMINDER", "PIZZASHOP_VALIDATION_DEADLINE
 @pytest.fixture(autouse=True)
 def set_variables(monkeypatch: pytest.MonkeyPatch) -> SetVariables:
     """Remove the shop's variables from the environment; return a function that sets some."""
-    for name in ("PACE", "FAIL", "MAX_REMAKES", "HOST", "HOSTS", "THREADS", "LOG", "LOG_LEVEL", "RETENTION", "STORE"):
+    for name in (
+        "PACE",
+        "FAIL",
+        "MAX_REMAKES",
+        "HOST",
+        "HOSTS",
+        "THREADS",
+        "LOG",
+        "LOG_LEVEL",
+        "RETENTION",
+        "STORE",
+        "BROKER",
+    ):
         monkeypatch.delenv(f"PIZZASHOP_{name}", raising=False)
     for name in WAITING_TIMES:
         monkeypatch.delenv(name, raising=False)
@@ -154,4 +166,14 @@ def test_the_store_is_redis_unless_the_environment_or_an_option_says_otherwise(s
     assert Settings.from_env(store="redis").products == ()
     set_variables(PIZZASHOP_STORE="mysql")
     with pytest.raises(InvalidSettings, match="PIZZASHOP_STORE"):
+        Settings.from_env()
+
+
+def test_the_broker_is_redis_unless_the_environment_or_an_option_says_otherwise(set_variables: SetVariables) -> None:
+    set_variables(PIZZASHOP_BROKER="rabbitmq")
+    assert Settings.from_env().products == ("rabbitmq",)
+    assert Settings.from_env(broker="kafka", store="postgresql").products == ("postgresql", "kafka")
+    assert Settings.from_env(broker="redis").products == ()
+    set_variables(PIZZASHOP_BROKER="nats")
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_BROKER"):
         Settings.from_env()
