@@ -9,10 +9,8 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from brokers import BROKERS, PASSWORD, Broker
 from shop_client import ORDERS, PIZZASHOP, FaultTable, ShopClient, eventually, new_order, stages
@@ -21,6 +19,7 @@ from up_process import OPEN, UpProcess
 
 from pizzashop.domain.lifecycle import HAPPY_PATH, STEPS
 from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.processes import descendants
 from pizzashop.local.project import Project
 
 PUBLISH = "http://127.0.0.1:3503/v1.0/publish/pizzapubsub/orders"
@@ -44,13 +43,11 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-@pytest.fixture(scope="module")
-def state_dir(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp(broker.name)
-
-
-@pytest.fixture(scope="module")
-def separate(project: Project, dapr: Dapr, broker: Broker, state_dir: Path) -> Iterator[ShopProcesses]:
+@pytest.fixture(scope="class")
+def separate(
+    project: Project, dapr: Dapr, broker: Broker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShopProcesses]:
+    state_dir = tmp_path_factory.mktemp(broker.name)
     chosen = project.with_products([broker.name]).write_components(state_dir / "resources")
     made = ShopProcesses(state_dir, chosen, dapr, {"PIZZASHOP_PACE": "0.15", **broker.env})
     with made.running() as running:
@@ -119,47 +116,6 @@ def _start_again(shop: ShopProcesses, role: str) -> None:
     shop.start(role)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_every_event_is_heard_and_every_order_delivered(
-    separate: ShopProcesses, client: ShopClient, broker: Broker, fault: str, broker_table: FaultTable
-) -> None:
-    take_away, bring_back = FAULTS[fault]
-    in_flight = [client.place_order("fault") for _ in range(ORDERS_IN_FLIGHT)]
-    accepted, half = _accepted(client), EVENTS // 2
-    _publish_stage(client, accepted[:half])
-    take_away(separate, broker)
-    # Without the broker, or the sidecar that this test publishes by, nothing can be published meanwhile.
-    can_publish = fault not in ("broker killed", "broker frozen", "everything killed")
-    if can_publish:
-        _publish_stage(client, accepted[half:])
-    began = time.monotonic()
-    bring_back(separate, broker)
-    if not can_publish:
-        first = {**accepted[half], "status": "validating"}
-        eventually(lambda: _publish(client, first) == 204, seconds=60)
-        _publish_stage(client, accepted[half:])
-    for order in accepted:
-        client.wait_for_status(order["order_id"], "validating", seconds=60)
-    _finish(client, in_flight)
-    took = time.monotonic() - began
-    _wait_until_all_are_acknowledged(broker)
-    broker_table((broker.name, fault, EVENTS, EVENTS, 0, ORDERS_IN_FLIGHT, f"{took:.1f} s"))
-
-
-def test_events_in_any_order_give_one_history(separate: ShopProcesses, client: ShopClient, broker: Broker) -> None:
-    assert separate.is_running("order")
-    every_stage = [stage.status for step in STEPS for stage in step.timed_stages]
-    forwards, backwards = _accepted(client, 2)
-    for status in every_stage:
-        _publish_stage(client, [forwards], status)
-    for status in reversed(every_stage):
-        _publish_stage(client, [backwards], status)
-    _wait_until_all_are_acknowledged(broker)
-    histories = [stages(client.record(order["order_id"])) for order in (forwards, backwards)]
-    assert histories[0] == histories[1]
-    assert set(every_stage) <= set(histories[0])
-
-
 def _hostile() -> list[bytes]:
     told = {"specversion": "1.0", "id": "1", "source": "x", "type": "y", "data": {"status": "eaten"}}
     values = [7, {"a": 1}, [1], None]
@@ -168,27 +124,74 @@ def _hostile() -> list[bytes]:
     return [*events, b"not json", b"", b"[]", b"null", b"7", b"\xff\xfe", b'{"data": "\\ud800"}', b"[" * 10_000]
 
 
-def test_hostile_events_harm_nobody_and_are_kept(separate: ShopProcesses, client: ShopClient, broker: Broker) -> None:
-    broker.publish(_hostile())
-    for event in ({"traceid": 7}, {"traceparent": {"a": 1}, "data": [None]}, [], None):
-        assert _publish(client, event) == _publish(client, event, "?metadata.rawPayload=true") == 204
-        if isinstance(event, dict):
-            told = {"id": "1", "type": "t", "specversion": "1.0", "source": "s", **event}
-            assert _publish(client, told, **{"Content-Type": "application/cloudevents+json"}) == 204
-    _wait_until_all_are_acknowledged(broker)
-    assert [role for role in ("order", "sidecar-order") if not separate.is_running(role)] == []
-    kept = client.call("GET", f"{ORDERS}/events?limit=100")[1]["events"]
-    events = [client.call("GET", f"{ORDERS}/events/{each['id']}")[1]["event"] for each in kept]
-    unreadable = {each["unreadable"] for each in events if isinstance(each, dict) and "unreadable" in each}
-    assert {"not json", "", "\ufffd\ufffd"} <= unreadable
-    _finish(client, [client.place_order("after")])
+class TestShop:
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_every_event_is_heard_and_every_order_delivered(
+        self, separate: ShopProcesses, client: ShopClient, broker: Broker, fault: str, broker_table: FaultTable
+    ) -> None:
+        take_away, bring_back = FAULTS[fault]
+        in_flight = [client.place_order("fault") for _ in range(ORDERS_IN_FLIGHT)]
+        accepted, half = _accepted(client), EVENTS // 2
+        _publish_stage(client, accepted[:half])
+        take_away(separate, broker)
+        # Without the broker, or the sidecar that this test publishes by, nothing can be published meanwhile.
+        can_publish = fault not in ("broker killed", "broker frozen", "everything killed")
+        if can_publish:
+            _publish_stage(client, accepted[half:])
+        began = time.monotonic()
+        bring_back(separate, broker)
+        if not can_publish:
+            first = {**accepted[half], "status": "validating"}
+            eventually(lambda: _publish(client, first) == 204, seconds=60)
+            _publish_stage(client, accepted[half:])
+        for order in accepted:
+            client.wait_for_status(order["order_id"], "validating", seconds=60)
+        _finish(client, in_flight)
+        took = time.monotonic() - began
+        _wait_until_all_are_acknowledged(broker)
+        heard = sum(client.record(order["order_id"])["status"] == "validating" for order in accepted)
+        delivered = sum(client.record(order_id)["status"] == "delivered" for order_id in in_flight)
+        pending = broker.count_unacknowledged()
+        broker_table((broker.name, fault, len(accepted), heard, pending, delivered, f"{took:.1f} s"))
+        assert (heard, pending, delivered) == (EVENTS, 0, ORDERS_IN_FLIGHT)
 
+    def test_events_in_any_order_give_one_history(
+        self, separate: ShopProcesses, client: ShopClient, broker: Broker
+    ) -> None:
+        assert separate.is_running("order")
+        every_stage = [stage.status for step in STEPS for stage in step.timed_stages]
+        forwards, backwards = _accepted(client, 2)
+        for status in every_stage:
+            _publish_stage(client, [forwards], status)
+        for status in reversed(every_stage):
+            _publish_stage(client, [backwards], status)
+        _wait_until_all_are_acknowledged(broker)
+        histories = [stages(client.record(order["order_id"])) for order in (forwards, backwards)]
+        assert histories[0] == histories[1]
+        assert set(every_stage) <= set(histories[0])
 
-def test_foreign_events_hold_up_no_order(separate: ShopProcesses, client: ShopClient, broker: Broker) -> None:
-    assert separate.is_running("order")
-    broker.publish(json.dumps({"id": f"{number}", "data": {"orderId": number}}).encode() for number in range(5000))
-    _finish(client, [client.place_order("own")])
-    _wait_until_all_are_acknowledged(broker)
+    def test_hostile_events_harm_nobody_and_are_kept(
+        self, separate: ShopProcesses, client: ShopClient, broker: Broker
+    ) -> None:
+        broker.publish(_hostile())
+        for event in ({"traceid": 7}, {"traceparent": {"a": 1}, "data": [None]}, [], None):
+            assert _publish(client, event) == _publish(client, event, "?metadata.rawPayload=true") == 204
+            if isinstance(event, dict):
+                told = {"id": "1", "type": "t", "specversion": "1.0", "source": "s", **event}
+                assert _publish(client, told, **{"Content-Type": "application/cloudevents+json"}) == 204
+        _wait_until_all_are_acknowledged(broker)
+        assert [role for role in ("order", "sidecar-order") if not separate.is_running(role)] == []
+        kept = client.call("GET", f"{ORDERS}/events?limit=100")[1]["events"]
+        events = [client.call("GET", f"{ORDERS}/events/{each['id']}")[1]["event"] for each in kept]
+        unreadable = {each["unreadable"] for each in events if isinstance(each, dict) and "unreadable" in each}
+        assert {"not json", "", "\ufffd\ufffd"} <= unreadable
+        _finish(client, [client.place_order("after")])
+
+    def test_foreign_events_hold_up_no_order(self, separate: ShopProcesses, client: ShopClient, broker: Broker) -> None:
+        assert separate.is_running("order")
+        broker.publish(json.dumps({"id": f"{number}", "data": {"orderId": number}}).encode() for number in range(5000))
+        _finish(client, [client.place_order("own")])
+        _wait_until_all_are_acknowledged(broker)
 
 
 class TestUp:
@@ -223,12 +226,12 @@ class TestUp:
         assert [command for command in commands if PASSWORD in command or broker.url in command] == []
         broker.kill()
         up.read_until("cannot be reached: orders wait until it is back")
-        sidecar = up.find("--app-id=pizza-kitchen")
-        sidecar.kill()
+        up.find("--app-id=pizza-kitchen").kill()
         order_id = client.place_order("away")
         # Longer than a sidecar would be restarted in vain.
         _wait_out()
-        assert not psutil.pid_exists(sidecar.pid) or sidecar.status() == psutil.STATUS_ZOMBIE
+        running = [" ".join(each.cmdline()) for each in descendants(up.child.pid)]
+        assert [command for command in running if "--app-id=pizza-kitchen" in command] == []
         broker.start()
         up.read_until("the sidecar of pizza-kitchen had ended: started again")
         client.wait_for_status(order_id, "pending_validation", seconds=60)
