@@ -63,7 +63,8 @@ class EmbeddedPostgresql:
 
     def prepare(self) -> None:
         """Create the database if there is none, and remove what a crash has left."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
         self._remove_stale_lock()
         if self._data.exists():
             return
@@ -210,16 +211,16 @@ def _inspect(server: "psycopg.Connection[Any]") -> Postgresql:
         return Postgresql(version, fault=Problem(text, f"have {URL_VARIABLE} name a newer server"))
     row = server.execute(
         "SELECT current_setting('transaction_read_only'), current_setting('fsync'),"
-        " current_setting('synchronous_commit'), has_schema_privilege(current_schema(), 'CREATE'),"
-        " current_setting('max_connections'), current_user"
+        " current_setting('synchronous_commit'), current_setting('max_connections'), current_user,"
+        " to_regclass('state') IS NOT NULL OR has_schema_privilege(current_schema(), 'CREATE')"
     ).fetchone()
     assert row is not None
-    read_only, fsync, commit, may_create, clients, user = row
+    read_only, fsync, commit, clients, user, has_tables = row
     if read_only == "on":
         text = "it takes no writes: it is a replica, or set to read-only"
         return Postgresql(version, fault=Problem(text, f"have {URL_VARIABLE} name its primary"))
-    if not may_create:
-        text = f"{user} may not create tables in its schema"
+    if not has_tables:
+        text = f"{user} may not create the tables that the store needs"
         return Postgresql(version, fault=Problem(text, f"GRANT CREATE ON SCHEMA public TO {user}"))
     return Postgresql(version, *_persistence(fsync, commit, int(clients)))
 
