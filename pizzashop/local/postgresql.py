@@ -184,16 +184,18 @@ def inspect_server(connection: Connection) -> Postgresql:
     import psycopg
 
     try:
-        with psycopg.connect(connection.url, connect_timeout=_CONNECT_SECONDS, autocommit=True) as server:
-            return _inspect(server)
-    except psycopg.OperationalError as error:
-        # The message names the host, the user and the database, and never the password.
-        text = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
-        return Postgresql(fault=Problem(f"it cannot be used: {text}", f"correct {URL_VARIABLE}, or the server"))
+        psycopg.conninfo.conninfo_to_dict(connection.url)
     except psycopg.ProgrammingError:
-        # The message may quote the address, and so the password.
+        # Its message may quote the address, and so the password.
         example = "postgresql://shop:secret@db.example/shop"
         return Postgresql(fault=Problem(f"{URL_VARIABLE} is not an address", f"set it to one such as {example}"))
+    try:
+        with psycopg.connect(connection.url, connect_timeout=_CONNECT_SECONDS, autocommit=True) as server:
+            return _inspect(server)
+    except psycopg.DatabaseError as error:
+        # The first line names the host, the user or the database, and never the password.
+        text = str(error).splitlines()[0].removeprefix("connection failed: ")
+        return Postgresql(fault=Problem(text, f"correct {URL_VARIABLE}, or the server"))
 
 
 def require_server(connection: Connection) -> str:
