@@ -79,9 +79,9 @@ def up(pace: float | None, store: str | None, verbose: bool) -> None:
             numbers = ", ".join(map(str, held))
             _print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
         checks.require_startable(project, shutdown)
-        project = project.write_components(state_dir / "resources")
         connections = checks.require_storage(project, state_dir, shutdown)
         postgres = checks.require_postgresql(project, state_dir, settings.postgres_url)
+        project = project.write_components(state_dir / "resources")
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
         _print_dapr(console, dapr)
         env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings)}
