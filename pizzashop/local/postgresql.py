@@ -63,7 +63,8 @@ class EmbeddedPostgresql:
 
     def prepare(self) -> None:
         """Create the database if there is none, and remove what a crash has left."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
         self._remove_stale_lock()
         if self._data.exists():
             return
@@ -183,16 +184,18 @@ def inspect_server(connection: Connection) -> Postgresql:
     import psycopg
 
     try:
-        with psycopg.connect(connection.url, connect_timeout=_CONNECT_SECONDS, autocommit=True) as server:
-            return _inspect(server)
-    except psycopg.OperationalError as error:
-        # The message names the host, the user and the database, and never the password.
-        text = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
-        return Postgresql(fault=Problem(f"it cannot be used: {text}", f"correct {URL_VARIABLE}, or the server"))
+        psycopg.conninfo.conninfo_to_dict(connection.url)
     except psycopg.ProgrammingError:
-        # The message may quote the address, and so the password.
+        # Its message may quote the address, and so the password.
         example = "postgresql://shop:secret@db.example/shop"
         return Postgresql(fault=Problem(f"{URL_VARIABLE} is not an address", f"set it to one such as {example}"))
+    try:
+        with psycopg.connect(connection.url, connect_timeout=_CONNECT_SECONDS, autocommit=True) as server:
+            return _inspect(server)
+    except psycopg.DatabaseError as error:
+        # The first line names the host, the user or the database, and never the password.
+        text = str(error).splitlines()[0].removeprefix("connection failed: ")
+        return Postgresql(fault=Problem(text, f"correct {URL_VARIABLE}, or the server"))
 
 
 def require_server(connection: Connection) -> str:
@@ -210,16 +213,16 @@ def _inspect(server: "psycopg.Connection[Any]") -> Postgresql:
         return Postgresql(version, fault=Problem(text, f"have {URL_VARIABLE} name a newer server"))
     row = server.execute(
         "SELECT current_setting('transaction_read_only'), current_setting('fsync'),"
-        " current_setting('synchronous_commit'), has_schema_privilege(current_schema(), 'CREATE'),"
-        " current_setting('max_connections'), current_user"
+        " current_setting('synchronous_commit'), current_setting('max_connections'), current_user,"
+        " to_regclass('state') IS NOT NULL OR has_schema_privilege(current_schema(), 'CREATE')"
     ).fetchone()
     assert row is not None
-    read_only, fsync, commit, may_create, clients, user = row
+    read_only, fsync, commit, clients, user, has_tables = row
     if read_only == "on":
         text = "it takes no writes: it is a replica, or set to read-only"
         return Postgresql(version, fault=Problem(text, f"have {URL_VARIABLE} name its primary"))
-    if not may_create:
-        text = f"{user} may not create tables in its schema"
+    if not has_tables:
+        text = f"{user} may not create the tables that the store needs"
         return Postgresql(version, fault=Problem(text, f"GRANT CREATE ON SCHEMA public TO {user}"))
     return Postgresql(version, *_persistence(fsync, commit, int(clients)))
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pizzashop.dapr.sidecar import StoredValue
 from pizzashop.domain.record import Record
 
-WRITE_CACHE_SECONDS = 5.0
+WRITE_CACHE_SECONDS = 10.0
 MAX_WRITES = 1000
 
 # After this time a cached record is read again: another process may have written it.

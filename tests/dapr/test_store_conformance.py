@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from pizzashop.errors import Unavailable
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import http_ok, is_listening
 from pizzashop.local.postgresql import URL_VARIABLE
-from pizzashop.local.processes import Process, wait_until_ready
+from pizzashop.local.processes import Process, stop_processes, wait_until_ready
 from pizzashop.local.programs import valkey_command
 from pizzashop.local.shutdown import Shutdown
 
@@ -178,8 +178,8 @@ def test_large_values_are_written_and_read(store: StoreUnderTest, key: str) -> N
 def test_while_the_store_is_away_every_call_says_so_and_nothing_is_lost(store: StoreUnderTest, key: str) -> None:
     store.sidecar.save(key, "one", "")
     present = store.sidecar.load(key)
-    store.server.kill()
-    calls = [
+    stop_processes([store.server], 0, Shutdown())
+    calls: list[Callable[[], object]] = [
         lambda: store.sidecar.load(key),
         lambda: store.sidecar.load_many([key, "other"]),
         lambda: store.sidecar.save(f"{key}2", "two", ""),
@@ -187,9 +187,9 @@ def test_while_the_store_is_away_every_call_says_so_and_nothing_is_lost(store: S
         lambda: store.sidecar.save_many([Write(key, "two", present.etag), Write(f"{key}3", "two", "")]),
         lambda: store.sidecar.delete(key, present.etag),
     ]
-    for call in calls:
-        with pytest.raises(Unavailable):
-            call()
+    with ThreadPoolExecutor(len(calls)) as pool:
+        errors = [future.exception() for future in [pool.submit(call) for call in calls]]
+    assert [type(error) for error in errors] == [Unavailable] * len(calls)
     store.server.start()
     wait_until_ready([store.server], 60, Shutdown())
 

@@ -209,6 +209,11 @@ def test_an_older_copy_of_the_schedulers_data_is_reported(state_dir: Path, tmp_p
     assert repairs.write_opening_id(state_dir)
 
 
+def test_each_store_has_an_opening_of_its_own(state_dir: Path) -> None:
+    assert not repairs.write_opening_id(state_dir, "postgresql")
+    assert repairs.are_timers_lost(state_dir, "redis"), "the scheduler has been used with another store"
+
+
 def test_before_the_first_opening_nothing_is_lost(tmp_path: Path) -> None:
     assert not repairs.are_timers_lost(tmp_path)
 

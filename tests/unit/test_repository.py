@@ -13,9 +13,10 @@ from pizzashop.errors import Conflict
 from pizzashop.order.repository import Repository
 
 
-@pytest.fixture
-def sidecar() -> FakeSidecar:
-    return FakeSidecar()
+@pytest.fixture(params=[False, True], ids=["redis", "postgresql"])
+def sidecar(request: pytest.FixtureRequest) -> FakeSidecar:
+    """The sidecar in front of each kind of state store."""
+    return FakeSidecar(random_etags=request.param)
 
 
 @pytest.fixture
@@ -102,6 +103,11 @@ class TestIndex:
 
 
 class TestWriteCache:
+    @pytest.fixture
+    def sidecar(self) -> FakeSidecar:
+        """The sidecar in front of a store whose ETags can be predicted."""
+        return FakeSidecar(random_etags=False)
+
     @pytest.fixture
     def writer(self, processes: list[Repository]) -> Repository:
         """The process that wrote the order last."""

@@ -9,6 +9,7 @@ import yaml
 
 from pizzashop import roles
 from pizzashop.local import doctor
+from pizzashop.local.postgresql import URL_VARIABLE
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
 
@@ -69,6 +70,16 @@ def test_the_state_store_keeps_actors() -> None:
         "redisPassword": "",
         "actorStateStore": "true",
     }
+
+
+def test_postgresql_takes_the_place_of_the_state_store() -> None:
+    store, default = read("resources/postgresql/statestore.yaml"), read("resources/statestore.yaml")
+    assert (store["metadata"], store["scopes"]) == (default["metadata"], default["scopes"])
+    assert (store["spec"]["type"], store["spec"]["version"]) == ("state.postgresql", "v2")
+    assert store["spec"]["metadata"] == [
+        {"name": "connectionString", "envRef": URL_VARIABLE},
+        {"name": "actorStateStore", "value": "true"},
+    ]
 
 
 def test_every_role_publishes() -> None:
