@@ -239,3 +239,14 @@ class TestUp:
         logs = "".join(path.read_text(errors="replace") for path in (up.state_dir / "logs").iterdir())
         assert PASSWORD not in logs
         assert broker.url not in logs
+
+    def test_no_redis_runs_where_neither_store_nor_broker_is_one(
+        self, up: UpProcess, broker: Broker, client: ShopClient
+    ) -> None:
+        up.start("--store", "postgresql")
+        up.read_until(OPEN)
+        assert [each.name() for each in up.descendants if "valkey" in each.name()] == []
+        order_id = client.place_order("postgresql")
+        client.wait_for_status(order_id, "pending_validation")
+        _finish(client, [order_id])
+        assert up.end(2) == 0
