@@ -240,9 +240,7 @@ class TestUp:
         assert PASSWORD not in logs
         assert broker.url not in logs
 
-    def test_no_redis_runs_where_neither_store_nor_broker_is_one(
-        self, up: UpProcess, broker: Broker, client: ShopClient
-    ) -> None:
+    def test_no_redis_runs_where_neither_store_nor_broker_is_one(self, up: UpProcess, client: ShopClient) -> None:
         up.start("--store", "postgresql")
         up.read_until(OPEN)
         assert [each.name() for each in up.descendants if "valkey" in each.name()] == []
