@@ -11,7 +11,7 @@ FAULT_COLUMNS = ("killed            ", "in flight", "ended", "lost", "over and r
 
 
 BROKER_FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
-BROKER_COLUMNS = ("broker  ", "fault             ", "published", "heard", "pending", "orders delivered", "after")
+BROKER_COLUMNS = ("broker  ", "fault             ", "published", "applied", "pending", "orders delivered", "after")
 
 
 @pytest.fixture(scope="session")
