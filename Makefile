@@ -40,8 +40,10 @@ pictures: $(VENV)/.installed-test prepare chromium ## Take the pictures of the p
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
 
+# With STORE, such as postgresql, also the other tests of what the shop promises, on that state store.
+STORE_TESTS := $(addprefix tests/dapr/test_,races.py outages.py process.py letting_go.py)
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
-	$(BIN)/pytest tests/dapr/test_faults.py $(if $(STORE),tests/dapr/test_races.py tests/dapr/test_outages.py --store $(STORE))
+	$(BIN)/pytest tests/dapr/test_faults.py $(if $(STORE),$(STORE_TESTS) --store $(STORE))
 
 test-brokers: $(VENV)/.installed-test prepare build/kafka ## Run the shop on a real RabbitMQ and a real Kafka, through all faults
 	PIZZASHOP_TEST_BROKERS=1 $(BIN)/pytest tests/dapr/test_brokers.py

@@ -69,13 +69,13 @@ def make_shop(state_dir: Path, project: Project, dapr: Dapr, env: Mapping[str, s
 
 
 @pytest.fixture(scope="session")
-def store(pytestconfig: pytest.Config) -> str:
+def store_name(pytestconfig: pytest.Config) -> str:
     """The state store of the shops under test."""
     return str(pytestconfig.getoption("store"))
 
 
 @pytest.fixture(scope="session")
-def open_shop(project: Project, dapr: Dapr, store: str) -> OpenShop:
+def open_shop(project: Project, dapr: Dapr, store_name: str) -> OpenShop:
     """Return a function that opens the shop: `with open_shop(state_dir, pace=0) as shop`.
 
     Keyword arguments are settings; `more` are environment variables that are no settings of the shop.
@@ -84,7 +84,7 @@ def open_shop(project: Project, dapr: Dapr, store: str) -> OpenShop:
     @contextmanager
     def opened(directory: Path, /, more: Mapping[str, str] | None = None, **settings: object) -> Iterator[Shop]:
         env = {f"PIZZASHOP_{name.upper()}": str(value) for name, value in settings.items()} | dict(more or {})
-        with make_shop(directory, project, dapr, env, store) as shop:
+        with make_shop(directory, project, dapr, env, store_name) as shop:
             shop.open()
             yield shop
 

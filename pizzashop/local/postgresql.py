@@ -33,7 +33,7 @@ URL_VARIABLE = "PIZZASHOP_POSTGRES_URL"
 _EXTRA = "pip install -e '.[postgresql]'"
 _USER, _DATABASE = "pizzashop", "postgres"
 _SOCKET_NAME = ".s.PGSQL.5432"
-# The longest path of a socket on Linux, which has one byte less on macOS.
+# The longest path of a socket on macOS; Linux allows four bytes more.
 _MAX_SOCKET_BYTES = 103
 _SYSTEM_DIRECTORIES = Path("/usr/lib/postgresql")
 _CONNECT_SECONDS = 2

@@ -9,12 +9,12 @@ import chromium
 import pytest
 from person import DESKTOP, PACE, NewPerson, Person
 from playwright.sync_api import Browser
-from real_dapr import clean_end, client, dapr, open_shop, project, up
+from real_dapr import clean_end, client, dapr, open_shop, project, store_name, up
 from shop_client import OpenShop
 
 from pizzashop.local.shop import Shop
 
-__all__ = ["clean_end", "client", "dapr", "open_shop", "project", "up"]
+__all__ = ["clean_end", "client", "dapr", "open_shop", "project", "store_name", "up"]
 
 
 @pytest.fixture(scope="session", autouse=True)

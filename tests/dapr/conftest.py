@@ -1,10 +1,10 @@
 """What the tests on real Dapr share, and the table that stands at the end of them."""
 
 import pytest
-from real_dapr import clean_end, client, dapr, dapr_cli, open_shop, project, store, up
+from real_dapr import clean_end, client, dapr, dapr_cli, open_shop, project, store_name, up
 from shop_client import FaultTable
 
-__all__ = ["clean_end", "client", "dapr", "dapr_cli", "open_shop", "project", "store", "up"]
+__all__ = ["clean_end", "client", "dapr", "dapr_cli", "open_shop", "project", "store_name", "up"]
 
 FAULTS = pytest.StashKey[list[tuple[object, ...]]]()
 FAULT_COLUMNS = ("killed            ", "in flight", "ended", "lost", "over and ran again", "in flight and ran twice")

@@ -30,9 +30,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def separate(
-    project: Project, dapr: Dapr, store: str, tmp_path_factory: pytest.TempPathFactory
+    project: Project, dapr: Dapr, store_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ShopProcesses]:
-    made = ShopProcesses(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)}, store)
+    made = ShopProcesses(tmp_path_factory.mktemp("faults"), project, dapr, {"PIZZASHOP_PACE": str(PACE)}, store_name)
     with made.running() as running:
         yield running
 

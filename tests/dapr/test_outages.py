@@ -41,9 +41,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def separate(
-    project: Project, dapr: Dapr, store: str, tmp_path_factory: pytest.TempPathFactory
+    project: Project, dapr: Dapr, store_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ShopProcesses]:
-    made = ShopProcesses(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"}, store)
+    made = ShopProcesses(tmp_path_factory.mktemp("outages"), project, dapr, {"PIZZASHOP_PACE": "0.15"}, store_name)
     with made.running() as running:
         yield running
 
