@@ -99,7 +99,7 @@ class RabbitMQ(Broker):
             stack_timeout=_ANSWER_SECONDS,
         )
         try:
-            with _collected_errors("pika"), pika.BlockingConnection(parameters) as connection:
+            with _collected_log("pika"), pika.BlockingConnection(parameters) as connection:
                 connection.channel()
         except pika.exceptions.ProbableAuthenticationError:
             return Problem(f"it refuses the password of user {self.username}", _LOGIN_REMEDY)
@@ -132,8 +132,9 @@ class Kafka(Broker):
             "sasl_plain_password": self.password,
         }
         milliseconds = int(_ANSWER_SECONDS * 1000)
-        # The client tries again until its time is over, and only logs why it fails.
-        with _collected_errors("kafka") as errors:
+        # The client tries again until its time is over, and only its log has the reason. If Kafka closes the connection
+        # soon after it has refused a login, that is the answer to the login, and not an error.
+        with _collected_log("kafka") as logged:
             try:
                 with kafka.KafkaAdminClient(
                     bootstrap_servers=[f"{bracket_ipv6(host)}:{port}" for host, port in self.addresses],
@@ -143,9 +144,11 @@ class Kafka(Broker):
                 ) as client:
                     return _find_cluster_fault(client.describe_cluster()["brokers"])
             except KafkaError as error:
-                if any(isinstance(each, SaslAuthenticationFailedError) for each in errors):
+                refused = SaslAuthenticationFailedError
+                if any(isinstance(each, refused) or getattr(each, "error_code", 0) == refused.errno for each in logged):
                     return Problem(f"it refuses the password of user {self.username}", _LOGIN_REMEDY)
-                reason = next((type(each).__name__ for each in errors), type(error).__name__)
+                errors = (each for each in logged if isinstance(each, KafkaError))
+                reason = type(next(errors, error)).__name__
                 wanted = f"a login by {self.mechanism}" if self.mechanism else "a connection without a login"
                 remedy = "see its log: is it a Kafka, and does this listener expect that"
                 return Problem(f"it does not accept {wanted} ({reason})", remedy)
@@ -254,26 +257,28 @@ def _checked(url: str) -> str:
     return url
 
 
-class _ErrorCollector(logging.Handler):
-    """Keeps the exceptions that are logged, and shows nothing."""
+class _LogCollector(logging.Handler):
+    """Keeps the objects that log lines are about, and shows nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.errors: list[BaseException] = []
+        self.logged: list[object] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        values = record.args if isinstance(record.args, tuple) else ()
-        self.errors += [each for each in values if isinstance(each, BaseException)]
+        if isinstance(record.args, tuple):
+            self.logged += record.args
 
 
 @contextmanager
-def _collected_errors(logger_name: str) -> Iterator[list[BaseException]]:
-    """Collect the exceptions that a library logs within the block, instead of printing its lines."""
-    logger, collector = logging.getLogger(logger_name), _ErrorCollector()
-    propagates, logger.propagate = logger.propagate, False
+def _collected_log(logger_name: str) -> Iterator[list[object]]:
+    """Collect the objects that a library logs within the block, instead of printing its lines."""
+    logger, collector = logging.getLogger(logger_name), _LogCollector()
+    (propagates, level), logger.propagate = (logger.propagate, logger.level), False
+    logger.setLevel(logging.DEBUG)
     logger.addHandler(collector)
     try:
-        yield collector.errors
+        yield collector.logged
     finally:
         logger.removeHandler(collector)
+        logger.setLevel(level)
         logger.propagate = propagates
