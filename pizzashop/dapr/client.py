@@ -18,7 +18,7 @@ from pizzashop.dapr.replies import (
     read_answer,
     unavailable_error,
 )
-from pizzashop.dapr.sidecar import INVOKE_SECONDS, EtagMismatch, Sidecar, StoredValue, Write
+from pizzashop.dapr.sidecar import ABSENT, INVOKE_SECONDS, EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.dapr.stores import StoreDialect, find_dialect
 from pizzashop.errors import Unavailable
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
@@ -98,14 +98,20 @@ class SidecarClient(Sidecar):
 
     def _load_batch(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
         if len(keys) == 1:
-            reply = self._http.request("GET", self._state_url(keys[0]), STATE_SECONDS, headers=self._headers)
-            raise_for_status(reply)
-            return [StoredValue(_decode_single_value(reply.body), reply.headers.get("etag", ""))]
+            return [self._load_single(keys[0])]
         body = json.dumps({"keys": list(keys), "parallelism": READ_PARALLELISM})
         reply = self._post(f"{STATE_PATH}/bulk", body, STATE_SECONDS)
         raise_for_status(reply)
         items = {item["key"]: item for item in json.loads(reply.body)}
-        return [_decode_bulk_item(items[key]) for key in keys]
+        values = [_decode_bulk_item(items[key]) for key in keys]
+        if self._dialect.is_bulk_absence_certain:
+            return values
+        return [self._load_single(key) if value == ABSENT else value for key, value in zip(keys, values, strict=True)]
+
+    def _load_single(self, key: str) -> StoredValue:
+        reply = self._http.request("GET", self._state_url(key), STATE_SECONDS, headers=self._headers)
+        raise_for_status(reply)
+        return StoredValue(_decode_single_value(reply.body), reply.headers.get("etag", ""))
 
     def _save_batch(self, batch: Sequence[Sequence[Write]]) -> list[list[bool]]:
         """Save the writes of several threads; return for each thread which of its writes succeeded."""

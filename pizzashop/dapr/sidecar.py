@@ -25,6 +25,9 @@ class StoredValue:
     etag: str
 
 
+ABSENT = StoredValue(None, "")
+
+
 class Write(NamedTuple):
     """A conditional write: it succeeds only if the stored value still has `etag` ("": if the key is absent)."""
 

@@ -43,6 +43,8 @@ class StoreDialect(ABC):
 
     # The condition, as JSON, of a write that succeeds only when the key is absent.
     create_condition: str
+    # Whether a key is certainly absent when a read of several keys does not find it.
+    is_bulk_absence_certain: bool
 
     @abstractmethod
     def predict_etag(self, etag: str) -> str | None:
@@ -68,6 +70,7 @@ class RedisDialect(StoreDialect):
 
     # No value ever has version 0.
     create_condition = '"etag":"0"'
+    is_bulk_absence_certain = True
 
     # Dapr's script inside Redis reports an ETag mismatch with these words.
     _mismatch = re.compile(r"failed to (set key|delete)\b")
@@ -89,6 +92,8 @@ class PostgresqlDialect(StoreDialect):
 
     # Without an ETag, "first-write" inserts a row, and fails if there is one.
     create_condition = '"etag":null'
+    # Dapr 1.18 does not notice that the connection broke while it read the rows: then all keys look absent.
+    is_bulk_absence_certain = False
 
     def predict_etag(self, etag: str) -> str | None:  # noqa: ARG002
         return None

@@ -2,8 +2,10 @@
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,6 +177,36 @@ def test_large_values_are_written_and_read(store: StoreUnderTest, key: str) -> N
     assert [each.value for each in store.sidecar.load_many([write.key for write in writes])] == [large.encode()] * 4
 
 
+def test_a_value_is_never_taken_for_absent_while_the_server_dies(store: StoreUnderTest, key: str) -> None:
+    keys = [f"{key}{number}" for number in range(20)]
+    assert store.sidecar.save_many([Write(each, "x" * 1000, "") for each in keys]) == [True] * len(keys)
+    is_over = threading.Event()
+
+    def read() -> set[bytes | None]:
+        found = set[bytes | None]()
+        while not is_over.is_set():
+            with suppress(Unavailable):
+                found |= {each.value for each in store.sidecar._load_batch(keys) if isinstance(each, StoredValue)}
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        reads = [pool.submit(read) for _ in range(8)]
+        for _ in range(5):
+            eventually(lambda: can_read(store.sidecar, keys[0]))
+            stop_processes([store.server], 0, Shutdown())
+            store.server.start()
+            wait_until_ready([store.server], 60, Shutdown())
+        is_over.set()
+    assert {value for each in reads for value in each.result()} == {b"x" * 1000}
+
+
+def can_read(sidecar: SidecarClient, key: str) -> bool:
+    try:
+        return sidecar.load(key).value is not None
+    except Unavailable:
+        return False
+
+
 def test_while_the_store_is_away_every_call_says_so_and_nothing_is_lost(store: StoreUnderTest, key: str) -> None:
     store.sidecar.save(key, "one", "")
     present = store.sidecar.load(key)
@@ -193,12 +225,7 @@ def test_while_the_store_is_away_every_call_says_so_and_nothing_is_lost(store: S
     store.server.start()
     wait_until_ready([store.server], 60, Shutdown())
 
-    def loaded() -> StoredValue | None:
-        try:
-            return store.sidecar.load(key)
-        except Unavailable:
-            return None
-
-    assert eventually(loaded) == present
+    eventually(lambda: can_read(store.sidecar, key))
+    assert store.sidecar.load(key) == present
     store.sidecar.save(key, "two", present.etag)
     assert store.sidecar.load(key).value == b"two"

@@ -285,6 +285,16 @@ class TestState:
             {"key": "a", "value": "1", "etag": None, "options": {"concurrency": "first-write"}},
         ]
 
+    def test_a_key_that_a_bulk_does_not_find_is_read_alone_where_that_is_not_certain(
+        self, daprd: FakeDaprd, sidecar: SidecarClient
+    ) -> None:
+        daprd.store = {"name": "pizzastatestore", "type": "state.postgresql", "version": "v2"}
+        daprd.will_answer(200, [{"key": "a", "data": "1", "etag": "x"}, {"key": "b"}, {"key": "c"}])
+        daprd.will_answer(200, "2", ETag="y")
+        daprd.will_answer(204)
+        found = sidecar.load_many(["a", "b", "c"])
+        assert found == [StoredValue(b"1", "x"), StoredValue(b"2", "y"), StoredValue(None, "")]
+
     def test_the_sidecar_is_asked_only_once_for_its_store(self, daprd: FakeDaprd, sidecar: SidecarClient) -> None:
         for etag in ("1", "2"):
             daprd.will_answer(204)
