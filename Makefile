@@ -8,8 +8,11 @@ SHELL := /bin/bash
 PIP_SOURCES := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
     KEYRING_PROVIDER CONFIG_FILE CACHE_DIR NO_CACHE_DIR DEFAULT_TIMEOUT TIMEOUT RETRIES CONSTRAINT)
 unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
+LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
+    --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults bench growth unit histories lint format clean
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-chart test-image bench growth \
+    unit histories lint format lock helm clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +31,7 @@ doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint prepare-cli chromium ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare-cli helm chromium ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
@@ -42,6 +45,12 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py
+
+test-chart: helm ## Check the Helm chart, without a cluster
+	$(BIN)/pytest tests/chart
+
+test-image: helm ## Build the image without a container engine, and run its roles (as root on Debian, with buildah and mmdebstrap)
+	$(BIN)/pytest tests/image
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)
@@ -62,6 +71,12 @@ format: $(VENV)/.installed-test ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
+	$(PIP) install uv
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+	    | $(LOCK) - -o deploy/requirements-build.txt
+	$(LOCK) pyproject.toml -o deploy/requirements.txt
+
 clean: ## Remove what can be made again; orders and the built Dapr stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -75,6 +90,10 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."
 	@$(PIP) install --no-user -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# The chart's tests need Helm. It is built once, in about a minute, into the cache directory.
+helm: $(VENV)/.installed-test
+	@$(BIN)/python tests/chart/helm.py
 
 # The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.
 .PHONY: chromium
