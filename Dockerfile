@@ -2,20 +2,23 @@
 ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS build
+# gunicorn-h1c is compiled. On a base with the distribution's own Python, add python3-dev.
+ARG BUILD_PACKAGES="gcc libc6-dev"
 # A package index of your own, and the file with the certificates that it needs, if any.
 ARG PIP_INDEX_URL
 ARG PIP_CERT
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /source
-RUN python3 -m venv /opt/build && python3 -m venv /opt/pizzashop
+RUN apt-get update && apt-get install --yes --no-install-recommends ${BUILD_PACKAGES}
+RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/pizzashop
 COPY deploy/requirements-build.txt deploy/requirements.txt ./
-RUN /opt/build/bin/pip install --require-hashes -r requirements-build.txt
-RUN /opt/pizzashop/bin/pip install --require-hashes -r requirements.txt
+# Without isolation: otherwise pip would fetch the tools of a build by itself, and check no hash.
+RUN /opt/build/bin/pip install --require-hashes -r requirements-build.txt \
+    && /opt/build/bin/pip wheel --require-hashes --no-build-isolation --wheel-dir wheels -r requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY pizzashop pizzashop
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/build . \
-    && /opt/pizzashop/bin/pip install --no-deps /opt/build/*.whl \
-    && /opt/pizzashop/bin/pip uninstall --yes pip
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
+    && /opt/build/bin/pip --python /opt/pizzashop/bin/python install --no-index --no-deps wheels/*.whl
 
 FROM ${BASE}
 # The state directory must be writable. /tmp should be: Python puts large request bodies there.

@@ -11,8 +11,8 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-chart test-image bench growth \
-    unit histories lint format lock helm clean
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-chart test-image \
+    test-cluster bench growth unit histories lint format lock helm clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,12 @@ test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst 
 test-chart: helm ## Check the Helm chart, without a cluster
 	$(BIN)/pytest tests/chart
 
-test-image: helm ## Build the image without a container engine, and run its roles (as root on Debian, with buildah and mmdebstrap)
+test-image: helm ## Build the image without a container engine, and run its roles; needs root, buildah and mmdebstrap
 	$(BIN)/pytest tests/image
+
+test-cluster: helm prepare ## Install the chart on a real API server with Dapr's control plane; needs root, builds both once
+	PYTHONPATH=tests $(BIN)/python tests/cluster/cluster.py
+	unshare --net $(BIN)/pytest tests/cluster
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)
@@ -73,8 +77,7 @@ format: $(VENV)/.installed-test ## Put the code into shape
 
 lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
 	$(PIP) install uv
-	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
-	    | $(LOCK) - -o deploy/requirements-build.txt
+	$(LOCK) deploy/requirements-build.in -o deploy/requirements-build.txt
 	$(LOCK) pyproject.toml -o deploy/requirements.txt
 
 clean: ## Remove what can be made again; orders and the built Dapr stay
@@ -93,7 +96,7 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 
 # The chart's tests need Helm. It is built once, in about a minute, into the cache directory.
 helm: $(VENV)/.installed-test
-	@$(BIN)/python tests/chart/helm.py
+	@PYTHONPATH=tests $(BIN)/python tests/chart/helm.py
 
 # The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.
 .PHONY: chromium
