@@ -244,6 +244,13 @@ def test_a_role_admits_only_the_roles_that_call_it() -> None:
         assert callers(resources, role) == {WORKFLOW.app_id}
 
 
+def test_only_role_workflow_handles_its_workflows() -> None:
+    policy = of_kind(render(ANY), "WorkflowAccessPolicy")["pizzashop"]
+    assert policy["scopes"] == [WORKFLOW.app_id]
+    (rule,) = policy["spec"]["rules"]
+    assert rule["callers"] == [{"appID": WORKFLOW.app_id}]
+
+
 def read(file: Path) -> dict[str, Any]:
     content = yaml.safe_load(file.read_text())
     assert isinstance(content, dict)
