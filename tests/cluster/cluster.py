@@ -41,7 +41,10 @@ def build_cluster() -> None:
     kubernetes = Path(__file__).parent / "golang"
     packages = ["k8s.io/kubernetes/cmd/kube-apiserver", "go.etcd.io/etcd/server/v3"]
     modules = {kubernetes: packages, DAPR_MODULE: _CONTROL_PLANE}
-    build(HOME, f"Kubernetes' API server {KUBERNETES_VERSION} and Dapr's control plane {DAPR_VERSION}", modules)
+    # Helm compares the version of the API server with what a chart requires.
+    variables = [f"k8s.io/component-base/version.gitVersion=v{KUBERNETES_VERSION}"]
+    title = f"Kubernetes' API server {KUBERNETES_VERSION} and Dapr's control plane {DAPR_VERSION}"
+    build(HOME, title, modules, variables)
 
 
 def run_ip(*arguments: str) -> None:
@@ -145,14 +148,17 @@ class Cluster:
     def _endpoints(self, service: Mapping[str, Any], port: Mapping[str, Any]) -> list[tuple[str, int]]:
         if service["metadata"]["name"] == "kubernetes":
             return [(HOST, API_PORT)]
-        found = []
         namespace, target = service["metadata"]["namespace"], port.get("targetPort", port["port"])
-        for name, address in self._pods_of(service):
-            pod = self.call("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
-            ports = [each for container in pod["spec"]["containers"] for each in container.get("ports", [])]
-            numbers = [each["containerPort"] for each in ports if target in (each.get("name"), each["containerPort"])]
-            found += [(address, number) for number in numbers[:1]]
-        return found
+        pods = self._pods_of(service)
+        return [
+            (address, target if isinstance(target, int) else self._port(namespace, name, target))
+            for name, address in pods
+        ]
+
+    def _port(self, namespace: str, pod: str, name: str) -> int:
+        containers = self.call("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}")["spec"]["containers"]
+        ports = [each for container in containers for each in container.get("ports", [])]
+        return next(int(each["containerPort"]) for each in ports if each.get("name") == name)
 
     def _api_server(self) -> list[str | Path]:
         key, tokens = self.directory / "service-accounts.key", self.directory / "tokens.csv"
@@ -204,6 +210,7 @@ class ServiceProxy:
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
         self._served: set[str] = set()
+        self._servers: list[asyncio.Server] = []
         self._turn = itertools.count()
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -221,6 +228,8 @@ class ServiceProxy:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         await self._end.wait()
+        for server in self._servers:
+            server.close()
 
     def serve(self, service: Mapping[str, Any]) -> None:
         """Listen on the ports of a Service, unless that is done already."""
@@ -247,7 +256,8 @@ class ServiceProxy:
             finally:
                 writer.close()
 
-        await asyncio.start_server(forward, service["spec"]["clusterIP"], port["port"])
+        address = service["spec"]["clusterIP"]
+        self._servers.append(await asyncio.start_server(forward, address, port["port"]))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

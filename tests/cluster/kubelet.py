@@ -27,9 +27,13 @@ _SCRIPT = 'mount -t tmpfs tmpfs /run && cp -r "$1"/. /run && shift && exec "$@"'
 class Pod:
     """A pod that runs: its content as the API server has it, its address and the processes of its containers."""
 
-    def __init__(self, content: Mapping[str, Any], address: str, namespace: str) -> None:
-        self.content, self.address, self._namespace = content, address, namespace
+    def __init__(self, content: Mapping[str, Any], address: str, network: str) -> None:
+        self.content, self.address, self.network = content, address, network
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def name(self) -> str:
+        return str(self.content["metadata"]["name"])
 
     @property
     def containers(self) -> list[dict[str, Any]]:
@@ -39,7 +43,7 @@ class Pod:
 
     def run(self, *command: str) -> str:
         """Run a command in the network of the pod; return its output."""
-        result = subprocess.run(["ip", "netns", "exec", self._namespace, *command], capture_output=True, text=True)
+        result = subprocess.run(["ip", "netns", "exec", self.network, *command], capture_output=True, text=True)
         return result.stdout
 
     def is_ready(self) -> bool:
@@ -63,40 +67,39 @@ class Kubelet:
         self._cluster, self._programs, self._stack = cluster, programs, stack
         self._count = 0
 
-    def create(self, workload: Mapping[str, Any], name: str) -> dict[str, Any]:
+    def create(self, workload: Mapping[str, Any], name: str) -> Pod:
         """Create a pod from the template of a Deployment or StatefulSet, as their controllers would."""
         namespace, template = workload["metadata"]["namespace"], workload["spec"]["template"]
         spec = {**template["spec"]}
         claims = [each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])]
         spec["volumes"] = [*spec.get("volumes", []), *({"name": claim, "emptyDir": {}} for claim in claims)]
         content = {"metadata": {**template["metadata"], "name": name}, "spec": spec}
-        return dict(self._cluster.call("POST", f"/api/v1/namespaces/{namespace}/pods", content))
+        return self.admit(self._cluster.call("POST", f"/api/v1/namespaces/{namespace}/pods", content))
 
-    def start(self, content: dict[str, Any]) -> Pod:
-        """Start the containers of a pod, in its order."""
+    def admit(self, content: dict[str, Any]) -> Pod:
+        """Give a pod its address and its names; its containers do not run yet."""
         self._count += 1
-        number, address = self._count, f"10.244.1.{self._count}"
-        network = f"pizzashop-{os.getpid()}-{number}"
-        self._add_network(network, number, address)
+        pod = Pod(content, f"10.244.1.{self._count}", f"pizzashop-{os.getpid()}-{self._count}")
+        self._add_network(pod.network, f"pod{self._count}", pod.address)
         meta = content["metadata"]
-        self._cluster.addresses[meta["namespace"], meta["name"]] = address
-        self._set_status(content, {"phase": "Running", "podIP": address})
+        self._cluster.addresses[meta["namespace"], meta["name"]] = pod.address
+        self._set_status(content, {"phase": "Running", "podIP": pod.address})
         self._cluster.refresh_services()
-        pod = Pod(content, address, network)
-        volumes = self._cluster.directory / f"{meta['name']}-volumes"
+        return pod
+
+    def start(self, pod: Pod) -> None:
+        """Start the containers of a pod, in its order."""
+        volumes, state = self._directory(pod, "volumes"), self._directory(pod, "state")
+        state.mkdir()
         for container in pod.containers:
             self._write_volumes(pod, container, volumes)
             program = ["env", "-i", *self._environment(pod, container), *self._command(pod, container)]
-            command = ["ip", "netns", "exec", network, "sh", "-c", _SCRIPT, "sh", volumes, *program]
-            log = self._cluster.directory / f"{meta['name']}-{container['name']}.log"
+            command = ["ip", "netns", "exec", pod.network, "sh", "-c", _SCRIPT, "sh", volumes, *program]
+            log = self._directory(pod, f"{container['name']}.log")
             pod.processes[container["name"]] = self._stack.enter_context(running(command, log))
-        return pod
 
-    def run(self, workload: Mapping[str, Any], name: str) -> Pod:
-        """Create and start a pod, and wait until it is ready."""
-        pod = self.start(self.create(workload, name))
-        wait_until(pod.is_ready, name, seconds=READY_SECONDS, check=lambda: self._check(pod))
-        return pod
+    def wait_until_ready(self, pod: Pod) -> None:
+        wait_until(pod.is_ready, pod.name, seconds=READY_SECONDS, check=lambda: self._check(pod))
 
     def finish(self, pod: Pod) -> int:
         """Wait until the only container of a pod has ended; tell the API server, and return its exit code."""
@@ -105,15 +108,17 @@ class Kubelet:
         self._set_status(pod.content, {"phase": "Failed" if code else "Succeeded"})
         return code
 
-    def log(self, pod: str, container: str) -> str:
-        return (self._cluster.directory / f"{pod}-{container}.log").read_text(errors="replace")
+    def log(self, pod: Pod, container: str) -> str:
+        return self._directory(pod, f"{container}.log").read_text(errors="replace")
+
+    def _directory(self, pod: Pod, suffix: str) -> Path:
+        return self._cluster.directory / f"{pod.name}-{suffix}"
 
     def _check(self, pod: Pod) -> None:
         for name, process in pod.processes.items():
-            own = pod.content["metadata"]["name"]
-            assert process.poll() is None, f"{own}: {name} has ended\n{self.log(own, name)[-3000:]}"
+            assert process.poll() is None, f"{pod.name}: {name} has ended\n{self.log(pod, name)[-3000:]}"
 
-    def _add_network(self, network: str, number: int, address: str) -> None:
+    def _add_network(self, network: str, outside: str, address: str) -> None:
         files = Path("/etc/netns") / network
         files.mkdir(parents=True)
         self._stack.callback(files.rmdir)
@@ -122,7 +127,6 @@ class Kubelet:
             self._stack.callback((files / name).unlink)
         run_ip("netns", "add", network)
         self._stack.callback(run_ip, "netns", "delete", network)
-        outside = f"pod{number}"
         run_ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", network)
         run_ip("link", "set", outside, "master", BRIDGE, "up")
         for command in (
@@ -149,13 +153,16 @@ class Kubelet:
         return [*self._programs[words[0]], *expanded]
 
     def _environment(self, pod: Pod, container: Mapping[str, Any]) -> list[str]:
-        state = self._cluster.directory / f"{pod.content['metadata']['name']}-state"
+        state = str(self._directory(pod, "state"))
         variables = {
             "KUBERNETES_SERVICE_HOST": "10.96.0.1",
             "KUBERNETES_SERVICE_PORT": "443",
+            "TMPDIR": state,
+            # The processes belong to root here.
+            "DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK": "true",
             # What the image sets.
-            "PIZZASHOP_STATE_DIR": str(state),
-            "PIZZASHOP_CACHE_DIR": str(state),
+            "PIZZASHOP_STATE_DIR": state,
+            "PIZZASHOP_CACHE_DIR": state,
         }
         for each in container.get("env", []):
             value = each.get("value", "") if "valueFrom" not in each else self._value_from(pod, each["valueFrom"])

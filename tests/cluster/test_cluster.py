@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
+import valkey
 from chart.helm import CHART
 from chart.helm import HOME as HELM_HOME
 from cluster import HOME, HOST, Cluster, running
@@ -25,13 +25,16 @@ from pizzashop.local.build import find_dapr
 from pizzashop.local.ports import is_listening
 from pizzashop.local.programs import valkey_binary
 from pizzashop.local.shutdown import wait_until
-from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, Role
+from pizzashop.roles import DELIVERY, KITCHEN, ORDER, ROLES, TOPIC, Role
 from pizzashop.settings import Settings
 
 SYSTEM, SHOP = "dapr-system", "pizza"
 TOKEN = "a-token-of-32-characters-or-more"
 PASSWORD = "the-password-of-the-store"
 SCHEDULERS = [f"dapr-scheduler-server-{number}" for number in range(3)]
+
+# The pods of each role.
+Shop = dict[Role, list[Pod]]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -64,12 +67,16 @@ def control_plane(cluster: Cluster, kubelet: Kubelet) -> None:
     workloads = {kind: workloads_of(cluster, SYSTEM, kind) for kind in ("deployments", "statefulsets")}
     deployments, sets = workloads["deployments"], workloads["statefulsets"]
     # All others need the certificates that Sentry makes.
-    kubelet.run(deployments["dapr-sentry"], "dapr-sentry-0")
-    started = [kubelet.start(kubelet.create(sets["dapr-scheduler-server"], name)) for name in SCHEDULERS]
-    started.append(kubelet.start(kubelet.create(sets["dapr-placement-server"], "dapr-placement-server-0")))
-    started += [kubelet.start(kubelet.create(deployments[f"dapr-{name}"], f"dapr-{name}-0")) for name in CONTROLLERS]
-    for pod in started:
-        wait_until(lambda pod=pod: answers(pod), pod.content["metadata"]["name"], seconds=90)
+    sentry = kubelet.create(deployments["dapr-sentry"], "dapr-sentry-0")
+    kubelet.start(sentry)
+    kubelet.wait_until_ready(sentry)
+    pods = [kubelet.create(sets["dapr-scheduler-server"], name) for name in SCHEDULERS]
+    pods.append(kubelet.create(sets["dapr-placement-server"], "dapr-placement-server-0"))
+    pods += [kubelet.create(deployments[f"dapr-{name}"], f"dapr-{name}-0") for name in CONTROLLERS]
+    for pod in pods:
+        kubelet.start(pod)
+    for pod in pods:
+        wait_until(lambda pod=pod: answers(pod), pod.name, seconds=90)
 
 
 CONTROLLERS = ("operator", "sidecar-injector")
@@ -78,7 +85,7 @@ CONTROLLERS = ("operator", "sidecar-injector")
 def answers(pod: Pod) -> bool:
     """Return whether a part of the control plane serves; the health checks of two of them listen on loopback."""
     ports = {"operator": 6500, "sidecar-injector": 4000, "placement-server": 50005, "scheduler-server": 50006}
-    name = pod.content["metadata"]["name"].removeprefix("dapr-").rpartition("-")[0]
+    name = pod.name.removeprefix("dapr-").rpartition("-")[0]
     return is_listening(ports[name], pod.address)
 
 
@@ -88,15 +95,15 @@ def workloads_of(cluster: Cluster, namespace: str, kind: str) -> dict[str, dict[
 
 
 @pytest.fixture(scope="module")
-def shop(cluster: Cluster, kubelet: Kubelet, control_plane: None) -> Iterator[dict[Role, Pod]]:  # noqa: ARG001
-    """Install the chart with Redis into a restricted namespace, and run a pod of each Deployment."""
+def shop(cluster: Cluster, kubelet: Kubelet, control_plane: None) -> Iterator[Shop]:  # noqa: ARG001
+    """Install the chart with Redis into a restricted namespace, and run the pods of each Deployment."""
     cluster.create_namespace(SHOP, **{"pod-security.kubernetes.io/enforce": "restricted"})
     cluster.create_secret(SHOP, "pizzashop-sign-in", session_key=TOKEN, staff_token=TOKEN)
     cluster.create_secret(SHOP, "pizzashop-app-token", token=TOKEN[::-1])
     cluster.create_secret(SHOP, "pizzashop-dapr-token", token=TOKEN.upper())
     cluster.create_secret(SHOP, "pizzashop-redis", password=PASSWORD)
-    valkey = [valkey_binary(), "--bind", HOST, "--requirepass", PASSWORD, "--save", "", "--dir", str(cluster.directory)]
-    with running(valkey, cluster.directory / "valkey.log"):
+    server = [valkey_binary(), "--bind", HOST, "--requirepass", PASSWORD, "--save", "", "--dir", str(cluster.directory)]
+    with running(server, cluster.directory / "valkey.log"):
         wait_until(lambda: is_listening(6379, HOST), "valkey")
         store = f'{{"type": "redis", "metadata": [{{"name": "redisHost", "value": "{HOST}:6379"}}, {PASSWORD_ENTRY}]}}'
         values = [word for key in ("store", "broker") for word in ("--set-json", f"{key}={store}")]
@@ -106,12 +113,17 @@ def shop(cluster: Cluster, kubelet: Kubelet, control_plane: None) -> Iterator[di
         assert "helm test shop" in notes
         deployments = workloads_of(cluster, SHOP, "deployments")
         wait_until(lambda: has_sidecar_services(cluster), "the Services of the sidecars", seconds=30)
+        pods: Shop = {role: [] for role in ROLES}
+        for role, own in pods.items():
+            deployment = deployments[f"shop-{role.name}"]
+            for number in range(deployment["spec"]["replicas"]):
+                own.append(kubelet.create(deployment, f"shop-{role.name}-{number}"))
         # As on a cluster, where all pods start at once: a sidecar waits for its role, and a role for others.
-        names = {role: f"shop-{role.name}-0" for role in ROLES}
-        created = {role: kubelet.create(deployments[f"shop-{role.name}"], name) for role, name in names.items()}
-        pods = {role: kubelet.start(content) for role, content in created.items()}
-        for role, pod in pods.items():
-            wait_until(pod.is_ready, names[role], seconds=90)
+        every = [pod for own in pods.values() for pod in own]
+        for pod in every:
+            kubelet.start(pod)
+        for pod in every:
+            kubelet.wait_until_ready(pod)
         yield pods
 
 
@@ -124,8 +136,9 @@ def has_sidecar_services(cluster: Cluster) -> bool:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_the_injector_adds_the_sidecar_that_the_annotations_describe(shop: dict[Role, Pod], role: Role) -> None:
-    (sidecar,) = shop[role].content["spec"]["initContainers"]
+def test_the_injector_adds_the_sidecar_that_the_annotations_describe(shop: Shop, role: Role) -> None:
+    pod = shop[role][0]
+    (sidecar,) = pod.content["spec"]["initContainers"]
     assert sidecar["name"] == "daprd"
     # A native sidecar: it starts before the role, and stops after it.
     assert sidecar["restartPolicy"] == "Always"
@@ -134,11 +147,12 @@ def test_the_injector_adds_the_sidecar_that_the_annotations_describe(shop: dict[
     assert options["--app-id"] == role.app_id
     assert options["--app-port"] == str(role.port)
     assert options["--config"] == f"shop-{role.name}"
+    assert int(options["--dapr-graceful-shutdown-seconds"]) > 0
     assert {"--enable-mtls", "--disable-builtin-k8s-secret-store"} <= set(words)
     secrets = {each["name"]: each["valueFrom"]["secretKeyRef"]["name"] for each in sidecar["env"] if is_secret(each)}
     assert secrets == {"DAPR_API_TOKEN": "pizzashop-dapr-token", "APP_API_TOKEN": "pizzashop-app-token"}
     assert sidecar["resources"]["requests"]
-    (own,) = shop[role].content["spec"]["containers"]
+    (own,) = pod.content["spec"]["containers"]
     ports = {each["name"]: each.get("value") for each in own["env"]}
     assert (ports["DAPR_HTTP_PORT"], ports["DAPR_GRPC_PORT"]) == ("3500", "50001")
 
@@ -147,7 +161,7 @@ def is_secret(variable: dict[str, Any]) -> bool:
     return "secretKeyRef" in variable.get("valueFrom", {})
 
 
-def test_helm_test_places_an_order_that_is_delivered(cluster: Cluster, kubelet: Kubelet, shop: dict[Role, Pod]) -> None:  # noqa: ARG001
+def test_helm_test_places_an_order_that_is_delivered(cluster: Cluster, kubelet: Kubelet, shop: Shop) -> None:  # noqa: ARG001
     path, name = f"/api/v1/namespaces/{SHOP}/pods", "shop-place-an-order"
     with ThreadPoolExecutor(1) as pool:
         helm = pool.submit(cluster.helm, "test", "shop", "--namespace", SHOP, "--timeout", "4m")
@@ -157,10 +171,20 @@ def test_helm_test_places_an_order_that_is_delivered(cluster: Cluster, kubelet: 
             return [pod for pod in pods if pod["metadata"]["name"] == name]
 
         wait_until(lambda: bool(created()) or helm.done(), name, seconds=60)
-        (content,) = created()
-        assert kubelet.finish(kubelet.start(content)) == 0, kubelet.log(name, "test")
+        pod = kubelet.admit(*created())
+        kubelet.start(pod)
+        assert kubelet.finish(pod) == 0, kubelet.log(pod, "test")
         assert "Phase:          Succeeded" in helm.result()
-    assert kubelet.log(name, "test").endswith("is delivered\n")
+    assert kubelet.log(pod, "test").endswith("is delivered\n")
+    # Role `order` subscribes to the events of the order, and its sidecars acknowledge them.
+    with valkey.Valkey(HOST, password=PASSWORD) as broker:
+        wait_until(lambda: is_read(broker), "the events on the topic")
+
+
+def is_read(broker: "valkey.Valkey[bytes]") -> bool:
+    """Return whether the topic has events, and its only group has read and acknowledged all of them."""
+    (group,) = broker.xinfo_groups(TOPIC)
+    return group["entries-read"] > 0 and group["lag"] == group["pending"] == 0
 
 
 # Prints the status of a call through the sidecar: its arguments are the role's app-id and the sidecar's token.
@@ -177,24 +201,14 @@ def invoke(pod: Pod, role: Role) -> int:
     return int(pod.run(sys.executable, "-c", CALL, role.app_id, TOKEN.upper()))
 
 
-def test_a_sidecar_admits_only_the_roles_that_call_it(shop: dict[Role, Pod]) -> None:
-    assert invoke(shop[KITCHEN], ORDER) == 200
-    assert invoke(shop[KITCHEN], DELIVERY) == 403
-    assert invoke(shop[ORDER], KITCHEN) == 403
+def test_a_sidecar_admits_only_the_roles_that_call_it(shop: Shop) -> None:
+    assert invoke(shop[KITCHEN][0], ORDER) == 200
+    assert invoke(shop[KITCHEN][0], DELIVERY) == 403
+    assert invoke(shop[ORDER][0], KITCHEN) == 403
 
 
-def test_a_pod_without_the_restrictions_is_refused(cluster: Cluster, kubelet: Kubelet, shop: dict[Role, Pod]) -> None:  # noqa: ARG001
+def test_a_pod_without_the_restrictions_is_refused(cluster: Cluster, kubelet: Kubelet, shop: Shop) -> None:  # noqa: ARG001
     deployment = workloads_of(cluster, SHOP, "deployments")["shop-kitchen"]
     deployment["spec"]["template"]["spec"]["containers"][0]["securityContext"] = {}
     with pytest.raises(OSError, match="403"):
         kubelet.create(deployment, "shop-kitchen-unrestricted")
-
-
-def test_the_list_of_programs_is_complete() -> None:
-    assert {path.name for path in Path(HOME).iterdir()} >= {
-        "kube-apiserver",
-        "server",
-        "operator",
-        "injector",
-        "sentry",
-    }
