@@ -37,6 +37,8 @@ _ETCD_LIMITS: Mapping[str, object] = {
     "etcd-max-wals": 2,
 }
 
+_FEW_CORES = 2
+
 
 def service_processes(state_dir: Path, dapr: Dapr, shutdown: Shutdown) -> dict[str, Process]:
     """Return Valkey, placement and scheduler by name, in the order in which they start."""
@@ -173,7 +175,17 @@ def command_path() -> str:
 def _inherited_environment() -> dict[str, str]:
     # A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another
     # value Dapr would not find the orders in flight.
-    return {name: value for name, value in os.environ.items() if name != "NAMESPACE"}
+    inherited = {name: value for name, value in os.environ.items() if name != "NAMESPACE"}
+    return {**_dapr_threads(os.cpu_count()), **inherited}
+
+
+def _dapr_threads(cores: int | None) -> dict[str, str]:
+    """Return how many threads of each Dapr process run at a time; nothing where Dapr's own choice is better.
+
+    Seven of these processes run on this machine. At the real pace each does little at once, and on few cores it uses
+    much of its time to wake its own threads.
+    """
+    return {"GOMAXPROCS": "1"} if cores is not None and cores <= _FEW_CORES else {}
 
 
 def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object]) -> list[str]:

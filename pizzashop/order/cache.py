@@ -17,7 +17,7 @@ from pizzashop.dapr.sidecar import StoredValue, Write
 from pizzashop.dapr.stores import predict_etag
 from pizzashop.domain.record import Record
 
-WRITE_CACHE_SECONDS = 5.0
+WRITE_CACHE_SECONDS = 10.0
 MAX_WRITES = 1000
 
 # After this time a cached record is read again: another process may have written it.

@@ -20,7 +20,7 @@ from pizzashop.roles import ORDER
 
 # At pace 1 a claim waits this long for claims of other orders. A stage does not last longer for that: its time counts
 # from before the wait.
-_MAX_CLAIM_WINDOW_SECONDS = 0.1
+_MAX_CLAIM_WINDOW_SECONDS = 0.25
 # The runs whose claims shared a request publish their stages in the same moment.
 _MAX_PUBLISH_WINDOW_SECONDS = 0.01
 
