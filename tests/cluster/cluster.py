@@ -77,7 +77,8 @@ class Cluster:
     def running(self) -> Iterator["Cluster"]:
         with ExitStack() as stack:
             run_ip("link", "set", "lo", "up")
-            run_ip("link", "add", BRIDGE, "type", "bridge")
+            # Without an address of its own, a bridge takes that of a new port now and then, and connections are lost.
+            run_ip("link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
             stack.callback(run_ip, "link", "delete", BRIDGE)
             run_ip("address", "add", f"{HOST}/16", "dev", BRIDGE)
             run_ip("link", "set", BRIDGE, "up")
