@@ -8,8 +8,11 @@ SHELL := /bin/bash
 PIP_SOURCES := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
     KEYRING_PROVIDER CONFIG_FILE CACHE_DIR NO_CACHE_DIR DEFAULT_TIMEOUT TIMEOUT RETRIES CONSTRAINT)
 unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
+LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
+    --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers bench growth unit histories lint format clean
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
+    test-chart test-image test-cluster bench growth unit histories lint format lock helm clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +31,7 @@ doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint prepare-cli chromium ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare-cli helm chromium ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
@@ -54,6 +57,16 @@ build/kafka: tests/kafka/pom.xml
 	    mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$@/libs
 	@mkdir -p $@ && touch $@
 
+test-chart: helm ## Check the Helm chart, without a cluster
+	$(BIN)/pytest tests/chart
+
+test-image: helm ## Build the image without a container engine, and run its roles; needs root, buildah and mmdebstrap
+	$(BIN)/pytest tests/image
+
+test-cluster: helm prepare ## Install the chart on a real API server with Dapr's control plane; needs root, builds both once
+	PYTHONPATH=tests $(BIN)/python tests/cluster/cluster.py
+	unshare --net $(BIN)/pytest tests/cluster
+
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)
 
@@ -73,6 +86,11 @@ format: $(VENV)/.installed-test ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
+	$(PIP) install uv
+	$(LOCK) deploy/requirements-build.in -o deploy/requirements-build.txt
+	$(LOCK) pyproject.toml -o deploy/requirements.txt
+
 clean: ## Remove what can be made again; orders and the built Dapr stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -86,6 +104,10 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."
 	@$(PIP) install --no-user -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# The chart's tests need Helm. It is built once, in about a minute, into the cache directory.
+helm: $(VENV)/.installed-test
+	@PYTHONPATH=tests $(BIN)/python tests/chart/helm.py
 
 # The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.
 .PHONY: chromium

@@ -276,7 +276,7 @@ def _compile(target: Target, directory: Path, console: Console, shutdown: Shutdo
         if go is None:
             begin("Fetching Go")
             go = fetch_go(directory / "toolchain", shutdown)
-        env = _build_environment(go, directory)
+        env = build_environment(go, directory)
         begin("Downloading")
         run_go("list", "-modcacherw", "-deps", "-f={{.ImportPath}}@", on_line=receive_package)
         if target.patched:
@@ -296,7 +296,7 @@ def _go_environment() -> dict[str, str]:
     return {**inherited, **_GO_SETTINGS}
 
 
-def _build_environment(go: Path, directory: Path) -> dict[str, str]:
+def build_environment(go: Path, directory: Path) -> dict[str, str]:
     """Return the environment of a build. It reads what `go env -w` has written, and ignores all but the sources."""
     env = _go_environment()
     result = subprocess.run([go, "env", "-json", *_GO_SOURCES], capture_output=True, text=True, check=False, env=env)

@@ -2,7 +2,10 @@
 
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from shop_client import JOHN, ORDERS, WORKFLOW, ShopClient, eventually, new_order
@@ -11,6 +14,7 @@ from up_process import OPEN, UpProcess
 TOKEN = "the-token-of-all-the-staff"
 STAFF = {"Authorization": f"Bearer {TOKEN}"}
 STOREFRONT = "http://127.0.0.1:8002"
+HELM_TEST = Path(__file__).parents[2] / "deploy" / "chart" / "files" / "place_an_order.py"
 
 
 @pytest.fixture
@@ -58,6 +62,16 @@ def the_link_signs_in_once(up: UpProcess, client: ShopClient) -> None:
     assert client.reply("GET", f"{STOREFRONT}/manager").status == 401
 
 
+def helm_test_delivers_an_order() -> None:
+    """Run the program of the chart's `helm test`: with the staff's token it succeeds, with another one it fails."""
+    for token, code in ((TOKEN, 0), ("not-the-token-of-the-staff", 1)):
+        command = [sys.executable, str(HELM_TEST), ORDERS, WORKFLOW]
+        env = {"PIZZASHOP_STAFF_TOKEN": token}
+        result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert result.returncode == code, result.stdout + result.stderr
+        assert result.stdout.endswith("is delivered\n") == (code == 0)
+
+
 def logs_keep_quiet(up: UpProcess) -> None:
     said = "".join(path.read_text(errors="replace") for path in (up.state_dir / "logs").iterdir())
     assert "cooking_baking" in said
@@ -69,4 +83,5 @@ def test_a_shop_behind_a_door(opened: UpProcess, client: ShopClient) -> None:
     internal_routes_are_closed(client)
     sidecars_ask_for_their_token(client)
     the_link_signs_in_once(opened, client)
+    helm_test_delivers_an_order()
     logs_keep_quiet(opened)

@@ -1,0 +1,10 @@
+"""The tests of the chart need Helm, which `make test-chart` builds once."""
+
+import pytest
+from chart.helm import HOME
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _helm_is_built() -> None:
+    if not HOME.exists():
+        pytest.skip("there is no Helm: run `make test-chart`")
