@@ -27,6 +27,8 @@ EVENTS = 30
 ORDERS_IN_FLIGHT = 6
 OUTAGE_SECONDS = float(os.environ.get("PIZZASHOP_TEST_OUTAGE", "8"))
 
+REFUSALS = {"rabbitmq": "it refuses the password of user shop", "kafka": "it does not let user shop in"}
+
 Act = Callable[[ShopProcesses, Broker], None]
 
 pytestmark = [
@@ -206,7 +208,7 @@ class TestUp:
     def test_a_wrong_login_or_address_is_reported_before_anything_starts(self, up: UpProcess, broker: Broker) -> None:
         assert "accepts the login" in self.doctor(up)
         for url, reason in (
-            (broker.url.replace("ours", "theirs"), "it refuses the password of user shop"),
+            (broker.url.replace("ours", "theirs"), REFUSALS[broker.name]),
             (f"{broker.url.rpartition(':')[0]}:1", "on port 1 cannot be reached"),
             (broker.url.replace("://", "x://"), f"PIZZASHOP_BROKER_URL is no address of {broker.name}"),
         ):
