@@ -2,14 +2,11 @@
 ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS build
-# gunicorn-h1c is compiled. On a base with the distribution's own Python, add python3-dev.
-ARG BUILD_PACKAGES="gcc libc6-dev"
 # A package index of your own, and the file with the certificates that it needs, if any.
 ARG PIP_INDEX_URL
 ARG PIP_CERT
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /source
-RUN apt-get update && apt-get install --yes --no-install-recommends ${BUILD_PACKAGES}
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/pizzashop
 COPY deploy/requirements-build.txt deploy/requirements.txt ./
 # Without isolation: otherwise pip would fetch the tools of a build by itself, and check no hash.
@@ -24,7 +21,7 @@ FROM ${BASE}
 # The state directory must be writable. /tmp should be: Python puts large request bodies there.
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/pizzashop
 COPY --from=build /opt/pizzashop /opt/pizzashop
-# Each thread of a role would else get a heap of its own, in time.
+# MALLOC_ARENA_MAX: without it, each thread of a role gets a heap of its own in time.
 ENV PATH=/opt/pizzashop/bin:/usr/local/bin:/usr/bin:/bin \
     PIZZASHOP_STATE_DIR=/var/lib/pizzashop \
     PIZZASHOP_CACHE_DIR=/tmp/pizzashop \

@@ -83,7 +83,7 @@ class SidecarClient(Sidecar):
         reply = self._http.request(
             "DELETE", self._state_url(key), STATE_SECONDS, headers={**self._headers, **condition}
         )
-        if etag and self._is_refusal(reply):
+        if etag and self._is_etag_mismatch(reply):
             # Some stores refuse to delete an absent key.
             if self.load(key).value is not None:
                 raise EtagMismatch(key)
@@ -122,7 +122,7 @@ class SidecarClient(Sidecar):
 
     def _save_in_one_request(self, encoded: Sequence[tuple[Write, str]]) -> list[bool]:
         reply = self._post(STATE_PATH, f"[{','.join(text for _, text in encoded)}]", STATE_SECONDS)
-        if not self._is_refusal(reply):
+        if not self._is_etag_mismatch(reply):
             raise_for_status(reply)
             return [True] * len(encoded)
         if len(encoded) == 1:
@@ -138,9 +138,9 @@ class SidecarClient(Sidecar):
         raise_for_status(reply)
         return find_dialect((json_object(reply) or {}).get("components", []))
 
-    def _is_refusal(self, reply: Reply) -> bool:
+    def _is_etag_mismatch(self, reply: Reply) -> bool:
         """Return whether the store refused a conditional write or delete because of its ETag alone."""
-        return reply.status >= 300 and self._dialect.is_refusal(reply.status, error_message(reply))
+        return reply.status >= 300 and self._dialect.is_etag_mismatch(reply.status, error_message(reply))
 
     def _state_url(self, key: str) -> str:
         return f"{self._base_url}{STATE_PATH}/{quote(key)}"

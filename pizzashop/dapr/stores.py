@@ -1,7 +1,7 @@
 """What the shop knows of the state store behind the sidecar: its ETags, and what its errors mean.
 
 A conditional write carries the ETag of the value that it replaces, and the store refuses it when the value has another.
-Dapr hands a store's ETags and errors on as they are, so there is one dialect for each store.
+Dapr passes a store's ETags and error texts on as they are, so there is one dialect for each store.
 """
 
 import re
@@ -31,7 +31,7 @@ _SQL_ERRORS = {
     "42501": "its user may not do that",
     "53100": "its disk is full",
     "53200": "it is out of memory",
-    "53300": "it has as many clients as it takes",
+    "53300": "it has no free connection",
     "57P01": "it is stopping",
     "57P03": "it is starting or stopping",
 }
@@ -39,9 +39,9 @@ _SQL_ERROR = re.compile(rf"SQLSTATE ({'|'.join(_SQL_ERRORS)})\b")
 
 
 class StoreDialect(ABC):
-    """How one kind of store shows what conditional writes and deletes came to."""
+    """How one kind of store reports the result of conditional writes and deletes."""
 
-    # The condition, as JSON, of a write that succeeds only when the key is absent.
+    # The condition, as a member of a JSON object, of a write that succeeds only when the key is absent.
     create_condition: str
     # Whether a key is certainly absent when a read of several keys does not find it.
     is_bulk_absence_certain: bool
@@ -55,10 +55,11 @@ class StoreDialect(ABC):
         """
 
     @abstractmethod
-    def is_refusal(self, status: int, message: str) -> bool:
+    def is_etag_mismatch(self, status: int, message: str) -> bool:
         """Return whether an error is about the ETags of conditional writes alone, not about a failure of the store.
 
-        `message` has a line for each write that did not succeed.
+        `message` has a line for each write that did not succeed, or is about one of them. A writer whose ETag was not
+        the cause reads the value again, and writes again, so it meets the other cause then.
         """
 
 
@@ -78,7 +79,7 @@ class RedisDialect(StoreDialect):
     def predict_etag(self, etag: str) -> str | None:
         return str(int(etag or "0") + 1)
 
-    def is_refusal(self, status: int, message: str) -> bool:
+    def is_etag_mismatch(self, status: int, message: str) -> bool:
         # Dapr calls every error of a conditional write a possible mismatch.
         errors = [line.rpartition("error from state store: ") for line in message.splitlines()]
         return status == 409 and all(self._mismatch.search(error) for _, marker, error in errors if marker)
@@ -92,17 +93,20 @@ class PostgresqlDialect(StoreDialect):
 
     # Without an ETag, "first-write" inserts a row, and fails if there is one.
     create_condition = '"etag":null'
+
+    # Dapr's words for an insert that finds the key.
+    _key_exists = "no item was updated"
     # Dapr 1.18 does not notice that the connection broke while it read the rows: then all keys look absent.
     is_bulk_absence_certain = False
 
     def predict_etag(self, etag: str) -> str | None:  # noqa: ARG002
         return None
 
-    def is_refusal(self, status: int, message: str) -> bool:
+    def is_etag_mismatch(self, status: int, message: str) -> bool:
         if status == 409:
             return True
         lines = message.splitlines()
-        return bool(lines) and all(line.endswith("no item was updated") for line in lines)
+        return bool(lines) and all(line.endswith(self._key_exists) for line in lines)
 
 
 _DIALECTS: Mapping[tuple[str, str], StoreDialect] = {
@@ -112,7 +116,10 @@ _DIALECTS: Mapping[tuple[str, str], StoreDialect] = {
 
 
 def find_dialect(components: Sequence[Mapping[str, Any]]) -> StoreDialect:
-    """Return the dialect of the state store among the components of a sidecar; raise Unavailable if there is none."""
+    """Return the dialect of the state store among the components of a sidecar.
+
+    Raise Unavailable if there is no store, or one that the shop does not know.
+    """
     store = next((each for each in components if each["name"] == STATE_STORE), None)
     if store is None:
         raise Unavailable(f"The sidecar has no state store {STATE_STORE}")

@@ -42,7 +42,10 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Broker(ABC):
-    """A broker as the component names it. `is_checkable`: neither TLS nor a secret keeps this process from a login."""
+    """A broker as the component names it.
+
+    `is_checkable` is whether `find_fault` can log in: not with TLS, with a secret, or by an unknown mechanism.
+    """
 
     addresses: tuple[Address, ...]
     is_checkable: bool
@@ -181,12 +184,12 @@ def component_environment(settings: Settings) -> dict[str, str]:
         addresses = _addresses(url.netloc.rpartition("@")[2], _DEFAULT_PORTS[url.scheme])
         if url.scheme not in _SCHEMES[settings.broker] or (settings.broker == "rabbitmq" and len(addresses) > 1):
             raise ValueError("another product, or more than one RabbitMQ")
-        # Dapr's component would go without TLS where it has no login.
-        if url.scheme == "kafka+ssl" and not url.username:
-            raise ValueError("TLS without a login")
     except (KeyError, ValueError):
         text = f"PIZZASHOP_BROKER_URL is no address of {settings.broker}, such as {_EXAMPLES[settings.broker]}"
         raise InvalidSettings(text) from None
+    if url.scheme == "kafka+ssl" and not url.username:
+        # Without a login, Dapr's component would connect without TLS.
+        raise InvalidSettings("PIZZASHOP_BROKER_URL asks for TLS and has no login: add user:password@")
     username, password = unquote(url.username or ""), unquote(url.password or "")
     brokers = ",".join(f"{bracket_ipv6(host)}:{port}" for host, port in addresses)
     if settings.broker == "rabbitmq":
@@ -223,9 +226,10 @@ def _kafka(values: Mapping[str, str], has_secret: bool) -> Kafka:
     kind = values.get("authType", "").lower()
     has_tls = kind != "none" and values.get("disableTls", "").lower() not in ("true", "1", "yes", "y", "t", "on")
     mechanism = _SASL_MECHANISMS.get(values.get("saslMechanism", ""), "")
+    is_known = kind == "none" or (kind == "password" and mechanism != "")
     return Kafka(
         _addresses(values.get("brokers", ""), 9092),
-        is_checkable=kind in ("none", "password") and not has_tls and not has_secret,
+        is_checkable=is_known and not has_tls and not has_secret,
         username=values.get("saslUsername", ""),
         password=values.get("saslPassword", ""),
         mechanism=mechanism if kind == "password" else "",

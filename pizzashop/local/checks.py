@@ -100,7 +100,7 @@ def check_storage(project: Project, state_dir: Path, postgres_url: str = "") -> 
         if store := postgresql.find_connection(project, state_dir, postgres_url):
             yield from _check_postgresql(store)
     except LocalError as error:
-        yield Finding("Components", "wrong", str(error), "git checkout -- resources")
+        yield Finding("Components", "wrong", str(error), "correct that, or restore it: git checkout -- resources")
 
 
 def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
@@ -121,7 +121,7 @@ def check_broker(broker: Broker) -> Finding:
         remedy = "start it, or have PIZZASHOP_BROKER_URL name another"
         return Finding(broker.name, "wrong", f"{broker.title} cannot be reached", remedy)
     if not broker.is_checkable:
-        found = f"{broker.title} runs: its login is not checked, because of TLS or a secret"
+        found = f"{broker.title} runs: its login is not checked (TLS, a secret, or an unknown kind of login)"
         return Finding(broker.name, "note", found)
     if fault := broker.find_fault():
         return Finding(broker.name, "wrong", f"{broker.title} cannot be used: {fault.text}", fault.remedy)
@@ -164,7 +164,7 @@ def require_postgresql(project: Project, state_dir: Path, postgres_url: str) -> 
     return store
 
 
-class StorageMonitor:
+class ServerMonitor:
     """Watches the disk, the Redis and PostgreSQL servers, and the broker, while the shop is open."""
 
     def __init__(
@@ -175,7 +175,8 @@ class StorageMonitor:
         broker: Broker | None = None,
     ) -> None:
         self._faults = dict.fromkeys(_with_known_login(connections), "")
-        self._store = None if store is None or store.has_secret else store
+        # The shop itself restarts an embedded server, and reports that.
+        self._store = None if store is None or store.has_secret or store.embedded else store
         self._store_fault = ""
         self._state_dir = state_dir
         self._is_full = False
@@ -209,8 +210,11 @@ class StorageMonitor:
     def _store_changes(self, store: postgresql.Connection) -> Iterator[str]:
         server = postgresql.inspect_server(store)
         previous, self._store_fault = self._store_fault, server.fault.text if server.fault else ""
-        if server.fault and not previous:
-            yield f"PostgreSQL on {store.address}: {server.fault.text}. Orders wait until that is repaired."
+        if server.fault and server.fault.text != previous:
+            yield (
+                f"PostgreSQL on {store.address}: {server.fault.text}. Orders wait until that is repaired."
+                f" What to do: {server.fault.remedy}."
+            )
         elif previous and not server.fault:
             yield f"{server.title} on {store.address} can be used again: orders go on."
 

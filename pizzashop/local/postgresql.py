@@ -55,7 +55,7 @@ class EmbeddedPostgresql:
         """Return the command of the server; raise LocalError if it cannot run here."""
         options = {"listen_addresses": "", "unix_socket_directories": str(self.directory)}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        return [*_unprivileged(), str(self._binaries() / "postgres"), "-D", str(self._data), *settings]
+        return [*_unprivileged_prefix(), str(self._binaries() / "postgres"), "-D", str(self._data), *settings]
 
     def is_ready(self) -> bool:
         """Return whether the shop can use the server now."""
@@ -71,7 +71,7 @@ class EmbeddedPostgresql:
         new = self.directory / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         options = ["--auth=trust", "--encoding=UTF8", "--no-locale"]
-        command = [*_unprivileged(), str(self._binaries() / "initdb"), "-D", str(new), "-U", _USER, *options]
+        command = [*_unprivileged_prefix(), str(self._binaries() / "initdb"), "-D", str(new), "-U", _USER, *options]
         made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if made.returncode:
             raise LocalError(f"PostgreSQL cannot create its database: {made.stderr.strip()[-300:]}")
@@ -85,7 +85,7 @@ class EmbeddedPostgresql:
                 f"{self.directory} is too long a path for the socket of PostgreSQL: set PIZZASHOP_STATE_DIR to one"
                 f" that is {excess} bytes shorter."
             )
-        _unprivileged()
+        _unprivileged_prefix()
         return _version_of(self._binaries())
 
     @property
@@ -143,7 +143,7 @@ class Connection:
 class Postgresql:
     """What a server reports about itself.
 
-    `fault` is why the shop cannot use it. With `warnings` the shop can use it, but orders may be lost.
+    `fault` is why the shop cannot use it. With `warnings` the shop can use it, but orders may be lost or refused.
     """
 
     version: str = ""
@@ -217,28 +217,32 @@ def _inspect(server: "psycopg.Connection[Any]") -> Postgresql:
         " to_regclass('state') IS NOT NULL OR has_schema_privilege(current_schema(), 'CREATE')"
     ).fetchone()
     assert row is not None
-    read_only, fsync, commit, clients, user, has_tables = row
+    read_only, fsync, commit, clients, user, can_have_tables = row
     if read_only == "on":
         text = "it takes no writes: it is a replica, or set to read-only"
         return Postgresql(version, fault=Problem(text, f"have {URL_VARIABLE} name its primary"))
-    if not has_tables:
+    if not can_have_tables:
         text = f"{user} may not create the tables that the store needs"
         return Postgresql(version, fault=Problem(text, f"GRANT CREATE ON SCHEMA public TO {user}"))
-    return Postgresql(version, *_persistence(fsync, commit, int(clients)))
+    power_warnings = tuple(_find_power_warnings(fsync, commit))
+    persistence = "" if power_warnings else "every write is on disk before it is answered"
+    return Postgresql(version, persistence, warnings=(*power_warnings, *_find_connection_warnings(int(clients))))
 
 
-def _persistence(fsync: str, commit: str, clients: int) -> tuple[str, None, tuple[Problem, ...]]:
-    warnings = []
+def _find_power_warnings(fsync: str, commit: str) -> Iterator[Problem]:
     if fsync != "on":
-        warnings.append(Problem("fsync is off: a loss of power can destroy all orders", "set fsync to on"))
+        yield Problem("fsync is off: a loss of power can destroy all orders", "set fsync to on")
     elif commit == "off":
         text = "synchronous_commit is off: a loss of power takes the last orders"
-        warnings.append(Problem(text, "set synchronous_commit to on"))
-    # Each of the two sidecars has one pool with four connections, or one for each core.
-    if clients < (needed := 4 * max(4, os.cpu_count() or 1)):
-        text = f"it takes {clients} clients (max_connections): a busy shop needs up to {needed}"
-        warnings.append(Problem(text, "set max_connections to 100"))
-    return ("" if warnings else "every write is on disk before it is answered"), None, tuple(warnings)
+        yield Problem(text, "set synchronous_commit to on")
+
+
+def _find_connection_warnings(max_connections: int) -> Iterator[Problem]:
+    # Two sidecars use the store. Each has a connection for each core, and at least four.
+    needed = 2 * max(4, os.cpu_count() or 1)
+    if max_connections < needed:
+        text = f"it takes {max_connections} connections: a busy shop needs up to {needed}"
+        yield Problem(text, f"set max_connections to {max(100, needed)}")
 
 
 def _binary_directories() -> Iterator[Path]:
@@ -263,7 +267,7 @@ def _version_of(directory: Path) -> str:
 
 
 @cache
-def _unprivileged() -> tuple[str, ...]:
+def _unprivileged_prefix() -> tuple[str, ...]:
     """Return the words that come before a command of PostgreSQL, which does not run as root.
 
     In a user namespace of its own, root has no privileges and still owns its files. Raise LocalError if there is none.

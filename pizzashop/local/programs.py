@@ -1,6 +1,6 @@
 """The programs of a shop on one machine: the command, the ports and the readiness check of each.
 
-They are the services (Valkey, placement, scheduler, and PostgreSQL if it is the store), the roles, and a sidecar for
+They are the services (Valkey, placement, scheduler, and PostgreSQL if it is embedded), the roles, and a sidecar for
 each role. The entries of `dapr.yaml` name the roles.
 """
 
@@ -183,11 +183,11 @@ def _inherited_environment() -> dict[str, str]:
     # A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another
     # value Dapr would not find the orders in flight.
     inherited = {name: value for name, value in os.environ.items() if name != "NAMESPACE"}
-    return {**_dapr_threads(os.cpu_count()), **inherited}
+    return {**_go_thread_limit(os.cpu_count()), **inherited}
 
 
-def _dapr_threads(cores: int | None) -> dict[str, str]:
-    """Return how many threads of each Dapr process run at a time; nothing where Dapr's own choice is better.
+def _go_thread_limit(cores: int | None) -> dict[str, str]:
+    """Return the variable that limits the threads of a Dapr process; none where Go's own choice is better.
 
     Seven of these processes run on this machine. At the real pace each does little at once, and on few cores it uses
     much of its time to wake its own threads.

@@ -145,7 +145,7 @@ class Project:
         return next(app for app in self.apps if app.app_id == app_id)
 
     def with_products(self, products: Iterable[str]) -> Self:
-        """Return the project with the components of these products; raise LocalError if `resources` has none of one."""
+        """Return the project with the components of these products; raise LocalError if one has none."""
         chosen = replace(self, products=tuple(products))
         for product in chosen.products:
             if not any((self.resources / product).glob("*.yaml")):
@@ -162,7 +162,8 @@ class Project:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         for path in self.component_files():
-            shutil.copyfile(path, directory / path.name)
+            # With its permissions: a file with a password may be closed to other users.
+            shutil.copy(path, directory / path.name)
         return replace(self, resources=directory, products=())
 
     def component_files(self) -> list[Path]:

@@ -144,7 +144,7 @@ class Shop:
             wait_until_ready([process], SERVICE_START_SECONDS, self.shutdown)
 
     def _can_restart(self, process: Process) -> bool:
-        """Return whether there is what the process would end without: room on the disk, the servers of a sidecar."""
+        """Return whether the process would run: the disk has room, and the servers that a sidecar needs are there."""
         if process in self.sidecars.values():
             return self._can_run_sidecars()
         if process not in self.services.values():

@@ -44,7 +44,7 @@ SAMPLE_ORDER = (
 )
 
 _WATCH_SECONDS = 0.5
-# The disk and Redis are checked in every sixth round of the watch, which is every 3 seconds.
+# The disk and the servers are checked in every sixth round of the watch, which is every 3 seconds.
 _STORAGE_ROUNDS = 6
 
 
@@ -56,9 +56,9 @@ _STORAGE_ROUNDS = 6
 def up(pace: float | None, store: str | None, broker: str | None, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
-    Uses an installed Dapr, or builds it once. Starts what is not running yet: Valkey, placement, scheduler,
-    with --store postgresql an embedded PostgreSQL, then the five roles with their sidecars. Restarts each
-    process that ends. Ctrl-C stops all that it started; orders in flight go on when the shop opens again.
+    Uses an installed Dapr, or builds it once. Starts what it needs and is not running yet: Valkey or
+    PostgreSQL, placement, scheduler, then the five roles with their sidecars. Restarts each process that ends.
+    Ctrl-C stops all that it started; orders in flight go on when the shop opens again.
     """
     settings, console = Settings.from_env(store=store, broker=broker), Console(highlight=False)
     validate_exposure(settings)
@@ -106,7 +106,7 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
                 _open(shop, console, settings, connections, postgres, own_broker)
-                _watch(shop, console, checks.StorageMonitor(connections, state_dir, postgres, own_broker))
+                _watch(shop, console, checks.ServerMonitor(connections, state_dir, postgres, own_broker))
                 console.print("\n  Closing the shop ...")
         finally:
             accounts.revoke_sign_in_link(state_dir)
@@ -186,7 +186,7 @@ def _open(
     _print_open_shop(shop, console, settings, time.monotonic() - started)
 
 
-def _watch(shop: Shop, console: Console, monitor: checks.StorageMonitor) -> None:
+def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor) -> None:
     """Restart ended processes and print changes of the storage until a shutdown is requested."""
     with suppress(Interrupted):
         for round_number in itertools.count(1):

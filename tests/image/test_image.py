@@ -82,8 +82,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
         buildah(storage, "add", "--quiet", scratch, str(base), "/")
         buildah(storage, "commit", "--quiet", "--rm", scratch, "localhost/base")
         base.unlink()
-        arguments = ["BASE=localhost/base", "BUILD_PACKAGES=gcc libc6-dev python3-dev"]
-        arguments.append(f"PIP_CERT={CERTIFICATES}/ca-certificates.crt")
+        arguments = ["BASE=localhost/base", f"PIP_CERT={CERTIFICATES}/ca-certificates.crt"]
         options = ["--isolation", "chroot", "--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro", "--tag", "pizzashop"]
         options += [option for each in arguments for option in ("--build-arg", each)]
         buildah(storage, "bud", *options, str(ROOT))

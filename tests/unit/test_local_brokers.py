@@ -81,13 +81,17 @@ def test_kafka_is_asked_without_tls_unless_the_url_says_otherwise() -> None:
         ("rabbitmq", "amqp://ana:s3cret@h:99999"),
         ("kafka", "http://ana:s3cret@h"),
         ("kafka", "kafka://ana:s3cret@"),
-        ("kafka", "kafka+ssl://h"),
     ],
 )
 def test_a_bad_url_is_one_sentence_without_the_password(broker: str, url: str) -> None:
     with pytest.raises(InvalidSettings, match=f"^PIZZASHOP_BROKER_URL is no address of {broker}") as error:
         environment(broker, url)
     assert "s3cret" not in str(error.value)
+
+
+def test_kafka_with_tls_needs_a_login() -> None:
+    with pytest.raises(InvalidSettings, match="PIZZASHOP_BROKER_URL asks for TLS and has no login"):
+        environment("kafka", "kafka+ssl://h")
 
 
 def test_redis_is_not_a_broker_of_this_kind() -> None:
@@ -132,7 +136,7 @@ def test_a_broker_that_is_not_reachable_keeps_the_shop_closed(product: str) -> N
 def test_a_broker_that_goes_away_is_reported_once_and_again_when_it_is_back(product: str, tmp_path: Path) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
-    monitor = checks.StorageMonitor([], tmp_path, broker=chosen(product, f"127.0.0.1:{port}"))
+    monitor = checks.ServerMonitor([], tmp_path, broker=chosen(product, f"127.0.0.1:{port}"))
     assert list(monitor.changes()) == []
     server.close()
     (away,) = monitor.changes()

@@ -90,7 +90,7 @@ def test_a_server_that_does_not_speak_redis_is_named(new_project: NewProject, tm
 
 def test_each_change_in_an_open_shop_is_reported_once(tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own", appendonly="yes") as port, client(port) as admin:
-        monitor = checks.StorageMonitor([Connection(port=port)], tmp_path)
+        monitor = checks.ServerMonitor([Connection(port=port)], tmp_path)
         assert list(monitor.changes()) == []
         admin.config_set("maxmemory", 1)
         (change,) = monitor.changes()
@@ -109,5 +109,5 @@ def test_a_server_with_a_login_from_a_secret_store_is_not_checked(new_project: N
             path.write_text(path.read_text().replace('value: ""', secret))
         assert [each.state for each in check_redis(project, tmp_path)] == ["note"]
         connections = checks.require_storage(project, tmp_path, Shutdown())
-        assert list(checks.StorageMonitor(connections, tmp_path).changes()) == []
+        assert list(checks.ServerMonitor(connections, tmp_path).changes()) == []
         assert list(checks.delete_half_written_workflows(connections)) == []

@@ -97,12 +97,12 @@ def test_the_embedded_server_is_named_before_it_starts(tmp_path: Path) -> None:
 
 
 def test_a_server_of_the_user_is_checked(tmp_path: Path) -> None:
-    with own_postgresql(tmp_path / "own", fsync="off", max_connections="10") as url:
+    with own_postgresql(tmp_path / "own", fsync="off", max_connections="7") as url:
         usable, *notes = check_postgresql(tmp_path, url)
         assert (usable.state, "runs, 127.0.0.1:" in usable.found) == ("ok", True)
-        assert [each.found.partition(" is off")[0].partition(" (max")[0] for each in notes] == [
+        assert [each.found.partition(" is off")[0].partition(":")[0] for each in notes] == [
             "fsync",
-            "it takes 10 clients",
+            "it takes 7 connections",
         ]
         (refused,) = check_postgresql(tmp_path, url.replace(PASSWORD, "another-password"))
         assert (refused.state, "password authentication failed" in refused.found) == ("wrong", True)
@@ -121,7 +121,7 @@ def test_a_server_that_is_too_old_is_refused() -> None:
 
 
 def test_each_change_in_an_open_shop_is_reported_once(embedded: EmbeddedPostgresql, tmp_path: Path) -> None:
-    monitor = checks.StorageMonitor([], tmp_path, Connection(embedded.url, embedded))
+    monitor = checks.ServerMonitor([], tmp_path, Connection(embedded.url))
     (change,) = monitor.changes()
     assert "Orders wait until that is repaired" in change
     assert list(monitor.changes()) == []

@@ -34,7 +34,7 @@ def test_only_redis_counts_writes(etag: str, following: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "is_refusal"),
+    ("status", "message", "is_etag_mismatch"),
     [
         (409, f"{FAILED}{MISMATCH}", True),
         (409, f"{FAILED}{MISMATCH}: {MISMATCH}", True),
@@ -45,8 +45,10 @@ def test_only_redis_counts_writes(etag: str, following: str) -> None:
         (500, "", False),
     ],
 )
-def test_postgresql_refuses_a_write_with_409_and_a_create_with_500(status: int, message: str, is_refusal: bool) -> None:
-    assert PostgresqlDialect().is_refusal(status, message) is is_refusal
+def test_postgresql_refuses_a_write_with_409_and_a_create_with_500(
+    status: int, message: str, is_etag_mismatch: bool
+) -> None:
+    assert PostgresqlDialect().is_etag_mismatch(status, message) is is_etag_mismatch
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_postgresql_refuses_a_write_with_409_and_a_create_with_500(status: int, 
     [
         ("ERROR: could not extend file (SQLSTATE 53100)", "its disk is full"),
         ("ERROR: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)", "takes no writes"),
-        ("FATAL: sorry, too many clients already (SQLSTATE 53300)", "as many clients as it takes"),
+        ("FATAL: sorry, too many clients already (SQLSTATE 53300)", "no free connection"),
         ("OOM command not allowed when used memory > 'maxmemory'.", "out of memory"),
     ],
 )
