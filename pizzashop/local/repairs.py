@@ -44,9 +44,9 @@ _BATCH_SIZE = 1000
 _INBOX_FIELD, _HISTORY_FIELD = 1, 2
 
 # Each opening writes the same new id into the directories of the store and of the scheduler. Different ids at the next
-# opening show that the scheduler's data was lost, or restored from an older copy.
+# opening show that the scheduler's data was lost, or that one of the two was restored from a copy.
 _OPENING_ID_FILE = "opened-as"
-LOST_TIMERS = "the scheduler's data is missing, or older than the orders in flight"
+LOST_TIMERS = "the scheduler's data is missing, or not of the same time as the orders in flight"
 LOST_TIMERS_RECOVERY = "Orders in flight are stuck at first, and continue by themselves within two minutes."
 
 

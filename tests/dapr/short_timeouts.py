@@ -5,6 +5,7 @@ from functools import partial
 from pizzashop.cli import main
 from pizzashop.workflow import background
 
+background.RECONCILE_SECONDS = 1.0
 background.Watchdog = partial(background.Watchdog, 4.0)  # type: ignore[assignment,misc]
 background.Activities = partial(background.Activities, heartbeat_seconds=1.0)  # type: ignore[assignment,misc]
 
