@@ -105,7 +105,7 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@$(PIP) install --no-user -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-# The chart's tests need Helm. It is built once, in about a minute, into the cache directory.
+# The chart's tests need Helm. It is built once, in about 80 seconds, into the cache directory.
 helm: $(VENV)/.installed-test
 	@PYTHONPATH=tests $(BIN)/python tests/chart/helm.py
 

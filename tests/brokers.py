@@ -162,7 +162,7 @@ class Kafka(Broker):
     def why_missing(cls) -> str:
         """Return why the server cannot be started here; empty if it can."""
         if not shutil.which("java"):
-            return "there is no Java 17 for Kafka"
+            return "there is no Java for Kafka, which needs 17"
         return "" if _kafka_jars() else "there is no Kafka: set KAFKA_HOME, or install Maven and run `make build/kafka`"
 
     @classmethod

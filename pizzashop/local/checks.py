@@ -97,13 +97,13 @@ def check_storage(project: Project, state_dir: Path, postgres_url: str = "") -> 
     try:
         for connection in redis.connections(project):
             yield from _check_redis(connection, state_dir)
-        if store := postgresql.find_connection(project, state_dir, postgres_url):
-            yield from _check_postgresql(store)
+        if postgres := postgresql.find_connection(project, state_dir, postgres_url):
+            yield from _check_postgresql(postgres)
     except LocalError as error:
         yield Finding("Components", "wrong", str(error), "correct that, or restore it: git checkout -- resources")
 
 
-def require_storage(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
+def require_redis(project: Project, state_dir: Path, shutdown: Shutdown) -> list[Connection]:
     """Return the connections to the Redis servers; raise LocalError if disk or servers keep the shop from opening."""
     _require(check_disk(state_dir))
     connections = redis.connections(project)
@@ -135,12 +135,12 @@ def require_broker(broker: Broker | None) -> None:
 
 
 def can_reach_servers(
-    connections: Iterable[Connection], store: postgresql.Connection | None, broker: Broker | None
+    connections: Iterable[Connection], postgres: postgresql.Connection | None, broker: Broker | None
 ) -> bool:
     """Return whether the servers are there without which a sidecar ends as soon as it has started."""
     are_listening = all(is_listening(each.port, each.host) for each in connections)
-    has_store = store is None or store.has_secret or postgresql.inspect_server(store).fault is None
-    return are_listening and has_store and (broker is None or broker.is_reachable())
+    has_postgres = postgres is None or postgres.has_secret or postgresql.inspect_server(postgres).fault is None
+    return are_listening and has_postgres and (broker is None or broker.is_reachable())
 
 
 def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator[str]:
@@ -158,10 +158,10 @@ def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator
 
 def require_postgresql(project: Project, state_dir: Path, postgres_url: str) -> postgresql.Connection | None:
     """Return the connection to PostgreSQL, None if that is not the store; raise LocalError if it cannot be used."""
-    if store := postgresql.find_connection(project, state_dir, postgres_url):
-        for finding in _check_postgresql(store):
+    if postgres := postgresql.find_connection(project, state_dir, postgres_url):
+        for finding in _check_postgresql(postgres):
             _require(finding)
-    return store
+    return postgres
 
 
 class ServerMonitor:
@@ -171,13 +171,13 @@ class ServerMonitor:
         self,
         connections: Iterable[Connection],
         state_dir: Path,
-        store: postgresql.Connection | None = None,
+        postgres: postgresql.Connection | None = None,
         broker: Broker | None = None,
     ) -> None:
         self._faults = dict.fromkeys(_with_known_login(connections), "")
         # The shop itself restarts an embedded server, and reports that.
-        self._store = None if store is None or store.has_secret or store.embedded else store
-        self._store_fault = ""
+        self._postgres = None if postgres is None or postgres.has_secret or postgres.embedded else postgres
+        self._postgres_fault = ""
         self._state_dir = state_dir
         self._is_full = False
         self._broker, self._is_broker_away = broker, False
@@ -204,19 +204,19 @@ class ServerMonitor:
             elif previous and not fault:
                 yield f"{server.title} on {connection.address} takes writes again: orders go on."
                 yield from delete_half_written_workflows([connection])
-        if self._store:
-            yield from self._store_changes(self._store)
+        if self._postgres:
+            yield from self._postgres_changes(self._postgres)
 
-    def _store_changes(self, store: postgresql.Connection) -> Iterator[str]:
-        server = postgresql.inspect_server(store)
-        previous, self._store_fault = self._store_fault, server.fault.text if server.fault else ""
+    def _postgres_changes(self, postgres: postgresql.Connection) -> Iterator[str]:
+        server = postgresql.inspect_server(postgres)
+        previous, self._postgres_fault = self._postgres_fault, server.fault.text if server.fault else ""
         if server.fault and server.fault.text != previous:
             yield (
-                f"PostgreSQL on {store.address}: {server.fault.text}. Orders wait until that is repaired."
+                f"PostgreSQL on {postgres.address}: {server.fault.text}. Orders wait until that is repaired."
                 f" What to do: {server.fault.remedy}."
             )
         elif previous and not server.fault:
-            yield f"{server.title} on {store.address} can be used again: orders go on."
+            yield f"{server.title} on {postgres.address} can be used again: orders go on."
 
     def _broker_changes(self) -> Iterator[str]:
         if self._broker is None:

@@ -21,7 +21,7 @@ def describe_machine(dapr: Dapr) -> dict[str, str]:
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "processor": f"{os.cpu_count()} of {_processor()}",
         "memory": f"{psutil.virtual_memory().total / (1 << 30):.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}, {platform.machine()}",
         "Python": platform.python_version(),
         "Dapr": dapr.version,
         "Valkey": version_of(valkey_binary()),

@@ -7,9 +7,11 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from shop_client import PIZZASHOP, ShopClient, eventually, new_order
 from up_process import IN_TERMINAL, OPEN, UpProcess
 
@@ -19,6 +21,7 @@ from pizzashop.local.ports import taken_ports
 from pizzashop.local.processes import MAX_RESTARTS, descendants, has_ended
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
+from pizzashop.roles import KITCHEN
 from pizzashop.settings import is_loopback
 
 
@@ -165,10 +168,19 @@ def test_output_on_a_full_disk_is_an_error_before_anything_starts(up: UpProcess,
     assert taken_ports(required_ports(project)) == []
 
 
-def test_ctrl_c_stops_all_processes_before_the_shop_is_open(up: UpProcess, project: Project) -> None:
+def test_ctrl_c_stops_all_processes_before_the_shop_is_open(up: UpProcess, project: Project, tmp_path: Path) -> None:
+    # Instead of the kitchen a program runs that never answers: the shop cannot open.
+    content = yaml.safe_load(project.run_file.read_text())
+    content["common"] |= {"resourcesPath": str(project.resources), "configFilePath": str(project.config)}
+    kitchen = next(app for app in content["apps"] if app["appID"] == KITCHEN.app_id)
+    kitchen["command"] = ["sleep", "infinity"]
+    (tmp_path / "dapr.yaml").write_text(yaml.safe_dump(content))
+    up.cwd = tmp_path
     up.start()
     up.read_until("scheduler")
-    up.descendants = eventually(lambda: descendants(up.child.pid), lambda found: len(found) > 4)
+    up.descendants = eventually(
+        lambda: descendants(up.child.pid), lambda found: any(each.name() == "sleep" for each in found)
+    )
     assert up.end(signal.SIGINT) == 130
     assert_nothing_remains(up, project)
 

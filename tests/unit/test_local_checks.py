@@ -41,7 +41,7 @@ def check_redis(project: Project, tmp_path: Path) -> list[Finding]:
 
 def refusal(project: Project, tmp_path: Path) -> str:
     with pytest.raises(LocalError) as error:
-        checks.require_storage(project, tmp_path, Shutdown())
+        checks.require_redis(project, tmp_path, Shutdown())
     return str(error.value)
 
 
@@ -50,14 +50,14 @@ def test_a_usable_server_is_ok(new_project: NewProject, tmp_path: Path) -> None:
         project = new_project(port, "s3cret")
         (found,) = check_redis(project, tmp_path)
         assert (found.state, f"runs, port {port}, every write" in found.found) == ("ok", True)
-        assert checks.require_storage(project, tmp_path, Shutdown()) == [Connection(port=port, password="s3cret")]
+        assert checks.require_redis(project, tmp_path, Shutdown()) == [Connection(port=port, password="s3cret")]
 
 
 def test_a_server_that_may_lose_orders_is_a_note(new_project: NewProject, tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own") as port:
         project = new_project(port)
         assert [each.state for each in check_redis(project, tmp_path)] == ["ok", "note"]
-        assert checks.require_storage(project, tmp_path, Shutdown())
+        assert checks.require_redis(project, tmp_path, Shutdown())
 
 
 def test_up_refuses_with_the_words_of_doctor(new_project: NewProject, tmp_path: Path) -> None:
@@ -108,6 +108,6 @@ def test_a_server_with_a_login_from_a_secret_store_is_not_checked(new_project: N
             secret = "secretKeyRef: {name: redis, key: password}"
             path.write_text(path.read_text().replace('value: ""', secret))
         assert [each.state for each in check_redis(project, tmp_path)] == ["note"]
-        connections = checks.require_storage(project, tmp_path, Shutdown())
+        connections = checks.require_redis(project, tmp_path, Shutdown())
         assert list(checks.ServerMonitor(connections, tmp_path).changes()) == []
         assert list(checks.delete_half_written_workflows(connections)) == []
