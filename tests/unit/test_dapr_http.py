@@ -4,9 +4,9 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fakes.daprd import FakeDaprd, open_daprd
@@ -16,6 +16,7 @@ from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.errors import Unavailable
 
 Send = Callable[..., Reply]
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 5.0
 SLOW_TIMEOUT_SECONDS = 0.25
@@ -29,16 +30,24 @@ def send(request: pytest.FixtureRequest) -> Iterator[Send]:
         return client.request(method, url, seconds, **options)
 
     def send_from_coroutine(method: str, url: str, seconds: float = TIMEOUT_SECONDS, **options: Any) -> Reply:
-        return runner.run(async_client.request(method, url, seconds, **options))
+        return run(async_client.request(method, url, seconds, **options))
+
+    def run(coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     if request.param == "threads":
         with HttpClient() as client:
             yield send_from_thread
     else:
-        with asyncio.Runner() as runner:
-            async_client = AsyncHttpClient()
-            yield send_from_coroutine
-            runner.run(async_client.close())
+        # As in the SDK, the loop runs all the time. Otherwise it would not notice in time that a server has closed.
+        loop, async_client = asyncio.new_event_loop(), AsyncHttpClient()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        yield send_from_coroutine
+        run(async_client.close())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.fixture
