@@ -19,6 +19,8 @@ import pytest
 from chart.helm import of_kind, render
 
 from pizzashop import __version__
+from pizzashop.local.processes import end_processes, process_trees
+from pizzashop.local.shutdown import Shutdown
 from pizzashop.roles import ROLES, Role
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +122,8 @@ def serving(container: Container, role: Role) -> Iterator["subprocess.Popen[str]
         try:
             yield process
         finally:
-            process.kill()
+            # The role is a child of the programs that set it up as a container would.
+            end_processes(process_trees([process.pid]), 5, Shutdown())
 
 
 def get(port: int, path: str, host: str) -> tuple[int, str]:
