@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 import kafka
 import pika
+from free_ports import free_ports
 from kafka.errors import KafkaError
 
 from pizzashop.local.brokers import component_environment
@@ -91,7 +91,7 @@ class RabbitMQ(Broker):
         """Run a node within the block."""
         home = _rabbitmq_home()
         assert home, cls.why_missing()
-        port, distribution_port, epmd_port = _free_ports(3)
+        port, distribution_port, epmd_port = free_ports(3)
         directory.mkdir(parents=True)
         config = directory / "rabbitmq.conf"
         config.write_text(
@@ -169,7 +169,7 @@ class Kafka(Broker):
     @contextmanager
     def running(cls, directory: Path) -> Iterator[Self]:
         """Run a server within the block."""
-        port, controller_port = _free_ports(2)
+        port, controller_port = free_ports(2)
         directory.mkdir(parents=True)
         config = directory / "server.properties"
         settings = {
@@ -257,12 +257,6 @@ def _rabbitmq_home() -> Path | None:
 def _kafka_jars() -> list[Path]:
     home = os.environ.get("KAFKA_HOME") or Path(__file__).parents[1] / "build/kafka"
     return sorted((Path(home) / "libs").glob("*.jar"))
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
 
 
 BROKERS: tuple[type[RabbitMQ] | type[Kafka], ...] = (RabbitMQ, Kafka)

@@ -1,6 +1,5 @@
 """A real PostgreSQL: the embedded one, and one of a user with a port and a password."""
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from free_ports import free_ports
 
 from pizzashop.errors import LocalError
 from pizzashop.local.postgresql import EmbeddedPostgresql
@@ -31,8 +31,7 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
     """Run a server with these settings on a free port of loopback within the block, and yield its URL with a login."""
     server = embedded_postgresql(directory)
     server.prepare()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     rules = directory / "data/pg_hba.conf"
     rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
     options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}

@@ -4,9 +4,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import yaml
 from bare import BareEngine, open_bare_engine
+from run_files import write_run_file
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
@@ -41,14 +42,13 @@ class TestBed:
 
 def _one_process_project(project: Project, directory: Path) -> Project:
     """Return the project with one process for all roles; the other apps of the run file keep only their sidecars."""
-    content = yaml.safe_load(project.run_file.read_text())
-    content["common"] |= {"resourcesPath": str(project.resources), "configFilePath": str(project.config)}
-    first, *others = content["apps"]
-    first["command"] = ["pizzashop", "serve", "--role", "all"]
-    for app in content["apps"]:
-        app["appDirPath"] = str(project.run_file.parent)
-    for app in others:
-        del app["command"]
-    run_file = directory / "dapr.yaml"
-    run_file.write_text(yaml.safe_dump(content))
-    return Project.read(run_file)
+
+    def change(apps: dict[str, dict[str, Any]]) -> None:
+        first, *others = apps.values()
+        first["command"] = ["pizzashop", "serve", "--role", "all"]
+        for app in apps.values():
+            app["appDirPath"] = str(project.run_file.parent)
+        for app in others:
+            del app["command"]
+
+    return Project.read(write_run_file(project, directory, change))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from brokers import BROKERS, PASSWORD, Broker
+from hostile_events import HOSTILE_EVENTS
 from shop_client import ORDERS, PIZZASHOP, FaultTable, ShopClient, eventually, new_order, stages
 from shop_processes import PROCESSES, ShopProcesses
 from up_process import OPEN, UpProcess
@@ -118,14 +119,6 @@ def _start_again(shop: ShopProcesses, role: str) -> None:
     shop.start(role)
 
 
-def _hostile() -> list[bytes]:
-    told = {"specversion": "1.0", "id": "1", "source": "x", "type": "y", "data": {"status": "eaten"}}
-    values = [7, {"a": 1}, [1], None]
-    fields = [{field: value} for field in ("traceid", "traceparent", "tracestate") for value in values]
-    events = [json.dumps({**told, **field}).encode() for field in fields]
-    return [*events, b"not json", b"", b"[]", b"null", b"7", b"\xff\xfe", b'{"data": "\\ud800"}', b"[" * 10_000]
-
-
 class TestShop:
     @pytest.mark.parametrize("fault", FAULTS)
     def test_every_event_is_heard_and_every_order_delivered(
@@ -175,7 +168,7 @@ class TestShop:
     def test_hostile_events_harm_nobody_and_are_kept(
         self, separate: ShopProcesses, client: ShopClient, broker: Broker
     ) -> None:
-        broker.publish(_hostile())
+        broker.publish(HOSTILE_EVENTS)
         for event in ({"traceid": 7}, {"traceparent": {"a": 1}, "data": [None]}, [], None):
             assert _publish(client, event) == _publish(client, event, "?metadata.rawPayload=true") == 204
             if isinstance(event, dict):

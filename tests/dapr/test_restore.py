@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
+from run_files import write_run_file
 from shop_client import ShopClient, eventually, new_order, stages
 from told import runs, twice
 from up_process import OPEN, UpProcess
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.project import RUN_FILE, Project
+from pizzashop.local.project import Project
 from pizzashop.local.repairs import LOST_TIMERS
 from pizzashop.roles import WORKFLOW
 
@@ -89,12 +89,12 @@ def close(up: UpProcess) -> None:
 @pytest.fixture(scope="module")
 def project_dir(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose role `workflow` counts an order as stuck after a few seconds."""
-    content = yaml.safe_load(project.run_file.read_text())
-    content["common"] |= {"resourcesPath": str(project.resources), "configFilePath": str(project.config)}
-    (workflow,) = (app for app in content["apps"] if app["appID"] == WORKFLOW.app_id)
-    workflow["command"][:1] = SHORT_TIMEOUTS
     directory = tmp_path_factory.mktemp("project")
-    (directory / RUN_FILE).write_text(yaml.safe_dump(content))
+
+    def change(apps: dict[str, dict[str, Any]]) -> None:
+        apps[WORKFLOW.app_id]["command"][:1] = SHORT_TIMEOUTS
+
+    write_run_file(project, directory, change)
     return directory
 
 

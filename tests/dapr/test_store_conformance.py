@@ -1,7 +1,6 @@
 """Each state store keeps the same promises through a real sidecar, whatever ETags and errors it has itself."""
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from free_ports import free_ports
 from own_postgresql import embedded_postgresql
 from shop_client import eventually
 
@@ -33,14 +33,6 @@ class StoreUnderTest(NamedTuple):
 
     sidecar: SidecarClient
     server: Process
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def redis_server(directory: Path, components: Path) -> tuple[Process, str]:

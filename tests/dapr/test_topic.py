@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_events import HOSTILE_EVENTS
 from shop_client import ORDERS, ShopClient, eventually, new_order, pizzashop, stages
 from shop_processes import PROCESSES, ShopProcesses
 from valkey import Valkey
@@ -86,17 +87,9 @@ def test_every_event_is_heard_whatever_is_away_meanwhile(
     eventually(_left, lambda left: left == 0)
 
 
-def _hostile() -> list[bytes]:
-    told = {"specversion": "1.0", "id": "1", "source": "x", "type": "y", "data": {"status": "eaten"}}
-    values = [7, {"a": 1}, [1], None]
-    fields = [{field: value} for field in ("traceid", "traceparent", "tracestate") for value in values]
-    events = [json.dumps({**told, **field}).encode() for field in fields]
-    return [*events, b"not json", b"", b"[]", b"null", b"7", b"\xff\xfe", b'{"data": "\\ud800"}', b"[" * 10_000]
-
-
 def test_hostile_events_harm_nobody_and_are_kept(separate: ShopProcesses, client: ShopClient) -> None:
     with Valkey(port=6379) as server:
-        for event in _hostile():
+        for event in HOSTILE_EVENTS:
             server.xadd("orders", {"data": event})
         server.xadd("orders", {"foreign": "field"})
         server.xadd("orders", {"data": "x", "metadata": "[1]"})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
+from run_files import write_run_file
 from shop_client import PIZZASHOP, ShopClient, eventually, new_order
 from up_process import IN_TERMINAL, OPEN, UpProcess
 
@@ -170,11 +170,7 @@ def test_output_on_a_full_disk_is_an_error_before_anything_starts(up: UpProcess,
 
 def test_ctrl_c_stops_all_processes_before_the_shop_is_open(up: UpProcess, project: Project, tmp_path: Path) -> None:
     # Instead of the kitchen a program runs that never answers: the shop cannot open.
-    content = yaml.safe_load(project.run_file.read_text())
-    content["common"] |= {"resourcesPath": str(project.resources), "configFilePath": str(project.config)}
-    kitchen = next(app for app in content["apps"] if app["appID"] == KITCHEN.app_id)
-    kitchen["command"] = ["sleep", "infinity"]
-    (tmp_path / "dapr.yaml").write_text(yaml.safe_dump(content))
+    write_run_file(project, tmp_path, lambda apps: apps[KITCHEN.app_id].update(command=["sleep", "infinity"]))
     up.cwd = tmp_path
     up.start()
     up.read_until("scheduler")
