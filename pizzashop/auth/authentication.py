@@ -138,6 +138,11 @@ def validate_exposure(settings: Settings) -> None:
         )
 
 
+def is_for_this_machine_alone(settings: Settings) -> bool:
+    """Return whether only people at this machine use the shop: nobody signs in, and no proxy serves it to others."""
+    return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
+
+
 def validate_authentication(settings: Settings) -> None:
     """Raise InvalidSettings if `validate_exposure` does, or if a role could not recognise its own sidecar."""
     validate_exposure(settings)
