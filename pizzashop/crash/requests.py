@@ -28,10 +28,14 @@ _PARTS = TypeAdapter(list[str])
 
 
 class CrashRequest(BaseModel):
-    """Which part to kill. `orders` are those under way, each with the number of entries in its history."""
+    """Which part to kill, after how many seconds.
+
+    `orders` are those under way, each with the number of entries in its history.
+    """
 
     id: str = Field(default_factory=lambda: uuid4().hex)
     part: str
+    delay_seconds: float = Field(0.0, ge=0, le=5)
     orders: dict[str, int] = Field(default_factory=dict)
     at: Timestamp = Field(default_factory=utc_timestamp)
 
@@ -72,13 +76,13 @@ class CrashFiles:
         except (FileNotFoundError, ValidationError):
             return None
 
-    def kill(self, part: str, orders: Mapping[str, int]) -> Crash:
+    def kill(self, part: str, orders: Mapping[str, int], delay_seconds: float = 0.0) -> Crash:
         """Have `up` kill a part, and return the crash. Raise Refused if `up` refuses, Unavailable if none answers."""
         if not (parts := self.parts()):
             raise Conflict(NOT_SUPERVISED)
         if part not in parts:
             raise InvalidRequest(f"{part!r} is no part that can be killed. These are: {', '.join(parts)}")
-        request = CrashRequest(part=part, orders=dict(orders))
+        request = CrashRequest(part=part, delay_seconds=delay_seconds, orders=dict(orders))
         self._submit(request)
         began = time.monotonic()
         while (crash := self.last_crash()) is None or crash.request.id != request.id:

@@ -1,5 +1,6 @@
 """Kill a part of the open shop on request, and tell whoever asked what becomes of it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,6 +19,7 @@ class CrashRequests:
         self._shop, self._settings = shop, settings
         self._files = CrashFiles(shop.state_dir)
         self._crash: Crash | None = None
+        self._kill_from = 0.0
 
     @contextmanager
     def accepted(self) -> Iterator[None]:
@@ -35,18 +37,17 @@ class CrashRequests:
 
     def kill_requested(self) -> Process | None:
         """Kill the part that a request names, or refuse to; return the process that was killed."""
-        if (request := self._files.take()) is None:
+        if request := self._files.take():
+            refusal = self._refusal(request)
+            crash = Crash(request=request, pace=self._settings.pace, refusal=refusal)
+            # A crash that nobody could follow is not begun.
+            if self._write(crash) and not refusal:
+                self._crash, self._kill_from = crash, time.monotonic() + request.delay_seconds
+        if self._crash is None or self._crash.killed_at or time.monotonic() < self._kill_from:
             return None
-        refusal = self._refusal(request)
-        if refusal:
-            self._write(Crash(request=request, refusal=refusal))
-            return None
-        process = self._shop[request.part]
-        crash = Crash(request=request, pace=self._settings.pace, pid=process.pid, killed_at=utc_timestamp())
-        # A crash that nobody could follow is not begun.
-        if not self._write(crash):
-            return None
-        self._crash = crash
+        process = self._shop[self._crash.request.part]
+        self._crash.pid, self._crash.killed_at = process.pid, utc_timestamp()
+        self._write(self._crash)
         process.kill()
         return process
 
