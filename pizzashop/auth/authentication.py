@@ -14,7 +14,7 @@ from typing import Any, Self
 from pizzashop.auth.accounts import Accounts, SignedOutSessions, redeem_sign_in_link, session_signing_key
 from pizzashop.auth.origin import AllowedHosts
 from pizzashop.auth.people import EVERY_STAFF_ROLE, Person
-from pizzashop.errors import InvalidSettings
+from pizzashop.errors import CorruptData, InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 ACCOUNTS_FILE = "staff.json"
@@ -140,7 +140,11 @@ def validate_exposure(settings: Settings) -> None:
 
 def is_for_this_machine_alone(settings: Settings) -> bool:
     """Return whether only people at this machine use the shop: nobody signs in, and no proxy serves it to others."""
-    return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
+    try:
+        return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
+    except CorruptData:
+        # There are accounts, though they cannot be read.
+        return False
 
 
 def validate_authentication(settings: Settings) -> None:

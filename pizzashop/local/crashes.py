@@ -1,23 +1,26 @@
 """Kill a part of the open shop on request, and tell whoever asked what becomes of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from pizzashop.auth.authentication import is_for_this_machine_alone
 from pizzashop.crash.requests import NOT_SUPERVISED, Crash, CrashFiles, CrashRequest
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.local.processes import RESTART_WINDOW_SECONDS, Process
-from pizzashop.local.shop import Shop
 from pizzashop.settings import Settings
 
 
 class CrashRequests:
-    """The requests to kill a part of `shop`. They are refused wherever others than this machine's users reach it."""
+    """The requests to kill one of these processes, which have names.
 
-    def __init__(self, shop: Shop, settings: Settings) -> None:
-        self._shop, self._settings = shop, settings
-        self._files = CrashFiles(shop.state_dir)
+    They are refused wherever others than this machine's users reach the shop.
+    """
+
+    def __init__(self, state_dir: Path, processes: Mapping[str, Process], settings: Settings) -> None:
+        self._processes, self._settings = processes, settings
+        self._files = CrashFiles(state_dir)
         self._crash: Crash | None = None
         self._kill_from = 0.0
 
@@ -29,7 +32,7 @@ class CrashRequests:
             return
         # On a full disk the shop opens nevertheless.
         with suppress(OSError):
-            self._files.open([name for name, process in self._shop.processes.items() if process.was_started])
+            self._files.open([name for name, process in self._processes.items() if process.was_started])
         try:
             yield
         finally:
@@ -45,7 +48,7 @@ class CrashRequests:
                 self._crash, self._kill_from = crash, time.monotonic() + request.delay_seconds
         if self._crash is None or self._crash.killed_at or time.monotonic() < self._kill_from:
             return None
-        process = self._shop[self._crash.request.part]
+        process = self._processes[self._crash.request.part]
         self._crash.pid, self._crash.killed_at = process.pid, utc_timestamp()
         self._write(self._crash)
         process.kill()
@@ -55,7 +58,7 @@ class CrashRequests:
         """Note that the killed part has been restarted, and once it is ready that it is."""
         if self._crash is None:
             return
-        process = self._shop[self._crash.request.part]
+        process = self._processes[self._crash.request.part]
         if process is restarted:
             self._crash.restarted_at = utc_timestamp()
             self._write(self._crash)
@@ -69,7 +72,7 @@ class CrashRequests:
         # An account may have been added since the shop was opened.
         if not is_for_this_machine_alone(self._settings):
             return NOT_SUPERVISED
-        process = self._shop.processes.get(request.part)
+        process = self._processes.get(request.part)
         if process is None or not process.was_started:
             return f"{request.part} is no part that this shop has started"
         if self._crash:

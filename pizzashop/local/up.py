@@ -108,7 +108,8 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
                 _open(shop, console, settings, connections, postgres, own_broker)
                 monitor = checks.ServerMonitor(connections, state_dir, postgres, own_broker)
-                crashes = CrashRequests(shop, settings if pace is None else settings.model_copy(update={"pace": pace}))
+                crash_settings = settings if pace is None else settings.model_copy(update={"pace": pace})
+                crashes = CrashRequests(state_dir, shop.processes, crash_settings)
                 with crashes.accepted():
                     _watch(shop, console, monitor, crashes)
                 console.print("\n  Closing the shop ...")
