@@ -46,7 +46,7 @@ def crash(context: CommandContext, /, part: str, as_json: bool) -> None:
     if as_json:
         echo_json(progress.as_json())
     else:
-        click.echo(f"\n{progress.summary()}")
+        click.echo("\n" + "\n".join(filter(None, (progress.summary(), progress.explanation()))))
         if not moving:
             click.echo("To see orders wait, place some before: pizzashop order pepperoni, or pizzashop demo")
     click.get_current_context().exit(bool(progress.lost or progress.waiting or progress.unread))

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pizzashop.crash.requests import MAX_ORDERS, Crash
+from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since
 from pizzashop.domain.lifecycle import STATUS_BY_NAME, status_text
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.progress import phase_of
+from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
 
+# These roles run steps, each under a lease.
+_ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
 # Whoever watches a crash stops after this time, if an order still waits.
 MAX_WATCH_SECONDS = 120.0
 # A shorter delay is no delay: stages take a little longer at any time.
@@ -114,6 +118,15 @@ class CrashProgress:
         cost = f"It held up {held_up} of {count}" if count > 1 else "It was held up"
         longest = ", the longest by" if held_up > 1 else " by"
         return f"Nothing was lost: {orders} on. {cost}{longest} {self.cost_seconds:.1f} s."
+
+    def explanation(self) -> str:
+        """Return why orders wait longer than the part is away; empty if they do not."""
+        if self.crash.request.part not in _ROLES_WITH_STEPS or not any(each.is_held_up for each in self.orders):
+            return ""
+        return (
+            f"A killed run still has the lease of its step, for at most {LEASE_SECONDS:g} s. Only then may another run"
+            " take the step, so that no two processes make one pizza."
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a program gets."""

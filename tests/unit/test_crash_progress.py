@@ -45,6 +45,11 @@ def test_an_order_that_went_on_was_held_up_by_what_its_stage_lasted_too_long() -
     )
 
 
+def test_it_explains_why_orders_wait_longer_than_a_role_is_away() -> None:
+    assert "at most 8 s" in progress_of(record(BAKING)).explanation()
+    assert progress_of(record(BAKING, ("cooking_quality_check", 3.1))).explanation() == ""
+
+
 def test_an_order_whose_stage_ended_in_time_was_not_held_up() -> None:
     progress = progress_of(record(BAKING, ("cooking_quality_check", 3.1)))
     assert not progress.orders[0].is_held_up
