@@ -47,6 +47,7 @@ def test_orders_go_on_after_a_kitchen_was_killed_by_the_command_and_by_the_page(
     assert crash["lost"] == []
     [watched] = crash["orders"]
     assert (watched["order_id"], watched["stage"]) == (order_id, "cooking_making_dough")
+    assert watched["latest_stage"] == "cooking_adding_toppings"
     assert watched["went_on_at"] > crash["killed_at"]
     assert watched["cost_seconds"] > 0.5
     open_up.read_until("pizza-kitchen had ended: started again")
