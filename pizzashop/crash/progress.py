@@ -7,13 +7,15 @@ from typing import Any
 from pizzashop.crash.requests import MAX_ORDERS, Crash
 from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since, utc_timestamp
-from pizzashop.domain.lifecycle import FINAL, STATUS_BY_NAME, status_text
+from pizzashop.domain.lifecycle import COOK_STEP, FINAL, PENDING_VALIDATION, STATUS_BY_NAME, status_text
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.progress import phase_of
 from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
 
 # These roles run steps, each under a lease.
 _ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
+# An order in these statuses waits for the manager, and for no part of the shop.
+_AT_REST = (COOK_STEP.done_status, PENDING_VALIDATION)
 # Whoever watches a crash stops after this time, if an order still waits.
 MAX_WATCH_SECONDS = 120.0
 # A shorter delay is no delay: stages take a little longer at any time.
@@ -170,9 +172,10 @@ def crash_progress(crash: Crash, records: Mapping[str, OrderSnapshot | None]) ->
 
 def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) -> OrderProgress | None:
     killed_at = crash.killed_at or crash.request.at
-    stages = [entry for entry in history if entry.kind == "stage"]
+    stages = [entry for entry in history if entry.kind == "stage" or entry.status in FINAL]
     before = next((entry for entry in reversed(stages) if entry.at <= killed_at), None)
-    if before is None:
+    # An order may have ended, or have come to the manager, just before the part was killed.
+    if before is None or before.status in FINAL or (before.status in _AT_REST and before == stages[-1]):
         return None
     # The role of a step goes on with its stages while the engine or the store is away, so that shows at the next step.
     by_step = crash.request.part.removeprefix("sidecar-") not in _ROLES_WITH_STEPS
@@ -182,10 +185,8 @@ def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) ->
         if went_on := entry.status in FINAL or not by_step or _step(entry) != _step(before):
             break
     ends = [entry.at for entry in path[1:]] + ([] if went_on else [utc_timestamp()])
-    cost_seconds = sum(
-        _excess_seconds(entry, end, killed_at, crash.pace) for entry, end in zip(path, ends, strict=False)
-    )
-    return OrderProgress(order_id, before, path[-1], went_on, cost_seconds)
+    costs = [_excess_seconds(stage, end, killed_at, crash.pace) for stage, end in zip(path, ends, strict=False)]
+    return OrderProgress(order_id, before, path[-1], went_on, sum(costs))
 
 
 def _excess_seconds(stage: HistoryEntry, end: str, killed_at: str, pace: float) -> float:

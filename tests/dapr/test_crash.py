@@ -59,7 +59,7 @@ def test_orders_go_on_after_a_kitchen_was_killed_by_the_command_and_by_the_page(
     assert {"storefront", "kitchen"} <= {line["part"] for line in lines}
     told = stages_of(lines)
     assert told.count("cooking_making_dough") == 2
-    assert list(dict.fromkeys(told)) == list(HAPPY_PATH[1 : HAPPY_PATH.index("cooking_quality_check") + 1])
+    assert list(dict.fromkeys(told)) == list(HAPPY_PATH[1 : HAPPY_PATH.index("cooked") + 1])
 
     order_id = in_the_kitchen(client)
     form = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -85,6 +85,18 @@ def test_a_crash_of_the_engine_shows_at_the_next_step() -> None:
     assert order.cost_seconds == pytest.approx(12)
 
 
+@pytest.mark.parametrize("last", ["delivered", "cancelled", "failed", "pending_validation"])
+def test_an_order_that_was_done_just_before_the_crash_does_not_wait(last: str) -> None:
+    progress = progress_of(record(BAKING, (last, -0.1)))
+    assert (progress.orders, progress.is_over) == ([], True)
+
+
+def test_an_order_that_was_cancelled_since_does_not_wait() -> None:
+    cancelled = HistoryEntry(kind="action", status="cancelled", at=at(3), by="kim")
+    [order] = progress_of(record(BAKING, history=[*record(BAKING).history, cancelled])).orders
+    assert order.went_on
+
+
 def test_the_crash_is_not_over_before_the_part_is_ready() -> None:
     assert not progress_of(record(BAKING, ("cooking_quality_check", 1)), ready=False).is_over
 
