@@ -7,13 +7,15 @@ from typing import Any
 from pizzashop.crash.requests import MAX_ORDERS, Crash
 from pizzashop.domain.claims import LEASE_SECONDS
 from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since, utc_timestamp
-from pizzashop.domain.lifecycle import COOK_STEP, FINAL, PENDING_VALIDATION, STATUS_BY_NAME, status_text
+from pizzashop.domain.lifecycle import COOK_STEP, FINAL, PENDING_VALIDATION, STATUS_BY_NAME, Phase, status_text
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.progress import phase_of
 from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
 
 # These roles run steps, each under a lease.
 _ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
+# In these phases an order moves by itself.
+MOVING_PHASES: frozenset[Phase] = frozenset({"to_make", "cooking", "ending", "on_the_way"})
 # An order in these statuses waits for the manager, and for no part of the shop.
 _AT_REST = (COOK_STEP.done_status, PENDING_VALIDATION)
 # Whoever watches a crash stops after this time, if an order still waits.
@@ -146,9 +148,7 @@ def orders_under_way(records: Iterable[OrderSnapshot]) -> dict[str, int]:
 
     Each id has the number of entries in its history, so that a missing one would be noticed.
     """
-    moving = [
-        each for each in records if not each.paused and phase_of(each) in ("to_make", "cooking", "on_the_way", "ending")
-    ]
+    moving = [each for each in records if not each.paused and phase_of(each) in MOVING_PHASES]
     return {each.order["order_id"]: len(each.history) for each in moving[:MAX_ORDERS]}
 
 
