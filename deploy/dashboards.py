@@ -224,8 +224,12 @@ SIDECARS = [
         [
             Panel(
                 "Published",
-                [("sum by (app_id, success) (rate(dapr_component_pubsub_egress_bulk_event_count[5m]))", "{{app_id}}")],
+                [
+                    ("sum by (app_id) (rate(dapr_component_pubsub_egress_bulk_count[5m]))", "{{app_id}}, several"),
+                    ("sum by (app_id) (rate(dapr_component_pubsub_egress_count[5m]))", "{{app_id}}, single"),
+                ],
                 "ops",
+                "Requests to the broker; one has the events of several orders.",
             ),
             Panel(
                 "Delivered",
