@@ -255,7 +255,7 @@ SIDECARS = [
                 ],
                 "ops",
             ),
-            Panel("Late by", quantiles("dapr_scheduler_trigger_latency"), "ms"),
+            Panel("Trigger latency", quantiles("dapr_scheduler_trigger_latency"), "ms"),
             Panel("Actor hosts", [("max(dapr_placement_actor_runtimes_total)", "placement")]),
         ],
     ),
