@@ -8,6 +8,7 @@ from functools import partial
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop import tracing
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.claims import Claim, ClaimAnswer, ClaimAnswers, Claims, answer_claim
 from pizzashop.domain.history import Clock
@@ -31,12 +32,18 @@ def make_claim_routes(repository: Repository, clock: Clock) -> Routes:
         by_order: dict[str, list[Claim]] = defaultdict(list)
         for each in claims:
             by_order[each.order_id].append(each)
-        results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
+        with tracing.member_spans("claim", map(to_member, claims)):
+            results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
         answers = {order_id: iter(to_answers(by_order[order_id], result)) for order_id, result in results.items()}
         return jsonify(ClaimAnswers(answers=[next(answers[each.order_id]) for each in claims]).model_dump())
 
     def answer_all(record: Record, claims: list[Claim]) -> list[ClaimAnswer]:
         return [answer_claim(record, each, clock().timestamp()) for each in claims]
+
+    def to_member(claim: Claim) -> tracing.Member:
+        stages = [each.status for each in claim.stages]
+        attributes = {"pizzashop.step": claim.step, "pizzashop.run": claim.run, "pizzashop.stages": ",".join(stages)}
+        return tracing.Member(claim.traceparent, claim.order_id, attributes)
 
     def to_answers(claims: list[Claim], result: list[ClaimAnswer] | ShopError) -> Iterator[ClaimAnswer]:
         if isinstance(result, list):

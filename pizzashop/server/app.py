@@ -24,6 +24,7 @@ from pizzashop.settings import Settings
 from pizzashop.steps.lease import ClaimSender, claim_window
 from pizzashop.steps.runner import StepContext, StepLimit
 from pizzashop.web.problems import register_error_handlers
+from pizzashop.web.request_context import register_request_context
 from pizzashop.web.routes import Routes
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def create_app(
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    register_request_context(app)
     register_error_handlers(app)
     app.register_blueprint(_make_common_routes(role, limit.stopping).blueprint)
     # Import only the package of this role: the others would take memory in each process.
