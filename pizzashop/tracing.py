@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ORDER_ID = "pizzashop.order_id"
 # How long a process that stops waits for its last spans to be sent.
-STOP_SECONDS = 2.0
+STOP_SECONDS = 1.0
 # The protocol that roles and sidecars both speak.
 PROTOCOL = "http/protobuf"
 
