@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from pizzashop import __version__
+from pizzashop import __version__, tracing
 from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
@@ -63,6 +63,7 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
     """
     settings, console = Settings.from_env(store=store, broker=broker), Console(highlight=False)
     validate_exposure(settings)
+    tracing.check_settings()
     broker_env = brokers.component_environment(settings)
     project = Project.find().with_products(settings.products)
     state_dir = settings.state_dir.expanduser().absolute()

@@ -1,4 +1,7 @@
-"""Logging: one line for each log record, with role, order and attempt, as text for people or as JSON."""
+"""Logging: one line for each log record, with role, order and attempt, as text for people or as JSON.
+
+A line in JSON also has the ids of the trace and the span in which it was written, if there are any.
+"""
 
 import json
 import logging
@@ -6,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 from pizzashop.domain.text import to_single_line
+from pizzashop import tracing
 
 # A log line shows these attributes of its record; code sets them with `extra`.
 CONTEXT_FIELDS = ("role", "order", "attempt")
@@ -39,6 +43,7 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             **_context(record),
+            **tracing.log_fields(),
             "message": record.getMessage(),
             "logger": record.name,
         }
@@ -61,6 +66,8 @@ def configure_logging(log_format: str, level: str, role: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel("WARNING")
+    # It warns of each try to send spans, and of each malformed header; a batch of spans that is lost is an error.
+    logging.getLogger("opentelemetry").setLevel("ERROR")
 
 
 def _context(record: logging.LogRecord) -> dict[str, object]:

@@ -327,11 +327,29 @@ def test_events_are_delivered_as_in_the_local_shop(file: str) -> None:
     assert rendered["scopes"] == expected["scopes"]
 
 
+def variables(deployment: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables of a role whose values are not in a Secret."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
 def test_nothing_is_traced_unless_the_values_say_so() -> None:
-    for example, rate in (("redis", "0"), ("postgresql-kafka", "0.1")):
-        for configuration in of_kind(render(example), "Configuration").values():
-            assert configuration["spec"]["tracing"]["samplingRate"] == rate
-            assert ("otel" in configuration["spec"]["tracing"]) == (rate != "0")
+    resources = render("redis")
+    for configuration in of_kind(resources, "Configuration").values():
+        assert configuration["spec"]["tracing"] == {"samplingRate": "0"}
+    for deployment in of_kind(resources, "Deployment").values():
+        assert not any(name.startswith("OTEL_") for name in variables(deployment))
+
+
+def test_roles_and_sidecars_send_their_traces_to_one_place() -> None:
+    resources = render("postgresql-kafka")
+    otel = {"endpointAddress": "collector.monitoring.svc:4318", "protocol": "http", "isSecure": False}
+    for configuration in of_kind(resources, "Configuration").values():
+        assert configuration["spec"]["tracing"] == {"samplingRate": "0.0001", "otel": otel}
+    for deployment in of_kind(resources, "Deployment").values():
+        env = variables(deployment)
+        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring.svc:4318"
+        assert env["OTEL_TRACES_SAMPLER_ARG"] == "0.1"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +365,7 @@ def test_nothing_is_traced_unless_the_values_say_so() -> None:
         (["replicas=3"], "replicas"),
         (['secrets.signIn=""'], "/secrets/signIn"),
         (['metrics.interval="often"'], "/metrics/interval"),
+        (['telemetry.endpoint="collector:4317"'], "/telemetry/endpoint"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
