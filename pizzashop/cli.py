@@ -33,6 +33,7 @@ CONSOLE_COMMANDS = {
     "events": "pizzashop.console.events:events",
     "demo": "pizzashop.console.demo:demo",
     "staff": "pizzashop.console.staff:staff",
+    "logs": "pizzashop.console.logs:logs",
 }
 _LAZY_COMMANDS = {**LOCAL_COMMANDS, **CONSOLE_COMMANDS}
 

@@ -25,6 +25,7 @@ import psutil
 from pizzashop.errors import LocalError
 from pizzashop.local.ports import wait_for_closing_connections
 from pizzashop.local.shutdown import Shutdown, wait_until
+from pizzashop.logs.reading import EARLIER_LOGS
 
 # A process that ends more often than three times in a minute has a fault that a further restart does not repair.
 MAX_RESTARTS = 3
@@ -37,7 +38,8 @@ _PORT_IN_USE = re.compile(r"address already in use|Port \d+ is taken")
 class Process:
     """A command that runs as a child process: its log file, its ports, its readiness check and its restart limit.
 
-    `log` receives standard output and standard error; each start moves the previous log to a file that ends in `.1`.
+    `log` receives standard output and standard error; each start moves the previous log to a file that ends in `.1`,
+    and that one to `.2`, up to `EARLIER_LOGS`.
     `is_ready` returns whether the running process can do its work. `clock` returns seconds, for the restart limit.
     """
 
@@ -139,8 +141,10 @@ class Process:
     def _open_log(self) -> BinaryIO:
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            if self.log.exists():
-                self.log.replace(self.log.with_name(f"{self.log.name}.1"))
+            for number in range(EARLIER_LOGS, 0, -1):
+                previous = self.log.with_name(f"{self.log.name}.{number - 1}") if number > 1 else self.log
+                if previous.exists():
+                    previous.replace(self.log.with_name(f"{self.log.name}.{number}"))
             return self.log.open("wb")
         except OSError:
             # On a full disk a process without a log is better than no process.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
+from dapr.ext.workflow.logger.options import LoggerOptions
 
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.capacity import RunningActivities
@@ -37,6 +38,8 @@ class Worker:
             port=str(grpc_port),
             maximum_concurrent_activity_work_items=_MAX_ACTIVITIES,
             worker_ready_timeout=_READY_SECONDS,
+            # Without this handler the SDK prints each of its lines a second time, in another format.
+            logger_options=LoggerOptions(log_handler=logging.NullHandler()),
         )
         register_workflow(self._runtime, activities, running)
         self._sidecar_address = ("127.0.0.1", grpc_port)

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -24,12 +25,27 @@ def record(message: str = "cooking_baking", **fields: object) -> logging.LogReco
 
 def test_a_text_line_shows_role_order_and_attempt() -> None:
     line = logs.TextFormatter().format(record(role="kitchen", order="123", attempt=1))
-    assert line.split()[1:] == ["kitchen", "INFO", "cooking_baking", "order=123", "attempt=1"]
+    assert line.split()[2:] == ["kitchen", "INFO", "cooking_baking", "order=123", "attempt=1"]
     assert "\n" not in line
 
 
 def test_a_text_line_leaves_out_unknown_fields() -> None:
-    assert logs.TextFormatter().format(record()).split()[1:] == ["shop", "INFO", "cooking_baking"]
+    assert logs.TextFormatter().format(record()).split()[2:] == ["shop", "INFO", "cooking_baking"]
+
+
+def test_a_text_line_has_its_date_and_its_offset_from_utc() -> None:
+    line = logs.TextFormatter().format(record(created=1764000000.25))
+    assert datetime.fromisoformat(" ".join(line.split()[:2])).timestamp() == 1764000000.25
+
+
+def test_a_text_from_outside_makes_no_line_of_its_own() -> None:
+    forged = "no oven\n2026-11-23 18:20:31.042+00:00 kitchen    INFO    delivered order=123\x1b[2J"
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        line = logs.TextFormatter().format(record(forged, exc_info=sys.exc_info()))
+    assert "\x1b" not in line
+    assert [each[:2] for each in line.split("\n")[1:]] == ["  "] * line.count("\n")
 
 
 def test_a_json_line_is_one_object() -> None:

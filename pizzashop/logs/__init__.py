@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from pizzashop.domain.text import to_single_line
+
 # A log line shows these attributes of its record; code sets them with `extra`.
 CONTEXT_FIELDS = ("role", "order", "attempt")
 # The SDK logs each turn of each workflow, and once more at each replay; the shop logs its own stages once.
@@ -12,16 +14,20 @@ _VERBOSE_LOGGERS = ("WorkflowRuntime", "durabletask-worker", "durabletask-client
 
 
 class TextFormatter(logging.Formatter):
-    """Format lines such as `18:20:31.042 kitchen    INFO    cooking_baking order=123 attempt=1`."""
+    """Format lines such as `2026-11-23 18:20:31.042+01:00 kitchen    INFO    cooking_baking order=123 attempt=1`.
+
+    A text from outside cannot make another line: a traceback is indented, and control characters become blanks.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, followed by the traceback if there is one."""
-        timestamp = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
+        timestamp = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "milliseconds")
         context = _context(record)
         role = context.pop("role", "shop")
         suffix = "".join(f" {name}={value}" for name, value in context.items())
-        line = f"{timestamp} {role:<10} {record.levelname:<7} {record.getMessage()}{suffix}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{timestamp} {role:<10} {record.levelname:<7} {to_single_line(record.getMessage())}{suffix}"
+        traceback = self.formatException(record.exc_info).split("\n") if record.exc_info else ()
+        return "\n".join((line, *(f"  {to_single_line(each)}" for each in traceback)))
 
 
 class JsonFormatter(logging.Formatter):

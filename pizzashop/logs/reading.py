@@ -1,0 +1,264 @@
+"""Read what all parts of a shop on this machine have logged: every log file, every format, in order of time.
+
+    for line in read_log_lines(state_dir / "logs", order_id="123"): ...
+
+A part is a process of `pizzashop up`, such as `kitchen`, `sidecar-kitchen` or `scheduler`; its log has the same name.
+"""
+
+import ast
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Self
+
+from pizzashop.domain.text import to_single_line
+from pizzashop.logs import CONTEXT_FIELDS
+
+# A log file has this ending; those of earlier processes of the part have a number behind it, 1 for the latest.
+LOG_SUFFIX = ".log"
+EARLIER_LOGS = 4
+# Without an order only the end of each file is read.
+_TAIL_BYTES = 64 * 1024
+# A shorter id, such as 7, also stands for other things: it counts only after the word `order`.
+_MIN_DISTINCT_ID = 6
+
+_CONTEXT = re.compile(rf"(?: (?:{'|'.join(CONTEXT_FIELDS)})=\S+)*\Z")
+_OWN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) \S+ +([A-Z]+) +(.*)")
+_DAPR = re.compile(r'time="([^"]+)" level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S*)')
+_VALKEY = re.compile(r"\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.*#-]) (.*)")
+_POSTGRESQL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (\w+) \[\d+\] ([A-Z]+): +(.*)")
+_GO = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? (.*)")
+_LEVELS = {
+    **{".": "debug", "-": "debug", "*": "info", "#": "warning"},
+    **{"debug": "debug", "warn": "warning", "warning": "warning"},
+    **dict.fromkeys(("error", "critical", "fatal", "panic"), "error"),
+}
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One message of one part. `text` has no control characters but the line ends of a traceback."""
+
+    at: datetime
+    part: str
+    level: str
+    text: str
+    order: str | None = None
+    attempt: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that a program gets."""
+        content: dict[str, Any] = {
+            "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "part": self.part,
+            "level": self.level,
+            "order": self.order,
+            "attempt": self.attempt,
+            "text": self.text,
+        }
+        return {name: value for name, value in content.items() if value is not None}
+
+
+def read_log_lines(directory: Path, order_id: str = "", parts: Collection[str] = ()) -> list[LogLine]:
+    """Return all lines that concern an order, or without an order the last lines of each part, in order of time.
+
+    `parts` are the names of the parts to read; if there are none, all are read.
+    """
+    with LogReader(directory, order_id, parts) as reader:
+        return reader.read()
+
+
+class LogReader:
+    """Read as `read_log_lines` does; each further `read` returns the lines that are new."""
+
+    def __init__(self, directory: Path, order_id: str = "", parts: Collection[str] = ()) -> None:
+        self._directory, self._order_id, self._parts = directory, order_id, parts
+        self._mention = _mention_of(order_id) if order_id else None
+        self._files: dict[str, _LogFile] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def part_names(self) -> list[str]:
+        """Return the names of the parts that have a log."""
+        return sorted(path.name.removesuffix(LOG_SUFFIX) for path in self._directory.glob(f"*{LOG_SUFFIX}"))
+
+    def read(self) -> list[LogLine]:
+        """Return the lines in order of time."""
+        lines: list[LogLine] = []
+        for part in self.part_names():
+            if not self._parts or part in self._parts:
+                if part not in self._files:
+                    tail_bytes = None if self._order_id else _TAIL_BYTES
+                    self._files[part] = _LogFile(self._directory / f"{part}{LOG_SUFFIX}", tail_bytes)
+                for text, written_at in self._files[part].read_new():
+                    # Most files do not mention the order, and need not be parsed.
+                    if self._order_id in text:
+                        lines += self._select(parse_lines(part, text, written_at))
+        return sorted(lines, key=lambda line: line.at)
+
+    def _select(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
+        for line in lines:
+            if self._mention is None or line.order == self._order_id or self._mention.search(line.text):
+                yield line
+
+
+class _LogFile:
+    """The log of one part. A restart of the part replaces the file, which then stays under an earlier name."""
+
+    def __init__(self, path: Path, tail_bytes: int | None) -> None:
+        self._path, self._tail_bytes = path, tail_bytes
+        self._file: IO[bytes] | None = None
+
+    def read_new(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the texts that were not read before, the oldest first, with when each was written at the latest."""
+        if self._file is None:
+            yield from self._read_earlier()
+        else:
+            yield _read_rest(self._file)
+        if (current := _open(self._path)) is None:
+            return
+        if self._file and os.path.sameopenfile(current.fileno(), self._file.fileno()):
+            current.close()
+            return
+        self.close()
+        self._file = current
+        self._skip_to_tail(current)
+        yield _read_rest(current)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    def _read_earlier(self) -> Iterator[tuple[str, datetime]]:
+        for number in range(EARLIER_LOGS, 0, -1):
+            if earlier := _open(self._path.with_name(f"{self._path.name}.{number}")):
+                with earlier:
+                    self._skip_to_tail(earlier)
+                    yield _read_rest(earlier)
+
+    def _skip_to_tail(self, file: IO[bytes]) -> None:
+        size = os.fstat(file.fileno()).st_size
+        if self._tail_bytes is not None and size > self._tail_bytes:
+            file.seek(size - self._tail_bytes)
+            file.readline()
+
+
+def parse_lines(part: str, text: str, written_at: datetime) -> Iterator[LogLine]:
+    """Yield the lines of a log. A line without a time, as of a traceback, belongs to the line before it.
+
+    At the beginning such lines take the time of the first line that has one, or else `written_at`.
+    """
+    current: LogLine | None = None
+    untimed: list[str] = []
+    # Not `splitlines`: a text from outside may contain other characters that it takes for the end of a line.
+    for raw in text.split("\n"):
+        parsed = _parse_line(part, raw)
+        if parsed is None:
+            if raw.strip():
+                untimed.append(to_single_line(raw.rstrip()))
+            continue
+        if current or untimed:
+            yield _with_untimed(current or LogLine(parsed.at, part, "error", ""), untimed)
+        current, untimed = parsed, []
+    if current or untimed:
+        yield _with_untimed(current or LogLine(written_at, part, "error", ""), untimed)
+
+
+def _with_untimed(line: LogLine, untimed: list[str]) -> LogLine:
+    return replace(line, text="\n".join(filter(None, (line.text, *untimed)))) if untimed else line
+
+
+def _parse_line(part: str, raw: str) -> LogLine | None:
+    """Return a line with its time, in any of the formats of the shop's programs; None if it has no time."""
+    try:
+        if match := _DAPR.match(raw):
+            at = datetime.fromisoformat(match[1])
+            return LogLine(at, part, _level(match[2]), to_single_line(_unquote(match[3])))
+        if raw.startswith("{"):
+            return _parse_json(part, raw)
+        if match := _OWN.match(raw):
+            return _parse_own(part, datetime.fromisoformat(match[1]), match[2], match[3])
+        if match := _VALKEY.match(raw):
+            at = datetime.strptime(match[1], "%d %b %Y %H:%M:%S.%f").astimezone()
+            return LogLine(at, part, _level(match[2]), to_single_line(match[3]))
+        if match := _POSTGRESQL.match(raw):
+            at = datetime.fromisoformat(match[1])
+            at = at.replace(tzinfo=UTC) if match[2] in ("UTC", "GMT") else at.astimezone()
+            return LogLine(at, part, _level(match[3]), to_single_line(match[4]))
+        if match := _GO.match(raw):
+            at = datetime.strptime(match[1], "%Y/%m/%d %H:%M:%S").astimezone()
+            return LogLine(at, part, "info", to_single_line(match[2]))
+    except ValueError:
+        # It looks like a time, but is none, such as the 31st of February.
+        return None
+    return None
+
+
+def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
+    found = _CONTEXT.search(rest)
+    context = dict(pair.split("=", 1) for pair in found[0].split()) if found else {}
+    text = to_single_line(rest[: found.start()] if found else rest)
+    attempt = context.get("attempt", "")
+    return LogLine(at, part, _level(level), text, context.get("order"), int(attempt) if attempt.isdecimal() else None)
+
+
+def _parse_json(part: str, raw: str) -> LogLine | None:
+    """Return a line of `JsonFormatter`, or of Dapr with its option `log-as-json`; None for any other JSON."""
+    content = json.loads(raw)
+    at, text = content.get("at") or content.get("time"), content.get("message") or content.get("msg")
+    if not isinstance(at, str) or not isinstance(text, str):
+        return None
+    order, attempt = content.get("order"), content.get("attempt")
+    lines = [text, *str(content.get("traceback") or "").split("\n")]
+    return LogLine(
+        _with_zone(datetime.fromisoformat(at)),
+        part,
+        _level(str(content.get("level"))),
+        "\n".join(to_single_line(line) for line in lines if line),
+        order if isinstance(order, str) else None,
+        attempt if isinstance(attempt, int) else None,
+    )
+
+
+def _with_zone(at: datetime) -> datetime:
+    return at if at.tzinfo else at.astimezone()
+
+
+def _level(word: str) -> str:
+    return _LEVELS.get(word.lower(), "info")
+
+
+def _unquote(text: str) -> str:
+    # Go quotes a text as Python does.
+    with suppress(ValueError, SyntaxError):
+        return str(ast.literal_eval(text)) if text.startswith('"') else text
+    return text
+
+
+def _mention_of(order_id: str) -> re.Pattern[str]:
+    """Return the pattern of a text that mentions an order, by its id or by its workflow instance."""
+    prefix = r"(?:pizza-order-|\border(?:s|-|[ =:\"']{1,2}))"
+    optional = "?" if len(order_id) >= _MIN_DISTINCT_ID else ""
+    return re.compile(rf"(?<![\w-]){prefix}{optional}{re.escape(order_id)}(?![\w-])")
+
+
+def _open(path: Path) -> IO[bytes] | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
+
+
+def _read_rest(file: IO[bytes]) -> tuple[str, datetime]:
+    text = file.read().decode(errors="replace")
+    return text, datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
