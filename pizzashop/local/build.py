@@ -32,7 +32,7 @@ from pizzashop.local.dapr_binaries import CLI_VERSION, VERSION, Dapr, machine_na
 from pizzashop.local.ports import is_listening
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.shutdown import Interrupted, Shutdown
-from pizzashop.local.telemetry import METRICS_VERSION, TRACES_VERSION
+from pizzashop.local.telemetry import JAEGER_VERSION, VICTORIAMETRICS_VERSION
 
 # A build needs this much room on the disk until it has finished.
 BUILD_GIGABYTES = 5
@@ -123,17 +123,33 @@ CLI = Target(
     output="dapr",
     binary="dapr",
 )
-_METRICS_MODULE = "github.com/VictoriaMetrics/VictoriaMetrics"
-TELEMETRY = Target(
-    name="VictoriaMetrics and Jaeger",
-    version=METRICS_VERSION,
-    minutes=6,
-    module="telemetry",
-    packages=(f"{_METRICS_MODULE}/app/victoria-metrics", "github.com/jaegertracing/jaeger/cmd/jaeger"),
-    variables=(f"{_METRICS_MODULE}/lib/buildinfo.Version=victoria-metrics-v{METRICS_VERSION}",),
-    output="./",
-    binary="victoria-metrics",
-    alternative="open the shop without --telemetry",
+_VICTORIAMETRICS_MODULE = "github.com/VictoriaMetrics/VictoriaMetrics"
+_JAEGER_MODULE = "github.com/jaegertracing/jaeger"
+_WITHOUT_TELEMETRY = "open the shop without --telemetry"
+# The servers of `up --telemetry`.
+TELEMETRY = (
+    Target(
+        name="VictoriaMetrics",
+        version=VICTORIAMETRICS_VERSION,
+        minutes=1,
+        module="victoriametrics",
+        packages=(f"{_VICTORIAMETRICS_MODULE}/app/victoria-metrics",),
+        variables=(f"{_VICTORIAMETRICS_MODULE}/lib/buildinfo.Version={VICTORIAMETRICS_VERSION}",),
+        output="victoriametrics",
+        binary="victoriametrics",
+        alternative=_WITHOUT_TELEMETRY,
+    ),
+    Target(
+        name="Jaeger",
+        version=JAEGER_VERSION,
+        minutes=5,
+        module="jaeger",
+        packages=(f"{_JAEGER_MODULE}/cmd/jaeger",),
+        variables=(f"{_JAEGER_MODULE}/internal/version.latestVersion={JAEGER_VERSION}",),
+        output="jaeger",
+        binary="jaeger",
+        alternative=_WITHOUT_TELEMETRY,
+    ),
 )
 
 
@@ -172,23 +188,27 @@ def provide_cli(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
     return cli
 
 
-def find_telemetry(cache_dir: Path) -> Path | None:
-    """Return the directory of the servers that keep metrics and traces; None if they are not built yet."""
-    home = _telemetry_home(cache_dir)
-    return home if TELEMETRY.is_built_in(home) else None
-
-
-def provide_telemetry(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
-    """Return the directory of `find_telemetry`; build the servers first, as above, if there are none."""
+def find_telemetry(cache_dir: Path) -> dict[str, Path] | None:
+    """Return the binaries of the servers that keep metrics and traces by name; None if one is not built yet."""
     cache_dir = cache_dir.expanduser().absolute()
-    home = _telemetry_home(cache_dir)
-    if not TELEMETRY.is_built_in(home):
-        _build(TELEMETRY, home, console, shutdown)
-    return home
+    homes = {target: _home(target, cache_dir) for target in TELEMETRY}
+    if not all(target.is_built_in(home) for target, home in homes.items()):
+        return None
+    return {target.binary: home / target.binary for target, home in homes.items()}
 
 
-def _telemetry_home(cache_dir: Path) -> Path:
-    return cache_dir / f"telemetry-{METRICS_VERSION}-{TRACES_VERSION}-{machine_name()}"
+def provide_telemetry(cache_dir: Path, console: Console, shutdown: Shutdown) -> dict[str, Path]:
+    """Return the binaries of `find_telemetry`; build those that are missing first, as above."""
+    cache_dir = cache_dir.expanduser().absolute()
+    for target in TELEMETRY:
+        home = _home(target, cache_dir)
+        if not target.is_built_in(home):
+            _build(target, home, console, shutdown)
+    return {target.binary: _home(target, cache_dir) / target.binary for target in TELEMETRY}
+
+
+def _home(target: Target, cache_dir: Path) -> Path:
+    return cache_dir / f"{target.module}-{target.version}-{machine_name()}"
 
 
 def installed_go() -> Path | None:

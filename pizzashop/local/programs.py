@@ -1,7 +1,7 @@
 """The programs of a shop on one machine: the command, the ports and the readiness check of each.
 
-They are the services (Valkey, placement, scheduler, and PostgreSQL if it is embedded), the roles, and a sidecar for
-each role. The entries of `dapr.yaml` name the roles.
+They are the services (Valkey, placement, scheduler, PostgreSQL if it is embedded, and the servers of telemetry if that
+is on), the roles, and a sidecar for each role. The entries of `dapr.yaml` name the roles.
 """
 
 import os
@@ -19,6 +19,7 @@ from pizzashop.local.postgresql import EmbeddedPostgresql
 from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project, flag_name
 from pizzashop.local.shutdown import Shutdown
+from pizzashop.local.telemetry import SERVICE_METRICS_PORTS, TELEMETRY_PORTS, Telemetry
 from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
 
@@ -42,9 +43,13 @@ _FEW_CORES = 2
 
 
 def service_processes(
-    state_dir: Path, dapr: Dapr, shutdown: Shutdown, postgresql: EmbeddedPostgresql | None = None
+    state_dir: Path,
+    dapr: Dapr,
+    shutdown: Shutdown,
+    postgresql: EmbeddedPostgresql | None = None,
+    telemetry: Telemetry | None = None,
 ) -> dict[str, Process]:
-    """Return the services by name, in the order in which they start; PostgreSQL is among them if it is given."""
+    """Return the services by name, in the order in which they start; those of the last two parameters if given."""
     valkey_dir = state_dir / "valkey"
     valkey_dir.mkdir(parents=True, exist_ok=True)
     *_, placement_peer = SERVICE_PORTS["placement"]
@@ -59,10 +64,14 @@ def service_processes(
     placement_options = {"initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}"}
     commands = {
         "valkey": valkey_command(redis.PORT, valkey_dir),
-        "placement": _dapr_command("placement", dapr.placement, placement_options),
-        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
+        "placement": _dapr_command("placement", dapr.placement, placement_options, telemetry),
+        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options, telemetry),
     }
     checks: dict[str, Callable[[], bool]] = {"valkey": redis.is_ready}
+    if telemetry:
+        # They start first and stop last, so that they miss nothing.
+        commands = {**telemetry.commands(), **commands}
+        checks |= telemetry.readiness_checks()
     if postgresql:
         commands = {"postgresql": postgresql.command(), **commands}
         checks["postgresql"] = postgresql.is_ready
@@ -72,7 +81,7 @@ def service_processes(
             command,
             state_dir / "logs" / f"{name}.log",
             _inherited_environment(),
-            ports=SERVICE_PORTS.get(name, ()),
+            ports=(*SERVICE_PORTS.get(name, ()), *TELEMETRY_PORTS.get(name, ())),
             is_ready=checks.get(name) or partial(_is_service_ready, name),
             shutdown=shutdown,
         )
@@ -195,15 +204,19 @@ def _go_thread_limit(cores: int | None) -> dict[str, str]:
     return {"GOMAXPROCS": "1"} if cores is not None and cores <= _FEW_CORES else {}
 
 
-def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object]) -> list[str]:
-    common = {
+def _dapr_command(
+    name: str, binary: Path | None, options: Mapping[str, object], telemetry: Telemetry | None
+) -> list[str]:
+    common: dict[str, object] = {
         "port": SERVICE_PORTS[name][0],
         "healthz-port": SERVICE_PORTS[name][1],
         "listen-address": HOST,
         "healthz-listen-address": HOST,
-        # The metrics would listen on every address, on one port that placement and scheduler share.
-        "enable-metrics": "false",
+        # By default the metrics listen on every address, on one port that placement and scheduler share.
+        "enable-metrics": str(telemetry is not None).lower(),
     }
+    if telemetry:
+        common |= {"metrics-listen-address": HOST, "metrics-port": SERVICE_METRICS_PORTS[name]}
     return [str(binary or "missing"), *_flags({**common, **options})]
 
 

@@ -19,8 +19,8 @@ from pizzashop.local.ports import HOST, http_ok
 from pizzashop.local.project import Project
 from pizzashop.settings import bracket_ipv6
 
-METRICS_VERSION = "1.151.0"
-TRACES_VERSION = "2.13.0"
+VICTORIAMETRICS_VERSION = "1.151.0"
+JAEGER_VERSION = "2.13.0"
 # The first port of each server answers queries.
 TELEMETRY_PORTS = {
     "victoriametrics": (8428,),
@@ -28,6 +28,7 @@ TELEMETRY_PORTS = {
 }
 # Where these services give their metrics. A role gives them on its own port, a sidecar on its `metricsPort`.
 SERVICE_METRICS_PORTS = {"placement": 3533, "scheduler": 3544}
+ALL_TELEMETRY_PORTS = (*SERVICE_METRICS_PORTS.values(), *(port for each in TELEMETRY_PORTS.values() for port in each))
 DASHBOARDS_PATH = "/vmui/#/dashboards"
 
 RETENTION_DAYS = 7
@@ -42,10 +43,10 @@ _SPAN_DELAY_MILLISECONDS = 1000
 
 @dataclass(frozen=True)
 class Telemetry:
-    """The servers, whose binaries are in `binaries` and whose data is in `directory`."""
+    """The servers: the directory of their data, and their binaries by name."""
 
     directory: Path
-    binaries: Path
+    binaries: Mapping[str, Path]
 
     def commands(self) -> dict[str, list[str]]:
         """Return the command of each server by its name."""
@@ -61,10 +62,10 @@ class Telemetry:
         }
         return {
             "victoriametrics": [
-                str(self.binaries / "victoria-metrics"),
+                str(self.binaries["victoriametrics"]),
                 *(f"-{name}={value}" for name, value in metrics.items()),
             ],
-            "jaeger": [str(self.binaries / "jaeger"), "--config", str(self._jaeger_file)],
+            "jaeger": [str(self.binaries["jaeger"]), "--config", str(self._jaeger_file)],
         }
 
     def readiness_checks(self) -> dict[str, Callable[[], bool]]:
@@ -144,6 +145,8 @@ def _jaeger_configuration(data: Path) -> Mapping[str, Any]:
         },
         "extensions": {
             "jaeger_query": {
+                # Its own spans of each query would be sent to nowhere, and delay its end by ten seconds.
+                "enable_tracing": False,
                 "storage": {"traces": "badger"},
                 "http": {"endpoint": query_port},
                 "grpc": {"endpoint": query_grpc_port},
