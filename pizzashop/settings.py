@@ -63,6 +63,9 @@ class Settings(BaseModel):
     staff_token: str = Field(
         "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="the bearer token of staff programs"
     )
+    metrics_token: str = Field(
+        "", pattern=r"^$|^[!-~]{16,512}$", repr=False, description="the bearer token with which metrics are collected"
+    )
     staff_file: Path | None = Field(None, description="the file with the staff's accounts")
     secret: str = Field("", pattern=r"^$|^.{32,}$", repr=False, description="the key that signs staff sessions")
     https: bool = Field(False, description="whether people reach the shop over HTTPS only")

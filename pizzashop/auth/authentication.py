@@ -1,4 +1,4 @@
-"""Find out who sends a request: a member of the staff by password, token, link or session, or the role's own sidecar.
+"""Find out who sends a request: a member of the staff by password, token, link or session, or a program by its token.
 
 Sign-in is required once the shop has a staff token or accounts. Without them it admits everybody, so it must not be
 reachable from other machines.
@@ -27,13 +27,14 @@ SESSION_SECONDS = 12 * 3600
 class Authenticator:
     """Authenticate the requests of one process.
 
-    `accounts` is None if nobody has to sign in; `app_token` is the sidecar's token, "" if it has none; `key` signs the
-    sessions of role `storefront`.
+    `accounts` is None if nobody has to sign in; `app_token` is the sidecar's token, "" if it has none; `metrics_token`
+    likewise that of a collector of metrics; `key` signs the sessions of role `storefront`.
     """
 
     accounts: Accounts | None = None
     staff_token: str = ""
     app_token: str = ""
+    metrics_token: str = ""
     key: str = ""
     state_dir: Path = Path()
     https: bool = False
@@ -48,6 +49,7 @@ class Authenticator:
             accounts=open_accounts(settings),
             staff_token=settings.staff_token,
             app_token=settings.app_api_token,
+            metrics_token=settings.metrics_token,
             key=settings.secret or session_signing_key(state_dir),
             state_dir=state_dir,
             https=settings.https,
@@ -61,6 +63,10 @@ class Authenticator:
     def is_sidecar(self, token: str) -> bool:
         """Return whether `token` proves that the request comes from the role's own sidecar."""
         return bool(self.app_token) and _is_equal(token, self.app_token)
+
+    def is_collector(self, token: str) -> bool:
+        """Return whether `token` proves that the request comes from a program that may collect the metrics."""
+        return bool(self.metrics_token) and _is_equal(token, self.metrics_token)
 
     def may_be_sidecar(self, token: str) -> bool:
         """Return whether the request may come from the sidecar: always if the sidecar has no token."""

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.auth.origin import SAFE_METHODS
-from pizzashop.auth.people import CUSTOMER, EXTERNAL, INTERNAL, PUBLIC, STAFF_ROLES, Person
+from pizzashop.auth.people import COLLECTOR, CUSTOMER, EXTERNAL, INTERNAL, PUBLIC, STAFF_ROLES, Person
 from pizzashop.domain.history import Clock
 from pizzashop.domain.ids import is_generated_id, parse_generated_id
 from pizzashop.roles import STOREFRONT, Role
@@ -72,6 +72,8 @@ class _Guard:
     def _check_person(self, access: frozenset[str]) -> ResponseReturnValue | None:
         scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         has_token, staff_session = scheme.lower() == "bearer", session.get(SESSION_ENTRY)
+        if COLLECTOR in access and has_token and self._authenticator.is_collector(token.strip()):
+            return None
 
         def authenticate() -> Person | None:
             if has_token:

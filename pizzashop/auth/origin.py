@@ -19,6 +19,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WILDCARD = "*."
 # Health is answered under any name: supervisors use addresses, and the answer reveals nothing about the shop.
 _HEALTH_PATH = "/healthz"
+# A collector on another machine uses addresses too. There a sign-in is required, so no page of another site gets these.
+_PATHS_UNDER_ANY_NAME = frozenset({_HEALTH_PATH, "/metrics"})
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 
@@ -76,12 +78,13 @@ def canonical_host(host: str) -> str:
 def register_origin_check(app: Flask, settings: Settings) -> None:
     """Refuse requests for other hosts (421), and changes that a page of another site causes (403)."""
     hosts = AllowedHosts.from_settings(settings)
+    paths_under_any_name = frozenset({_HEALTH_PATH}) if is_loopback(settings.host) else _PATHS_UNDER_ANY_NAME
 
     @app.before_request
     def check_origin() -> None:
         # HTTP/1.0 has no Host header: take the address that the request came in on.
         host = str(request.environ.get("HTTP_HOST", request.environ["SERVER_NAME"]))
-        if request.path != _HEALTH_PATH and not hosts.is_allowed(host):
+        if request.path not in paths_under_any_name and not hosts.is_allowed(host):
             abort(421, f"This shop is not called {host_without_port(host)[:80]!r}")
         if request.method not in SAFE_METHODS and _is_cross_site(host, hosts):
             abort(403, "A page of another site caused this request; only the shop's own pages may")

@@ -11,6 +11,8 @@ CUSTOMER = "customer"
 KITCHEN, COURIER, MANAGER = "kitchen", "courier", "manager"
 # The role's own sidecar, which sends the token that Dapr calls APP_API_TOKEN.
 INTERNAL = "internal"
+# A program that collects metrics, such as Prometheus; it sends the token in PIZZASHOP_METRICS_TOKEN.
+COLLECTOR = "collector"
 
 STAFF_ROLES = (KITCHEN, COURIER, MANAGER)
 EVERY_STAFF_ROLE = frozenset(STAFF_ROLES)

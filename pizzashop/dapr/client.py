@@ -5,6 +5,7 @@ All calls that a role makes through its sidecar are here, except those to the wo
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -20,7 +21,8 @@ from pizzashop.dapr.replies import (
 )
 from pizzashop.dapr.sidecar import ABSENT, INVOKE_SECONDS, EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.dapr.stores import StoreDialect, find_dialect
-from pizzashop.errors import Unavailable
+from pizzashop.errors import Refused, Unavailable
+from pizzashop.metrics import RoleMetrics
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC, Role
 
 if TYPE_CHECKING:
@@ -50,8 +52,16 @@ class SidecarClient(Sidecar):
     `publish_window` seconds.
     """
 
-    def __init__(self, http: HttpClient, http_port: int, api_token: str = "", *, publish_window: float = 0.0) -> None:
-        self._http = http
+    def __init__(
+        self,
+        http: HttpClient,
+        http_port: int,
+        api_token: str = "",
+        *,
+        publish_window: float = 0.0,
+        metrics: RoleMetrics | None = None,
+    ) -> None:
+        self._http, self._metrics = http, metrics or RoleMetrics()
         self._base_url = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}
         self._headers = {"Content-Type": "application/json", **token}
@@ -80,28 +90,32 @@ class SidecarClient(Sidecar):
 
     def delete(self, key: str, etag: str = "") -> None:
         condition = {"If-Match": etag} if etag else {}
-        reply = self._http.request(
-            "DELETE", self._state_url(key), STATE_SECONDS, headers={**self._headers, **condition}
-        )
-        if etag and self._is_etag_mismatch(reply):
-            # Some stores refuse to delete an absent key.
-            if self.load(key).value is not None:
-                raise EtagMismatch(key)
-        else:
-            raise_for_status(reply)
+        with self._counted("delete"):
+            reply = self._http.request(
+                "DELETE", self._state_url(key), STATE_SECONDS, headers={**self._headers, **condition}
+            )
+            is_mismatch = bool(etag) and self._is_etag_mismatch(reply)
+            if not is_mismatch:
+                raise_for_status(reply)
+        # Some stores refuse to delete an absent key.
+        if is_mismatch and self.load(key).value is not None:
+            self._metrics.store_conflicts.inc()
+            raise EtagMismatch(key)
 
     def predict_etag(self, etag: str) -> str | None:
         return self._dialect.predict_etag(etag)
 
     async def aput(self, key: str, json_value: str) -> None:
-        raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{json_value}}}]', STATE_SECONDS))
+        with self._counted("save"):
+            raise_for_status(await self._apost(STATE_PATH, f'[{{"key":"{key}","value":{json_value}}}]', STATE_SECONDS))
 
     def _load_batch(self, keys: Sequence[str]) -> list[StoredValue | Exception]:
         if len(keys) == 1:
             return [self._load_single(keys[0])]
         body = json.dumps({"keys": list(keys), "parallelism": READ_PARALLELISM})
-        reply = self._post(f"{STATE_PATH}/bulk", body, STATE_SECONDS)
-        raise_for_status(reply)
+        with self._counted("load_many"):
+            reply = self._post(f"{STATE_PATH}/bulk", body, STATE_SECONDS)
+            raise_for_status(reply)
         items = {item["key"]: item for item in json.loads(reply.body)}
         values = [_decode_bulk_item(items[key]) for key in keys]
         if self._dialect.is_bulk_absence_certain:
@@ -109,8 +123,9 @@ class SidecarClient(Sidecar):
         return [self._load_single(key) if value == ABSENT else value for key, value in zip(keys, values, strict=True)]
 
     def _load_single(self, key: str) -> StoredValue:
-        reply = self._http.request("GET", self._state_url(key), STATE_SECONDS, headers=self._headers)
-        raise_for_status(reply)
+        with self._counted("load"):
+            reply = self._http.request("GET", self._state_url(key), STATE_SECONDS, headers=self._headers)
+            raise_for_status(reply)
         return StoredValue(_decode_single_value(reply.body), reply.headers.get("etag", ""))
 
     def _save_batch(self, batch: Sequence[Sequence[Write]]) -> list[list[bool]]:
@@ -121,15 +136,21 @@ class SidecarClient(Sidecar):
         return [[next(results) for _ in writes] for writes in batch]
 
     def _save_in_one_request(self, encoded: Sequence[tuple[Write, str]]) -> list[bool]:
-        reply = self._post(STATE_PATH, f"[{','.join(text for _, text in encoded)}]", STATE_SECONDS)
-        if not self._is_etag_mismatch(reply):
-            raise_for_status(reply)
+        with self._counted("save"):
+            reply = self._post(STATE_PATH, f"[{','.join(text for _, text in encoded)}]", STATE_SECONDS)
+            is_mismatch = self._is_etag_mismatch(reply)
+            if not is_mismatch:
+                raise_for_status(reply)
+        if not is_mismatch:
             return [True] * len(encoded)
-        if len(encoded) == 1:
-            return [False]
-        # Some of the values were written, and the sidecar does not say which.
-        present = self.load_many([write.key for write, _ in encoded])
-        return [stored.value == write.value.encode() for stored, (write, _) in zip(present, encoded, strict=True)]
+        are_written = [False]
+        if len(encoded) > 1:
+            # Some of the values were written, and the sidecar does not say which.
+            present = self.load_many([write.key for write, _ in encoded])
+            pairs = zip(present, encoded, strict=True)
+            are_written = [stored.value == write.value.encode() for stored, (write, _) in pairs]
+        self._metrics.store_conflicts.inc(are_written.count(False))
+        return are_written
 
     @cached_property
     def _dialect(self) -> StoreDialect:
@@ -152,7 +173,8 @@ class SidecarClient(Sidecar):
 
     async def apublish(self, event: dict[str, Any]) -> None:
         encoded = _encode_event(event)
-        raise_for_status(await self._apost(encoded.publish_path, encoded.text, PUBLISH_SECONDS))
+        with self._counted("publish"):
+            raise_for_status(await self._apost(encoded.publish_path, encoded.text, PUBLISH_SECONDS))
 
     def _publish_batch(self, batch: Sequence[Sequence["_Event"]]) -> list[int | Exception]:
         """Publish the events of several threads.
@@ -161,8 +183,13 @@ class SidecarClient(Sidecar):
         """
         events = [event for thread_events in batch for event in thread_events]
         parts = _split_by_size(events, lambda event: len(event.text))
-        errors = iter([error for part in parts for error in self._publish_in_one_request(part)])
+        errors = iter([error for part in parts for error in self._publish_and_count(part)])
         return [_count_published([next(errors) for _ in thread_events]) for thread_events in batch]
+
+    def _publish_and_count(self, events: Sequence["_Event"]) -> list[Exception | None]:
+        errors = self._publish_in_one_request(events)
+        self._metrics.sidecar_requests("publish", "failed" if any(errors) else "ok").inc()
+        return errors
 
     def _publish_in_one_request(self, events: Sequence["_Event"]) -> list[Exception | None]:
         """Return for each event why it was not published; None if it was."""
@@ -187,14 +214,30 @@ class SidecarClient(Sidecar):
     def invoke(self, role: Role, method: str, path: str, content: Any = None, seconds: float = INVOKE_SECONDS) -> Any:
         body = "" if content is None else json.dumps(content)
         url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
-        return read_answer(self._http.request(method, url, seconds, data=body, headers=headers))
+        with self._counted("invoke"):
+            return read_answer(self._http.request(method, url, seconds, data=body, headers=headers))
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
         url, headers = self._base_url + path, {**self._headers, "dapr-app-id": role.app_id}
-        reply = await self.async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
-        return read_answer(reply)
+        with self._counted("invoke"):
+            reply = await self.async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
+            return read_answer(reply)
 
     # Requests
+
+    @contextmanager
+    def _counted(self, operation: str) -> Iterator[None]:
+        """Count the request to the sidecar that the block makes; it failed if the block raises Unavailable."""
+        result = "failed"
+        try:
+            yield
+            result = "ok"
+        except Refused:
+            # Another role has answered.
+            result = "ok"
+            raise
+        finally:
+            self._metrics.sidecar_requests(operation, result).inc()
 
     def _post(self, path: str, body: str, timeout_seconds: float) -> Reply:
         return self._http.request("POST", self._base_url + path, timeout_seconds, data=body, headers=self._headers)

@@ -205,6 +205,25 @@ def remake_text(note: str | None = None) -> str:
     return f"The manager asked for a new one: {reason}{stop} We're making it again."
 
 
+# The reasons of a failed order, by how the text begins that the workflow or the record gives it.
+FAILURE_REASONS = {
+    "Order failed": "order",
+    "Cooking failed": "cooking",
+    "Pizza validation failed - no decision": "no_decision",
+    "Pizza validation failed - need to remake": "rejected",
+    "Pizza validation failed - remade too often": "remade_too_often",
+    "Pizza validation failed": "validation",
+    "Delivery failed": "delivery",
+}
+OTHER_REASON = "other"
+
+
+def failure_reason(error: str | None) -> str:
+    """Return the reason of a failed order as one word; OTHER_REASON if its text is none of the shop's own."""
+    error = error or ""
+    return next((reason for text, reason in FAILURE_REASONS.items() if error.startswith(text)), OTHER_REASON)
+
+
 def failure_text(error: str | None) -> str:
     """Tell the customer that the order failed; `error` is the technical text of the record."""
     error = error or ""

@@ -13,6 +13,7 @@ from pizzashop.domain.claims import Claim, ClaimAnswer, ClaimAnswers, Claims, an
 from pizzashop.domain.history import Clock
 from pizzashop.domain.record import Record
 from pizzashop.errors import NotFound, ShopError
+from pizzashop.metrics import OrderMetrics
 from pizzashop.order.repository import Repository
 from pizzashop.web.json_body import read_internal_json
 from pizzashop.web.routes import Routes
@@ -20,7 +21,7 @@ from pizzashop.web.routes import Routes
 log = logging.getLogger(__name__)
 
 
-def make_claim_routes(repository: Repository, clock: Clock) -> Routes:
+def make_claim_routes(repository: Repository, clock: Clock, metrics: OrderMetrics) -> Routes:
     """Return the route of the claims."""
     routes = Routes("claims")
 
@@ -33,7 +34,11 @@ def make_claim_routes(repository: Repository, clock: Clock) -> Routes:
             by_order[each.order_id].append(each)
         results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
         answers = {order_id: iter(to_answers(by_order[order_id], result)) for order_id, result in results.items()}
-        return jsonify(ClaimAnswers(answers=[next(answers[each.order_id]) for each in claims]).model_dump())
+        in_order = [next(answers[each.order_id]) for each in claims]
+        for each, answer in zip(claims, in_order, strict=True):
+            is_released = each.release and answer.result == "granted"
+            metrics.claims(each.step, "released" if is_released else answer.result).inc()
+        return jsonify(ClaimAnswers(answers=in_order).model_dump())
 
     def answer_all(record: Record, claims: list[Claim]) -> list[ClaimAnswer]:
         return [answer_claim(record, each, clock().timestamp()) for each in claims]

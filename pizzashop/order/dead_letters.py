@@ -168,6 +168,10 @@ class DeadLetters:
             for each in (self._own, self._foreign):
                 each.remove(event_id)
 
+    def count_by_origin(self) -> dict[str, int]:
+        """Count the kept events of this shop's orders, `own`, and the `foreign` ones."""
+        return {"own": len(self._own.read()), "foreign": len(self._foreign.read())}
+
     def _ids(self) -> list[str]:
         return sorted([*self._own.read(), *self._foreign.read()])
 

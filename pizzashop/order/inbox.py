@@ -17,6 +17,7 @@ from pizzashop.domain.events import StageEvent, parse_event
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record
 from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, Unavailable
+from pizzashop.metrics import OrderMetrics
 from pizzashop.order.dead_letters import DeadLetters, UnappliedEvent
 from pizzashop.order.repository import Repository
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, parse_json
@@ -27,6 +28,8 @@ MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
 SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
 # A foreign event that was not even kept as a dead letter.
 IGNORED = "IGNORED"
+# What the metrics call the status of an event that could not be applied.
+_RESULTS = {DROP: "dead", RETRY: "retry", IGNORED: "ignored"}
 
 # The content type of an event that the sidecar did not parse: its bytes in base64.
 _RAW_CONTENT_TYPE = "application/octet-stream"
@@ -44,8 +47,9 @@ log = logging.getLogger(__name__)
 class Inbox:
     """Applies events to the records."""
 
-    def __init__(self, repository: Repository, dead_letters: DeadLetters) -> None:
+    def __init__(self, repository: Repository, dead_letters: DeadLetters, metrics: OrderMetrics | None = None) -> None:
         self._repository, self._dead_letters = repository, dead_letters
+        self._metrics = metrics or OrderMetrics()
 
     def apply(self, cloud_events: list[Any]) -> list[str]:
         """Apply events, all those of one order in one write. Return SUCCESS, RETRY, DROP or IGNORED for each."""
@@ -65,6 +69,7 @@ class Inbox:
         )
         for order_id, events in by_order.items():
             result = results[order_id]
+            self._count(len(events), result)
             for number, _ in events:
                 if isinstance(result, CorruptData):
                     unapplied[number] = UnappliedEvent(cloud_events[number], str(result))
@@ -72,7 +77,18 @@ class Inbox:
                     statuses[number] = RETRY
         for number, status in zip(unapplied, self._keep(list(unapplied.values())), strict=True):
             statuses[number] = status
+            self._metrics.events(_RESULTS[status]).inc()
         return statuses
+
+    def _count(self, total: int, result: list[StageEvent] | ShopError) -> None:
+        """Count the events of one order; those that become dead letters are counted when they are kept."""
+        if isinstance(result, list):
+            self._metrics.events("new").inc(len(result))
+            self._metrics.events("repeated").inc(total - len(result))
+        elif isinstance(result, Unavailable):
+            self._metrics.events("retry").inc(total)
+        elif not isinstance(result, CorruptData):
+            self._metrics.events("unknown").inc(total)
 
     def _apply_to_records(self, by_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
         """Apply events to their records in one write. Return the new ones of each order, or why there are none."""

@@ -20,7 +20,9 @@ from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record, WorkflowSettings
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import Conflict, CorruptData, NotFound, ShopError, Unavailable
+from pizzashop.metrics import OrderMetrics
 from pizzashop.order.cache import ReadCache, WriteCache
+from pizzashop.order.counting import Written, count_write
 from pizzashop.order.index import OpenOrders, OrderIndex
 
 _LOCKS = 1024
@@ -54,8 +56,8 @@ class UnparsedRecord:
 class Repository:
     """All records, and the index of them. A deleted record is absent, unless a method says otherwise."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
-        self._sidecar = sidecar
+    def __init__(self, sidecar: Sidecar, metrics: OrderMetrics | None = None) -> None:
+        self._sidecar, self._metrics = sidecar, metrics or OrderMetrics()
         self.index = OrderIndex(sidecar)
         self.open_orders = OpenOrders(sidecar)
         self.read_cache = ReadCache(lambda order_ids: [each.stored.value for each in self._read_many(order_ids)])
@@ -91,6 +93,7 @@ class Repository:
             for _ in range(_MAX_TRIES):
                 unparsed = self._read(order_id)
                 record = unparsed.parse()
+                before = Written.of(record) if record and not record.deleted else None
                 if record is None or record.deleted:
                     record = self._create(order, with_workflow, settings, record.version + 1 if record else 1)
                 elif not record.has_content(order):
@@ -99,7 +102,7 @@ class Repository:
                     return record
                 else:
                     record.version += 1
-                if self._write_many([(unparsed, record)]):
+                if self._write_many([RecordWrite(unparsed, before, record)]):
                     return record
         raise _too_many_writers(order_id)
 
@@ -127,9 +130,7 @@ class Repository:
         with self._lock(changes):
             for _ in range(_MAX_TRIES):
                 outcomes = [_apply(each, changes[each.order_id], include_deleted) for each in self._read_cached(left)]
-                written = self._write_many(
-                    [(each.unparsed, each.changed) for each in outcomes if each.changed is not None]
-                )
+                written = self._write_many([each.write for each in outcomes if each.write is not None])
                 for each in outcomes:
                     if each.is_valid(written, accept_cached_no_change):
                         results[each.unparsed.order_id] = each.result
@@ -196,19 +197,20 @@ class Repository:
         # A single read joins the reads of other threads in one request.
         return cached + ([self._read(missing[0])] if len(missing) == 1 else self._read_many(missing))
 
-    def _write_many(self, changes: Sequence[tuple[UnparsedRecord, Record]]) -> set[str]:
+    def _write_many(self, changes: Sequence["RecordWrite"]) -> set[str]:
         """Write each record that no other writer changed since it was read. Return the ids of those written."""
         writes = [
             Write(_key(unparsed.order_id), record.model_dump_json(), unparsed.stored.etag)
-            for unparsed, record in changes
+            for unparsed, _, record in changes
         ]
         for write in writes:
             self._write_cache.discard(write.key)
         results = self._sidecar.save_many(writes) if writes else []
         written = set()
-        for write, (unparsed, record), is_written in zip(writes, changes, results, strict=True):
+        for write, (unparsed, before, record), is_written in zip(writes, changes, results, strict=True):
             if is_written:
                 written.add(unparsed.order_id)
+                count_write(self._metrics, before, record)
                 self.read_cache.update(unparsed.order_id, write.value.encode())
                 etag = self._sidecar.predict_etag(write.etag)
                 if etag is not None and not record.deleted:
@@ -216,16 +218,24 @@ class Repository:
         return written
 
 
+class RecordWrite(NamedTuple):
+    """A record to write: as it was read, what it had then (None: it is new), and as it is now."""
+
+    unparsed: UnparsedRecord
+    before: Written | None
+    record: Record
+
+
 class _Outcome(NamedTuple):
-    """What a change did to a record: its result or error, and the changed record if there is something to write."""
+    """What a change did to a record: its result or error, and the write if there is something to write."""
 
     unparsed: UnparsedRecord
     result: Any
-    changed: Record | None = None
+    write: RecordWrite | None = None
 
     def is_valid(self, written: set[str], accept_cached_no_change: bool) -> bool:
         """Return whether the result counts. Otherwise the change has to be made again."""
-        if self.changed is not None:
+        if self.write is not None:
             return self.unparsed.order_id in written
         if self.unparsed.is_cached:
             # An outdated record may refuse what the present one allows, so an error never counts.
@@ -236,13 +246,14 @@ class _Outcome(NamedTuple):
 def _apply(unparsed: UnparsedRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
     try:
         record = _require_present(unparsed.parse(), include_deleted)
+        before = Written.of(record)
         result = change(record)
     except ShopError as error:
         return _Outcome(unparsed, error)
     if record.model_dump_json().encode() == unparsed.stored.value:
         return _Outcome(unparsed, result)
     record.version += 1
-    return _Outcome(unparsed, result, record)
+    return _Outcome(unparsed, result, RecordWrite(unparsed, before, record))
 
 
 def _require_present(record: Record | None, include_deleted: bool = False) -> Record:

@@ -14,6 +14,7 @@ from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.history import Clock, utc_timestamp
 from pizzashop.domain.requests import NewOrder, Request
 from pizzashop.errors import NotFound, Unavailable
+from pizzashop.metrics import OrderMetrics, RoleMetrics, StoreCollector
 from pizzashop.order.boards import OrderRows, make_board_routes
 from pizzashop.order.claims import make_claim_routes
 from pizzashop.order.commands import make_command_routes
@@ -40,6 +41,7 @@ from pizzashop.order.inbox import (
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Delivery, DeliveryResult, Done, OrderView
 from pizzashop.order.search import make_search_routes
+from pizzashop.order.stored_counts import count_stored
 from pizzashop.order.unsettled import make_unsettled_routes
 from pizzashop.settings import Settings
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json
@@ -49,17 +51,19 @@ from pizzashop.web.routes import Routes
 MAX_BULK_BYTES = 64 * 1024 * 1024
 
 
-def make_routes(settings: Settings, sidecar: Sidecar, clock: Clock) -> list[Routes]:
+def make_routes(settings: Settings, sidecar: Sidecar, clock: Clock, role_metrics: RoleMetrics) -> list[Routes]:
     """Make the parts of the role; return all its routes."""
-    repository = Repository(sidecar)
+    metrics = OrderMetrics(role_metrics.registry)
+    repository = Repository(sidecar, metrics)
     dead_letters = DeadLetters(sidecar, repository)
-    inbox = Inbox(repository, dead_letters)
+    inbox = Inbox(repository, dead_letters, metrics)
+    StoreCollector(lambda: count_stored(repository, dead_letters, clock), role_metrics.registry)
     rows = OrderRows(repository, settings.pace)
     return [
         make_order_routes(repository),
         make_event_routes(inbox, dead_letters),
         make_command_routes(repository, clock),
-        make_claim_routes(repository, clock),
+        make_claim_routes(repository, clock, metrics),
         make_unsettled_routes(repository, clock),
         make_search_routes(repository, rows, clock),
         make_board_routes(rows, repository, clock),

@@ -18,7 +18,9 @@ from pizzashop.auth.people import PUBLIC
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.history import Clock, utc_now
 from pizzashop.errors import Unavailable
+from pizzashop.metrics import RoleMetrics
 from pizzashop.roles import ORDER, STOREFRONT, WORKFLOW, Role
+from pizzashop.server.measuring import make_metrics_routes, measure_requests
 from pizzashop.server.openapi import openapi_document
 from pizzashop.settings import Settings
 from pizzashop.steps.lease import ClaimSender, claim_window
@@ -52,18 +54,22 @@ def create_app(
     *,
     clock: Clock = utc_now,
     commands: "OrderCommands | None" = None,
+    metrics: RoleMetrics | None = None,
 ) -> Flask:
     """Create the application of one role; only role `workflow` needs `commands`."""
+    metrics = metrics or RoleMetrics(role.name)
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     register_error_handlers(app)
+    measure_requests(app, metrics)
+    app.register_blueprint(make_metrics_routes(metrics).blueprint)
     app.register_blueprint(_make_common_routes(role, limit.stopping).blueprint)
     # Import only the package of this role: the others would take memory in each process.
     if role is ORDER:
         from pizzashop.order.routes import make_routes
 
-        for routes in make_routes(settings, sidecar, clock):
+        for routes in make_routes(settings, sidecar, clock, metrics):
             app.register_blueprint(routes.blueprint)
     elif role is WORKFLOW:
         from pizzashop.workflow.routes import make_workflow_routes

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
+from prometheus_client import ProcessCollector
 
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
+from pizzashop.metrics import RoleMetrics
 from pizzashop.roles import WORKFLOW, Role
 from pizzashop.server.app import create_app
 from pizzashop.settings import Settings
@@ -25,8 +27,8 @@ from pizzashop.web.problems import problem_response
 if TYPE_CHECKING:
     from pizzashop.workflow.background import Background
 
-# These paths are always served: a refused event would be delivered again and again.
-_UNLIMITED_PATHS = ("/healthz", "/orders-sub")
+# These paths are always served: a refused event would be delivered again and again, and metrics matter most under load.
+_UNLIMITED_PATHS = ("/healthz", "/orders-sub", "/metrics")
 # Dapr sets this header when another role calls. Such calls are for orders in flight, which come before new ones.
 _CALLER_HEADER = "HTTP_DAPR_CALLER_APP_ID"
 
@@ -42,8 +44,15 @@ class RunningRoles:
         self._limit = StepLimit(max_requests)
         self._authenticator = Authenticator.from_settings(settings)
         self._background: Background | None = None
-        self._app_by_port = {str(port): self._create_app(role) for port, role in role_by_port.items()}
-        self.wsgi = AdmissionControl(self._dispatch, max_requests, self._authenticator.may_be_sidecar)
+        self._metrics_by_port = {str(port): RoleMetrics(role.name) for port, role in role_by_port.items()}
+        # The memory and CPU time of the process: the first of its roles reports them.
+        ProcessCollector(registry=next(iter(self._metrics_by_port.values())).registry)
+        self._app_by_port = {
+            str(port): self._create_app(role, self._metrics_by_port[str(port)]) for port, role in role_by_port.items()
+        }
+        self.wsgi = AdmissionControl(
+            self._dispatch, max_requests, self._authenticator.may_be_sidecar, self._count_refusal
+        )
 
     def stop(self) -> None:
         """Begin no new work: steps release their leases, streams end, the worker disconnects. Return at once."""
@@ -61,21 +70,24 @@ class RunningRoles:
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app_by_port[environ["SERVER_PORT"]](environ, start_response)
 
-    def _create_app(self, role: Role) -> Flask:
+    def _count_refusal(self, environ: WSGIEnvironment) -> None:
+        self._metrics_by_port[environ["SERVER_PORT"]].requests_refused.inc()
+
+    def _create_app(self, role: Role, metrics: RoleMetrics) -> Flask:
         # Dapr's variables name the ports of one sidecar. A process with several roles has several sidecars, which
         # listen on the usual ports of their roles.
         dapr_settings = self._settings if self._has_one_role else None
         http_port = (dapr_settings and dapr_settings.dapr_http_port) or role.dapr_http_port
         grpc_port = (dapr_settings and dapr_settings.dapr_grpc_port) or role.dapr_grpc_port
         token, window = self._settings.dapr_api_token, publish_window(self._settings.pace)
-        sidecar = SidecarClient(self._http, http_port, token, publish_window=window)
-        create = partial(create_app, role, self._settings, sidecar, self._limit, self._authenticator)
+        sidecar = SidecarClient(self._http, http_port, token, publish_window=window, metrics=metrics)
+        create = partial(create_app, role, self._settings, sidecar, self._limit, self._authenticator, metrics=metrics)
         if role is not WORKFLOW:
             return create()
         # Import it only for this role: the workflow SDK and gRPC take a third of the memory of a process.
         from pizzashop.workflow.background import Background
 
-        self._background = Background(sidecar, grpc_port, self._settings)
+        self._background = Background(sidecar, grpc_port, self._settings, metrics)
         return create(commands=self._background.commands)
 
 
@@ -83,11 +95,17 @@ class AdmissionControl:
     """A WSGI application that serves at most `max_requests` requests from outside at the same time.
 
     It refuses the others with 503 and `Retry-After`. `may_be_sidecar` tells whether a request's token is that of the
-    sidecar: a client that only sets the header of other roles is limited too.
+    sidecar: a client that only sets the header of other roles is limited too. `note_refusal` gets each refused one.
     """
 
-    def __init__(self, application: WSGIApplication, max_requests: int, may_be_sidecar: Callable[[str], bool]) -> None:
-        self._application = application
+    def __init__(
+        self,
+        application: WSGIApplication,
+        max_requests: int,
+        may_be_sidecar: Callable[[str], bool],
+        note_refusal: Callable[[WSGIEnvironment], None] = lambda _: None,
+    ) -> None:
+        self._application, self._note_refusal = application, note_refusal
         self._free = threading.Semaphore(max_requests)
         self._may_be_sidecar = may_be_sidecar
 
@@ -95,6 +113,7 @@ class AdmissionControl:
         if environ["PATH_INFO"] in _UNLIMITED_PATHS or self._is_from_role(environ):
             return self._application(environ, start_response)
         if not self._free.acquire(blocking=False):
+            self._note_refusal(environ)
             response = problem_response(503, "Too many requests at once: try again in a moment")
             return response(environ, start_response)
         try:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.errors import Unavailable
+from pizzashop.metrics import RoleMetrics, WorkflowMetrics
 from pizzashop.settings import Settings
 from pizzashop.workflow.activities import Activities, ContentCache
 from pizzashop.workflow.capacity import MAX_STARTS, RunningActivities, StartQueue
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class Background:
     """Runs from its construction to `stop`; `close` then closes its connections."""
 
-    def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings) -> None:
+    def __init__(self, sidecar: Sidecar, grpc_port: int, settings: Settings, role_metrics: RoleMetrics) -> None:
         contents, running = ContentCache(sidecar), RunningActivities()
         self._engine = DaprEngine(grpc_port)
         self._starts = StartQueue(
@@ -38,7 +39,10 @@ class Background:
         )
         self._stop_worker = threading.Thread(target=self._worker.stop, name="stop-worker")
         self._stopping = threading.Event()
-        reconciler = Reconciler(sidecar, self.commands, running, Watchdog(), self._stopping)
+        metrics = WorkflowMetrics(role_metrics.registry)
+        metrics.starts_waiting.set_function(lambda: self._starts.waiting)
+        metrics.activities_running.set_function(lambda: running.total)
+        reconciler = Reconciler(sidecar, self.commands, running, Watchdog(), self._stopping, metrics)
         purger = WorkflowPurger(sidecar, self._engine, self._stopping)
         self._worker.start()
         self._threads = [

@@ -177,6 +177,12 @@ class RunningActivities:
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._count
 
+    @property
+    def total(self) -> int:
+        """How many activities run now."""
+        with self._lock:
+            return self._count.total()
+
 
 def _too_many_orders() -> Unavailable:
     return Unavailable("Too many new orders at once: ask again in a moment")

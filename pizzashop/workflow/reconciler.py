@@ -11,6 +11,7 @@ from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import DecisionRequest, OrderCommand
 from pizzashop.errors import Refused, Unavailable
+from pizzashop.metrics import WorkflowMetrics
 from pizzashop.roles import ORDER
 from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.commands import OrderCommands
@@ -113,9 +114,10 @@ class Reconciler:
         running: RunningActivities,
         watchdog: Watchdog,
         stopping: threading.Event,
+        metrics: WorkflowMetrics | None = None,
     ) -> None:
         self._sidecar, self._commands, self._running, self._watchdog = sidecar, commands, running, watchdog
-        self._stopping = stopping
+        self._stopping, self._metrics = stopping, metrics or WorkflowMetrics()
         self._retries: dict[tuple[str, str], _Retries] = {}
 
     def run_once(self) -> None:
@@ -133,6 +135,7 @@ class Reconciler:
             if retries.is_due():
                 self._repeat_command(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
         self._recover_stuck(found["progress"])
+        self._metrics.reconciler_last_round.set_to_current_time()
 
     def _repeat_command(self, order: dict[str, Any], *, force: bool) -> None:
         order_id, need = order["order_id"], order["need"]
@@ -151,9 +154,12 @@ class Reconciler:
             else:
                 self._commands.decide(DecisionRequest(order_id=order_id, attempt=order["attempt"], **order["decision"]))
         except Unavailable as error:
+            self._metrics.reconciler_commands(need, "failed").inc()
             log.warning("not repeated, a later round tries again: %s", error, extra=extra)
         except Refused as error:
             log.info("another process has repeated it meanwhile: %s", error, extra=extra)
+        else:
+            self._metrics.reconciler_commands(need, "done").inc()
 
     def _recover_stuck(self, progress: dict[str, str]) -> None:
         end = time.monotonic() + _RECOVERY_SECONDS
@@ -170,11 +176,13 @@ class Reconciler:
         try:
             recovery = self._commands.recover(order_id, progress, was_woken=self._watchdog.was_woken(order_id))
         except (Unavailable, Refused) as error:
+            self._metrics.reconciler_recoveries("failed").inc()
             log.warning("stuck, and could not be recovered; a later round tries again: %s", error, extra=extra)
             self._watchdog.postpone(order_id)
             return
         if recovery is None:
             return
+        self._metrics.reconciler_recoveries(recovery).inc()
         log.warning("stuck, so its workflow was %s", recovery, extra=extra)
         if recovery == "restarted":
             self._watchdog.note_restarted(order_id)
