@@ -1,8 +1,9 @@
 """The waterfall of one order: its record, its spans and its log lines in order of time, each with its bar on one axis."""
 
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from pizzashop.domain.history import HistoryEntry, epoch_seconds
+from pizzashop.domain.history import HistoryEntry, epoch_seconds, format_timestamp
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.logs.reading import LogLine
 from pizzashop.pages.telemetry import OrderTelemetry, Span, limit_spans
@@ -35,13 +36,21 @@ class Row(NamedTuple):
     line: LogLine | None = None
 
     @property
+    def at(self) -> str:
+        """When it began or happened."""
+        return format_timestamp(datetime.fromtimestamp(self.bar.begin, UTC))
+
+    @property
     def indent(self) -> int:
         """By how many steps the text is moved to the right."""
         return min(self.span.depth, MAX_INDENT) if self.span else 0
 
 
 class Waterfall(NamedTuple):
-    """The rows in order of time, the ticks of the axis as (x, label), and what is not shown."""
+    """The rows in order of time, the ticks of the axis as (x, label), and how much there is of each kind.
+
+    `fault` says why the spans are missing. Of spans and lines, the rows have only so many as a page can show.
+    """
 
     rows: list[Row]
     ticks: list[tuple[float, str]]
@@ -50,6 +59,7 @@ class Waterfall(NamedTuple):
     lines: int
     hidden_spans: int
     hidden_lines: int
+    fault: str
 
 
 def make_axis(record: OrderSnapshot, telemetry: OrderTelemetry, now: str) -> Axis:
@@ -75,6 +85,7 @@ def draw_waterfall(record: OrderSnapshot, telemetry: OrderTelemetry, axis: Axis)
         len(telemetry.lines),
         len(telemetry.spans) - len(spans),
         len(telemetry.lines) - len(lines),
+        telemetry.fault,
     )
 
 
