@@ -12,7 +12,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade
     --python-version 3.11
 .DEFAULT_GOAL := help
 .PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
-    test-chart test-image test-cluster bench growth unit histories lint format lock helm clean
+    test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 
 install: $(VENV)/.installed ## Install the shop into .venv, without starting it
 
-test: lint prepare-cli helm chromium ## Check everything, then run all tests, also those on real Dapr
+test: lint prepare-cli helm promtool chromium ## Check everything, then run all tests, also those on real Dapr
 	$(BIN)/pytest
 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
@@ -86,6 +86,9 @@ format: $(VENV)/.installed-test ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dashboards: $(VENV)/.installed-test ## Write the dashboards for Grafana anew, in deploy/chart/files/dashboards
+	PYTHONPATH=tests $(BIN)/python tests/monitoring/dashboards.py
+
 lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
 	$(PIP) install uv
 	$(LOCK) deploy/requirements-build.in -o deploy/requirements-build.txt
@@ -108,6 +111,16 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 # The chart's tests need Helm. It is built once, in about 80 seconds, into the cache directory.
 helm: $(VENV)/.installed-test
 	@PYTHONPATH=tests $(BIN)/python tests/chart/helm.py
+
+# The tests of the alerts need promtool. On Debian it is taken out of a package, without installing that. Where there is
+# none they are skipped (in CI they fail), and say so.
+promtool:
+	@command -v promtool >/dev/null || [ -x build/promtool ] || ! command -v apt-get >/dev/null || { \
+	    mkdir -p build/prometheus && cd build/prometheus && apt-get -o APT::Sandbox::User=root download -qq prometheus && \
+	    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -O ./usr/bin/promtool >promtool && \
+	    chmod +x promtool && mv promtool ..; \
+	} || echo "There is no promtool, and none could be downloaded: the tests of the alerts are skipped." >&2
+	@rm -rf build/prometheus
 
 # The pages' tests need a browser. Where none can be installed they are skipped (in CI they fail), and say so.
 .PHONY: chromium

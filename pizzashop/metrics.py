@@ -49,10 +49,10 @@ disable_created_metrics()
 
 
 class RoleMetrics:
-    """What every role reports; the registry also has what only this role reports."""
+    """What every role reports. What only one role reports is in the same registry."""
 
-    def __init__(self, role: str = "") -> None:
-        self.registry = registry = CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry | None = None, role: str = "") -> None:
+        self.registry = registry = registry or CollectorRegistry()
         build = Gauge("pizzashop_build_info", "1 for the release that runs", ["role", "version"], registry=registry)
         build.labels(role, __version__).set(1)
         requests = Histogram(

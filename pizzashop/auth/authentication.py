@@ -34,10 +34,10 @@ class Authenticator:
     accounts: Accounts | None = None
     staff_token: str = ""
     app_token: str = ""
-    metrics_token: str = ""
     key: str = ""
     state_dir: Path = Path()
     https: bool = False
+    metrics_token: str = ""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -49,10 +49,10 @@ class Authenticator:
             accounts=open_accounts(settings),
             staff_token=settings.staff_token,
             app_token=settings.app_api_token,
-            metrics_token=settings.metrics_token,
             key=settings.secret or session_signing_key(state_dir),
             state_dir=state_dir,
             https=settings.https,
+            metrics_token=settings.metrics_token,
         )
 
     @property

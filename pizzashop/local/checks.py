@@ -20,7 +20,7 @@ from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shutdown import Shutdown, wait_until
-from pizzashop.local.telemetry import ALL_TELEMETRY_PORTS
+from pizzashop.local.telemetry import TELEMETRY_PORTS
 
 # The first opening needs this room: the scheduler creates two logs of 64 MB.
 FIRST_OPENING_BYTES = 200 * 1024**2
@@ -48,7 +48,8 @@ def required_ports(project: Project, *, has_telemetry: bool = False) -> list[int
     The servers of telemetry are never shared: another one would not know this shop.
     """
     service_ports = [port for ports in SERVICE_PORTS.values() if not is_listening(ports[0]) for port in ports]
-    return [*project.ports, *service_ports, *(ALL_TELEMETRY_PORTS if has_telemetry else ())]
+    telemetry_ports = [port for ports in TELEMETRY_PORTS.values() for port in ports] if has_telemetry else []
+    return [*project.ports, *service_ports, *telemetry_ports]
 
 
 def require_startable(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from pizzashop.errors import LocalError
 from pizzashop.local import redis
@@ -19,16 +20,16 @@ from pizzashop.local.postgresql import EmbeddedPostgresql
 from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project, flag_name
 from pizzashop.local.shutdown import Shutdown
-from pizzashop.local.telemetry import SERVICE_METRICS_PORTS, TELEMETRY_PORTS, Telemetry
+from pizzashop.local.telemetry import TELEMETRY_PORTS, Telemetry
 from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
 
-# The first port of each service is the one that it serves on. The others are for health checks and etcd, and lie below
-# the range that Linux gives to outgoing connections.
+# The first port of each service is the one that it serves on. The second is for health checks, the third for metrics;
+# the others are for peers and etcd. They lie below the range that Linux gives to outgoing connections.
 SERVICE_PORTS = {
     "valkey": (redis.PORT,),
-    "placement": (50005, 3531, 3532),
-    "scheduler": (50006, 3541, 3542, 3543),
+    "placement": (50005, 3531, 3533, 3532),
+    "scheduler": (50006, 3541, 3544, 3542, 3543),
 }
 # How much history the scheduler's etcd keeps: the defaults keep gigabytes, which nothing reads on one machine.
 _ETCD_LIMITS: Mapping[str, object] = {
@@ -64,8 +65,8 @@ def service_processes(
     placement_options = {"initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}"}
     commands = {
         "valkey": valkey_command(redis.PORT, valkey_dir),
-        "placement": _dapr_command("placement", dapr.placement, placement_options, telemetry),
-        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options, telemetry),
+        "placement": _dapr_command("placement", dapr.placement, placement_options),
+        "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
     }
     checks: dict[str, Callable[[], bool]] = {"valkey": redis.is_ready}
     if telemetry:
@@ -123,6 +124,26 @@ def app_processes(
                 shutdown,
             )
     return roles, sidecars
+
+
+class ScrapeTarget(NamedTuple):
+    """A program that answers `GET /metrics` at `address`; `job` is pizzashop, daprd or dapr, `name` as in `kitchen`."""
+
+    job: str
+    name: str
+    address: str
+
+
+def scrape_targets(project: Project, host: str = HOST) -> list[ScrapeTarget]:
+    """Return where the roles, which listen on `host`, the sidecars, placement and scheduler report their metrics.
+
+    Where the staff signs in, the roles require the token in PIZZASHOP_METRICS_TOKEN; the others require none.
+    """
+    roles = [("pizzashop", app.name, bracket_ipv6(host), app.ports.get("appPort")) for app in project.apps]
+    sidecars = [("daprd", app.name, HOST, app.ports.get("metricsPort")) for app in project.apps]
+    services = [("dapr", name, HOST, SERVICE_PORTS[name][2]) for name in ("placement", "scheduler")]
+    found = [*roles, *sidecars, *services]
+    return [ScrapeTarget(job, name, f"{address}:{port}") for job, name, address, port in found if port is not None]
 
 
 def valkey_binary() -> Path:
@@ -204,19 +225,15 @@ def _go_thread_limit(cores: int | None) -> dict[str, str]:
     return {"GOMAXPROCS": "1"} if cores is not None and cores <= _FEW_CORES else {}
 
 
-def _dapr_command(
-    name: str, binary: Path | None, options: Mapping[str, object], telemetry: Telemetry | None
-) -> list[str]:
-    common: dict[str, object] = {
+def _dapr_command(name: str, binary: Path | None, options: Mapping[str, object]) -> list[str]:
+    common = {
         "port": SERVICE_PORTS[name][0],
         "healthz-port": SERVICE_PORTS[name][1],
+        "metrics-port": SERVICE_PORTS[name][2],
         "listen-address": HOST,
         "healthz-listen-address": HOST,
-        # By default the metrics listen on every address, on one port that placement and scheduler share.
-        "enable-metrics": str(telemetry is not None).lower(),
+        "metrics-listen-address": HOST,
     }
-    if telemetry:
-        common |= {"metrics-listen-address": HOST, "metrics-port": SERVICE_METRICS_PORTS[name]}
     return [str(binary or "missing"), *_flags({**common, **options})]
 
 

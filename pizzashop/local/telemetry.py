@@ -4,20 +4,21 @@ VictoriaMetrics scrapes the metrics of all processes, and shows them on the dash
 the spans by OTLP, and answers queries as JSON. Both keep their data in one directory, and listen on loopback only.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pizzashop.errors import LocalError
 from pizzashop.local.ports import HOST, http_ok
-from pizzashop.local.project import Project
-from pizzashop.settings import bracket_ipv6
+
+if TYPE_CHECKING:
+    from pizzashop.local.programs import ScrapeTarget
 
 VICTORIAMETRICS_VERSION = "1.151.0"
 JAEGER_VERSION = "2.13.0"
@@ -26,13 +27,11 @@ TELEMETRY_PORTS = {
     "victoriametrics": (8428,),
     "jaeger": (16686, 16685, 4318),
 }
-# Where these services give their metrics. A role gives them on its own port, a sidecar on its `metricsPort`.
-SERVICE_METRICS_PORTS = {"placement": 3533, "scheduler": 3544}
-ALL_TELEMETRY_PORTS = (*SERVICE_METRICS_PORTS.values(), *(port for each in TELEMETRY_PORTS.values() for port in each))
 DASHBOARDS_PATH = "/vmui/#/dashboards"
 
 RETENTION_DAYS = 7
-SCRAPE_SECONDS = 5
+# Each time, role `order` reads the open orders from the store.
+SCRAPE_SECONDS = 10
 _EXTRA = "pip install -e '.[telemetry]'"
 _METRICS_MEMORY = "64MiB"
 # A dashboard shows what is at least this old: one scrape.
@@ -83,13 +82,12 @@ class Telemetry:
             "PIZZASHOP_TRACES_URL": f"http://{HOST}:{query_port}",
         }
 
-    def write_configuration(self, project: Project, host: str, token: str) -> None:
-        """Write what the servers read. The roles listen on `host`, and give their metrics to who has `token`."""
+    def write_configuration(self, targets: Iterable["ScrapeTarget"], token: str) -> None:
+        """Write what the servers read. The roles require `token` of who scrapes them, unless it is empty."""
         self.directory.mkdir(parents=True, exist_ok=True)
         # The file may contain a token, so only this user may read it.
         self._scrape_file.touch(mode=0o600)
-        scrape = {"global": {"scrape_interval": f"{SCRAPE_SECONDS}s"}, "scrape_configs": _scrapes(project, host, token)}
-        self._scrape_file.write_text(yaml.safe_dump(scrape, sort_keys=False))
+        self._scrape_file.write_text(yaml.safe_dump(_scrape_configuration(targets, token), sort_keys=False))
         self._jaeger_file.write_text(yaml.safe_dump(_jaeger_configuration(self.directory / "traces"), sort_keys=False))
 
     @property
@@ -107,29 +105,18 @@ def require_packages() -> None:
         raise LocalError(f"--telemetry needs the packages of OpenTelemetry: run `{_EXTRA}` in the project.")
 
 
-def _scrapes(project: Project, host: str, token: str) -> list[dict[str, Any]]:
-    roles: dict[str, Any] = {"job_name": "pizzashop", "static_configs": list(_roles(project, host))}
+def _scrape_configuration(targets: Iterable["ScrapeTarget"], token: str) -> dict[str, Any]:
+    jobs: dict[str, dict[str, Any]] = {}
+    for target in targets:
+        job = jobs.setdefault(target.job, {"job_name": target.job, "static_configs": []})
+        job["static_configs"].append({"targets": [target.address], "labels": {"name": target.name}})
     if token:
-        roles["authorization"] = {"credentials": token}
-    sidecars = [
-        _target(HOST, app.ports["metricsPort"], role=app.name) for app in project.apps if "metricsPort" in app.ports
-    ]
-    services = [_target(HOST, port, service=name) for name, port in SERVICE_METRICS_PORTS.items()]
-    return [
-        roles,
-        {"job_name": "sidecars", "static_configs": sidecars},
-        {"job_name": "services", "static_configs": services},
-    ]
-
-
-def _roles(project: Project, host: str) -> Iterator[dict[str, Any]]:
-    for app in project.apps:
-        for port in app.app_ports:
-            yield _target(host, port, role=app.name)
-
-
-def _target(host: str, port: int, **labels: str) -> dict[str, Any]:
-    return {"targets": [f"{bracket_ipv6(host)}:{port}"], "labels": labels}
+        jobs["pizzashop"]["authorization"] = {"credentials": token}
+    interval = f"{SCRAPE_SECONDS}s"
+    return {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval},
+        "scrape_configs": list(jobs.values()),
+    }
 
 
 def _jaeger_configuration(data: Path) -> Mapping[str, Any]:

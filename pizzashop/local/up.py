@@ -31,6 +31,7 @@ from pizzashop.local.brokers import Broker
 from pizzashop.local.build import provide_cli, provide_dapr, provide_telemetry
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import HOST, ports_of_closing_connections, url_host
+from pizzashop.local.programs import scrape_targets
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
@@ -146,7 +147,7 @@ def _prepare_telemetry(
     token = settings.metrics_token
     if requires_sign_in(settings) and not token:
         env["PIZZASHOP_METRICS_TOKEN"] = token = token_urlsafe(32)
-    telemetry.write_configuration(project, connectable_host(settings.host), token)
+    telemetry.write_configuration(scrape_targets(project, connectable_host(settings.host)), token)
     return telemetry
 
 
@@ -266,7 +267,7 @@ def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: 
     _print_line(console, "Logs", _shorten_path(shop.state_dir / "logs"))
     if metrics := shop.services.get("victoriametrics"):
         _print_line(console, "Metrics", f"http://{url_host(HOST)}:{metrics.ports[0]}{DASHBOARDS_PATH}")
-        _print_line(console, "Traces", f"on the manager's page of each order, under What happened")
+        _print_line(console, "Traces", "on the manager's page of each order, under What happened")
     if not needs_sign_in:
         console.print()
         text = "Open to this machine only, without a sign-in. To change that: docs/how-to/let-the-staff-sign-in.md"

@@ -57,7 +57,7 @@ def create_app(
     metrics: RoleMetrics | None = None,
 ) -> Flask:
     """Create the application of one role; only role `workflow` needs `commands`."""
-    metrics = metrics or RoleMetrics(role.name)
+    metrics = metrics or RoleMetrics(role=role.name)
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -44,7 +44,7 @@ class RunningRoles:
         self._limit = StepLimit(max_requests)
         self._authenticator = Authenticator.from_settings(settings)
         self._background: Background | None = None
-        self._metrics_by_port = {str(port): RoleMetrics(role.name) for port, role in role_by_port.items()}
+        self._metrics_by_port = {str(port): RoleMetrics(role=role.name) for port, role in role_by_port.items()}
         # The memory and CPU time of the process: the first of its roles reports them.
         ProcessCollector(registry=next(iter(self._metrics_by_port.values())).registry)
         self._app_by_port = {

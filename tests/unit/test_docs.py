@@ -1,17 +1,19 @@
 """The documentation names exactly what the code has: commands, options, exit codes, settings, ports, routes, files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 from fakes.shop import FakeShop
+from prometheus_client import CollectorRegistry
 
 from pizzashop.cli import EPILOG, main
 from pizzashop.domain.lifecycle import STATUSES, STEPS, Step
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
+from pizzashop.metrics import OrderMetrics, RoleMetrics, StoreCollector, StoredCounts, WorkflowMetrics
 from pizzashop.roles import ROLES, Role
 from pizzashop.settings import Settings, environment_variable
 from pizzashop.web.routes import routes_of
@@ -158,3 +160,27 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 def test_settings_that_a_page_names_exist(page: Path) -> None:
     known = {environment_variable(name) for name in Settings.model_fields} | {"PIZZASHOP_CHROMIUM"}
     assert set(re.findall(r"PIZZASHOP_[A-Z_]+", page.read_text())) - known == set()
+
+
+def declared_metrics(*declare: Callable[[CollectorRegistry], object]) -> dict[str, str]:
+    """Return the help of each metric that is declared, by its name as Prometheus shows it."""
+    registry = CollectorRegistry()
+    for each in declare:
+        each(registry)
+    suffixes = {"counter": "_total"}
+    return {f"{each.name}{suffixes.get(each.type, '')}": each.documentation for each in registry.collect()}
+
+
+def documented_metrics(title: str) -> dict[str, str]:
+    found = re.findall(r"^- `(pizzashop_\w+)`(?: \([^)]*\))?: (.*)\.$", section("metrics.md", title), re.MULTILINE)
+    return dict(found)
+
+
+def test_metrics_page_has_each_metric_with_its_help_and_no_other() -> None:
+    stored = StoredCounts({}, 0, 0, {})
+    by_title = {
+        "Every role": declared_metrics(RoleMetrics),
+        "Role `order`": declared_metrics(OrderMetrics, lambda registry: StoreCollector(lambda: stored, registry)),
+        "Role `workflow`": declared_metrics(WorkflowMetrics),
+    }
+    assert {title: documented_metrics(title) for title in by_title} == by_title

@@ -5,10 +5,12 @@ import time
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import OrderCommand
 from pizzashop.errors import Unavailable
+from pizzashop.metrics import WorkflowMetrics
 from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.reconciler import MAX_RESTART_SECONDS, RECONCILE_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
@@ -65,6 +67,18 @@ class TestRetries:
         unsettled.needs = ["cancel"]
         run_until(reconciler, unsettled, 21)
         assert unsettled.tried_at == [0, 3, 9, 15, 18]
+
+
+def test_each_try_to_repeat_a_command_is_counted(unsettled: Unsettled) -> None:
+    registry = CollectorRegistry()
+    metrics = WorkflowMetrics(registry)
+    reconciler = Reconciler(unsettled, unsettled, RunningActivities(), Watchdog(), threading.Event(), metrics)  # type: ignore[arg-type]
+    run_until(reconciler, unsettled, 12)
+    tries = registry.get_sample_value("pizzashop_reconciler_commands_total", {"command": "cancel", "result": "failed"})
+    assert tries == len(unsettled.tried_at) == 3
+    assert registry.get_sample_value("pizzashop_reconciler_last_round_timestamp_seconds") == pytest.approx(
+        time.time(), abs=60
+    )
 
 
 class NotBegun:
