@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import click
 
+from pizzashop import tracing
 from pizzashop.console.command import (
     CommandContext,
     echo_json,
@@ -74,7 +75,8 @@ def order(
     }
     if given := {name: remove_invisible(value) for name, value in customer.items() if value is not None}:
         content["customer"] = given
-    answer = _place(context, content)
+    with tracing.command_span("pizzashop order", order_id):
+        answer = _place(context, content)
     if watch:
         click.get_current_context().exit(_watch_order(context, order_id, as_json=as_json))
     if as_json:

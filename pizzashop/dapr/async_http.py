@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
+from pizzashop import tracing
 from pizzashop.dapr.http import CONNECT_SECONDS, MAX_IDLE_SECONDS, Reply
 from pizzashop.errors import Unavailable
 
@@ -22,9 +23,10 @@ class AsyncHttpClient:
         Connecting has its own limit, CONNECT_SECONDS.
         """
         timeout = ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
+        sent = {**headers, **tracing.trace_headers()}
         try:
             session = self._open_session()
-            async with session.request(method, url, data=data.encode(), headers=headers, timeout=timeout) as response:
+            async with session.request(method, url, data=data.encode(), headers=sent, timeout=timeout) as response:
                 body, status = await response.read(), response.status
                 return Reply(status, body, {name.lower(): value for name, value in response.headers.items()})
         except (OSError, ClientError) as error:

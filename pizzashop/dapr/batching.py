@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from pizzashop import tracing
 from pizzashop.errors import Unavailable
 
 Item = TypeVar("Item")
@@ -16,7 +17,8 @@ class Batcher(Generic[Item, Result]):
 
     A thread that finds no call in flight waits `window_seconds` for others to join it. The items that arrive during a
     call form the next batch, which the thread of the first of them runs. `run_batch` returns one result for each item,
-    in the same order; a result that is an exception is raised in the thread of its item.
+    in the same order; a result that is an exception is raised in the thread of its item. In a trace, a batch of several
+    calls is a span called `name`, linked to the spans of the calls.
     """
 
     def __init__(
@@ -24,7 +26,10 @@ class Batcher(Generic[Item, Result]):
         run_batch: Callable[[list[Item]], Sequence[Result | Exception]],
         max_items: int = 100,
         window_seconds: float = 0.0,
+        *,
+        name: str = "batch",
     ) -> None:
+        self._name = name
         self._run_batch, self._max_items, self._window_seconds = run_batch, max_items, window_seconds
         self._lock = threading.Lock()
         self._pending: list[_PendingCall[Item, Result]] = []
@@ -52,7 +57,8 @@ class Batcher(Generic[Item, Result]):
         with self._lock:
             batch, self._pending = self._pending[: self._max_items], self._pending[self._max_items :]
         try:
-            outcomes: Sequence[Result | BaseException] = self._run_batch([call.item for call in batch])
+            with tracing.batch_span(self._name, [call.traceparent for call in batch]):
+                outcomes: Sequence[Result | BaseException] = self._run_batch([call.item for call in batch])
         except BaseException as error:  # noqa: BLE001 (every thread of the batch raises it)
             # Pending calls would fail as well: without this they would wait for a second time-out.
             batch += self._take_all_pending() if isinstance(error, Unavailable) else []
@@ -76,6 +82,7 @@ class _PendingCall(Generic[Item, Result]):
 
     def __init__(self, item: Item) -> None:
         self.item, self.is_finished, self.arrived_at = item, False, time.monotonic()
+        self.traceparent = tracing.current_traceparent()
         self.wake_up = threading.Lock()
         self.wake_up.acquire()
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
+from pizzashop import tracing
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.http import HttpClient, Reply
 from pizzashop.dapr.replies import (
@@ -65,9 +66,9 @@ class SidecarClient(Sidecar):
         self._base_url = f"http://127.0.0.1:{http_port}"
         token = {"dapr-api-token": api_token} if api_token else {}
         self._headers = {"Content-Type": "application/json", **token}
-        self._load_batcher = Batcher(self._load_batch)
-        self._save_batcher = Batcher(self._save_batch)
-        self._publish_batcher = Batcher(self._publish_batch, window_seconds=publish_window)
+        self._load_batcher = Batcher(self._load_batch, name="load states")
+        self._save_batcher = Batcher(self._save_batch, name="save states")
+        self._publish_batcher = Batcher(self._publish_batch, window_seconds=publish_window, name="publish events")
 
     # State
 
@@ -264,24 +265,34 @@ def _count_published(errors: Sequence[Exception | None]) -> int | Exception:
 
 
 class _Event(NamedTuple):
-    """An event as JSON, and its order: Kafka keeps the events of one key in the order in which they came."""
+    """An event as JSON, its order, and the context of the span that publishes it.
+
+    Kafka keeps the events of one key, the order, in the sequence in which they came.
+    """
 
     text: str
     order_id: str
+    traceparent: str | None
 
     @property
     def publish_path(self) -> str:
         return f"{PUBLISH_PATH}?metadata.partitionKey={quote(self.order_id)}"
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata in a bulk, where the sidecar would give all events the trace of the request."""
+        context = {"cloudevent.traceparent": self.traceparent} if self.traceparent else {}
+        return {"partitionKey": self.order_id, **context}
+
 
 def _encode_event(event: dict[str, Any]) -> _Event:
-    return _Event(json.dumps(event), event["order_id"])
+    return _Event(json.dumps(event), event["order_id"], tracing.current_traceparent())
 
 
 def _encode_bulk(events: Sequence[_Event]) -> str:
     entries = (
         f'{{"entryId":"{number}","event":{event.text},"contentType":"application/json",'
-        f'"metadata":{{"partitionKey":{json.dumps(event.order_id)}}}}}'
+        f'"metadata":{json.dumps(event.metadata)}}}'
         for number, event in enumerate(events)
     )
     return f"[{','.join(entries)}]"

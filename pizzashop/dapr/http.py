@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Self
 from urllib.parse import urlsplit
 
+from pizzashop import tracing
 from pizzashop.errors import Unavailable
 
 CONNECT_SECONDS = 2.0
@@ -50,7 +51,7 @@ class HttpClient:
         """Send one request and return the reply; raise Unavailable if none arrives.
 
         `timeout_seconds` limits each write and each read: a server that keeps sending a few bytes can take longer in
-        total. Connecting has its own limit, CONNECT_SECONDS.
+        total. Connecting has its own limit, CONNECT_SECONDS. The request carries the context of the present span.
         """
         parts = urlsplit(url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
@@ -58,7 +59,7 @@ class HttpClient:
             connection = self._acquire(parts.netloc)
             try:
                 connection.sock.settimeout(timeout_seconds)
-                connection.request(method, target, data.encode(), dict(headers))
+                connection.request(method, target, data.encode(), {**headers, **tracing.trace_headers()})
                 response = connection.getresponse()
                 if response.length is None and not response.chunked:
                     # A server that dies within the headers looks like one that ends the body by closing.

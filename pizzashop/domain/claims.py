@@ -23,7 +23,8 @@ RunId = Annotated[str, Field(min_length=1, max_length=64)]
 class Claim(Request):
     """The request of a run for the lease on a step, and for leave to begin `stages` now.
 
-    `republished_for` is the crashed run whose last stage this run has published again.
+    `republished_for` is the crashed run whose last stage this run has published again. `traceparent` is the trace
+    context of the run.
     """
 
     order_id: OrderId
@@ -34,6 +35,7 @@ class Claim(Request):
     stages: list[HistoryEntry] = Field(default_factory=list, max_length=_MAX_STAGES)
     republished_for: RunId | None = None
     release: bool = False
+    traceparent: str | None = Field(None, max_length=64)
 
 
 class ClaimAnswer(Request):

@@ -12,12 +12,16 @@ from pizzashop.errors import InvalidRequest
 
 
 class StageEvent(Request):
-    """One stage of one order, as the topic delivers it; without `uid` it is about the present order of that id."""
+    """One stage of one order, as the topic delivers it; without `uid` it is about the present order of that id.
+
+    `traceparent` is the context of the span that published it.
+    """
 
     order_id: str
     uid: str | None
     run: str | None
     entry: HistoryEntry
+    traceparent: str | None = None
 
 
 def build_stage_event(order: dict[str, Any], entry: HistoryEntry, run: str) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def parse_event(cloud_event: Any, received_at: str) -> StageEvent:
                 attempt=data.get("attempt", 1),
                 at=data.get("at", received_at) if data.get("run") else received_at,
             ),
+            traceparent=_parse_traceparent(cloud_event),
         )
     except ValidationError as error:
         raise invalid_request(error) from None
@@ -62,6 +67,12 @@ def find_order_id(cloud_event: Any) -> str | None:
         return None
     order_id = data.get("order_id") if isinstance(data, dict) else None
     return order_id if isinstance(order_id, str) and ORDER_ID_PATTERN.fullmatch(order_id) else None
+
+
+def _parse_traceparent(cloud_event: dict[str, Any]) -> str | None:
+    # Where the traces of Dapr are off, it is there and empty. An event from elsewhere may have anything there.
+    traceparent = cloud_event.get("traceparent")
+    return traceparent if isinstance(traceparent, str) and traceparent else None
 
 
 def _parse_data(cloud_event: Any) -> Any:

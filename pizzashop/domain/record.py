@@ -61,7 +61,8 @@ class OrderSnapshot(BaseModel):
     """An order as clients and pages read it.
 
     `uid` distinguishes it from another order with the same id. `order` is what the client sent. `version` counts the
-    writes of the record. With `workflow_requested` a workflow is to bring the order to its end.
+    writes of the record. With `workflow_requested` a workflow is to bring the order to its end. `traceparent` is the
+    trace context in which that was requested, and so names the trace of the order.
     """
 
     uid: str
@@ -73,6 +74,7 @@ class OrderSnapshot(BaseModel):
     version: int = 1
     history: list[HistoryEntry] = Field(default_factory=list)
     workflow_requested: bool = _renamed("workflow_requested", "wanted", default=False)
+    traceparent: str | None = None
 
     @property
     def is_final(self) -> bool:
@@ -145,6 +147,7 @@ class Record(OrderSnapshot):
         *,
         with_workflow: bool,
         settings: WorkflowSettings | None = None,
+        traceparent: str | None = None,
         version: int = 1,
     ) -> "Record":
         """Return the record of an order that was just accepted."""
@@ -154,6 +157,7 @@ class Record(OrderSnapshot):
             history=[HistoryEntry(status=ACCEPTED, at=at)],
             workflow_requested=with_workflow,
             workflow_settings=settings,
+            traceparent=traceparent,
             version=version,
         )
 
@@ -199,11 +203,11 @@ class Record(OrderSnapshot):
         if not self.workflow_requested:
             raise Conflict("The order has not been started: send it to /start-order")
 
-    def request_workflow(self, settings: WorkflowSettings | None = None) -> bool:
+    def request_workflow(self, settings: WorkflowSettings | None = None, traceparent: str | None = None) -> bool:
         """Mark that a workflow is to be scheduled. Return whether that changed anything."""
         if self.workflow_requested:
             return False
-        self.workflow_requested, self.workflow_settings = True, settings
+        self.workflow_requested, self.workflow_settings, self.traceparent = True, settings, traceparent
         return True
 
     def apply_stages(self, entries: list[HistoryEntry]) -> bool:

@@ -52,9 +52,7 @@ def required_ports(project: Project, *, has_telemetry: bool = False) -> list[int
     return [*project.ports, *service_ports, *telemetry_ports]
 
 
-def require_startable(
-    project: Project, shutdown: Shutdown | None = None, *, has_telemetry: bool = False
-) -> None:
+def require_startable(project: Project, shutdown: Shutdown | None = None, *, has_telemetry: bool = False) -> None:
     """Raise LocalError if a required port is taken, or a command of the run file does not exist."""
     require_free_ports(required_ports(project, has_telemetry=has_telemetry), shutdown or Shutdown())
     require_commands(project)

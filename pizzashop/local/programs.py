@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from pizzashop import tracing
 from pizzashop.errors import LocalError
 from pizzashop.local import redis
 from pizzashop.local.dapr_binaries import Dapr, machine_name
@@ -190,7 +191,8 @@ def daprd_command(dapr: Dapr, project: Project, app: App, host: str = HOST) -> l
 
 def role_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment that roles and sidecars share: this interpreter's commands first, loopback only."""
-    return {**_inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
+    env = {**_inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
+    return {**env, **tracing.sidecar_environment(env)}
 
 
 def app_environment(app: App) -> dict[str, str]:

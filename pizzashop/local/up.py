@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from pizzashop import __version__
+from pizzashop import __version__, tracing
 from pizzashop.auth import accounts
 from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
@@ -65,6 +65,7 @@ def up(pace: float | None, store: str | None, broker: str | None, has_telemetry:
     """
     settings, console = Settings.from_env(store=store, broker=broker), Console(highlight=False)
     validate_exposure(settings)
+    tracing.check_settings()
     broker_env = brokers.component_environment(settings)
     if has_telemetry:
         require_packages()
@@ -206,7 +207,9 @@ def _open(
     for name in TELEMETRY_PORTS:
         if name in shop.services:
             directory = _shorten_path(shop.state_dir / "telemetry")
-            _print_line(console, name, f"ready, port {shop.services[name].ports[0]}, {RETENTION_DAYS} days in {directory}")
+            _print_line(
+                console, name, f"ready, port {shop.services[name].ports[0]}, {RETENTION_DAYS} days in {directory}"
+            )
     if repairs.write_opening_id(shop.state_dir, settings.store):
         _print_warning(console, f"Note: {repairs.LOST_TIMERS}. {repairs.LOST_TIMERS_RECOVERY}")
     shop.open()

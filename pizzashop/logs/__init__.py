@@ -1,10 +1,14 @@
-"""Logging: one line for each log record, with role, order and attempt, as text for people or as JSON."""
+"""Logging: one line for each log record, with role, order and attempt, as text for people or as JSON.
+
+A line in JSON also has the ids of the trace and the span in which it was written, if there are any.
+"""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
 
+from pizzashop import tracing
 from pizzashop.domain.text import to_single_line
 
 # A log line shows these attributes of its record; code sets them with `extra`.
@@ -39,6 +43,7 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             **_context(record),
+            **tracing.log_fields(),
             "message": record.getMessage(),
             "logger": record.name,
         }

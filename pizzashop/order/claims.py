@@ -8,6 +8,7 @@ from functools import partial
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from pizzashop import tracing
 from pizzashop.auth.people import INTERNAL
 from pizzashop.domain.claims import Claim, ClaimAnswer, ClaimAnswers, Claims, answer_claim
 from pizzashop.domain.history import Clock
@@ -32,7 +33,8 @@ def make_claim_routes(repository: Repository, clock: Clock, metrics: OrderMetric
         by_order: dict[str, list[Claim]] = defaultdict(list)
         for each in claims:
             by_order[each.order_id].append(each)
-        results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
+        with tracing.member_spans("claim", map(to_member, claims)):
+            results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
         answers = {order_id: iter(to_answers(by_order[order_id], result)) for order_id, result in results.items()}
         in_order = [next(answers[each.order_id]) for each in claims]
         for each, answer in zip(claims, in_order, strict=True):
@@ -42,6 +44,11 @@ def make_claim_routes(repository: Repository, clock: Clock, metrics: OrderMetric
 
     def answer_all(record: Record, claims: list[Claim]) -> list[ClaimAnswer]:
         return [answer_claim(record, each, clock().timestamp()) for each in claims]
+
+    def to_member(claim: Claim) -> tracing.Member:
+        stages = [each.status for each in claim.stages]
+        attributes = {"pizzashop.step": claim.step, "pizzashop.run": claim.run, "pizzashop.stages": ",".join(stages)}
+        return tracing.Member(claim.traceparent, claim.order_id, attributes)
 
     def to_answers(claims: list[Claim], result: list[ClaimAnswer] | ShopError) -> Iterator[ClaimAnswer]:
         if isinstance(result, list):

@@ -51,7 +51,7 @@ class OrderSummary(BaseModel):
     """The state of an order, as role `workflow` needs it.
 
     `suspension_seconds` is how long the suspension lease still lasts. `progress` changes whenever the order makes
-    progress. `to_schedule` says whether its workflow has still to be scheduled.
+    progress. `to_schedule` says whether its workflow has still to be scheduled. `traceparent` names the order's trace.
     """
 
     order_id: str
@@ -67,6 +67,7 @@ class OrderSummary(BaseModel):
     suspension_seconds: float
     progress: str
     to_schedule: bool
+    traceparent: str | None
 
 
 def make_command_routes(repository: Repository, clock: Clock) -> Routes:
@@ -236,4 +237,5 @@ def _summary(record: Record, now: datetime) -> OrderSummary:
         suspension_seconds=lease.seconds_left(now.timestamp(), SUSPENSION_LEASE_SECONDS) if lease else 0.0,
         progress=format_progress(record),
         to_schedule=not (record.workflow_started or record.is_closed),
+        traceparent=record.traceparent,
     )

@@ -253,7 +253,9 @@ class _TokenBucket:
 def _log_kept(own: Sequence[UnappliedEvent], foreign: Sequence[UnappliedEvent], ids: dict[str, str]) -> None:
     """Log a line for each event of the shop's own, and one for all foreign events."""
     for each in own:
-        log.error("event kept as dead letter %s: %s", ids[each.digest], each.reason)
+        order_id = find_order_id(each.event)
+        extra = {"order": order_id} if order_id else {}
+        log.error("event kept as dead letter %s: %s", ids[each.digest], each.reason, extra=extra)
     kept = [each for each in foreign if each.digest in ids]
     if kept:
         more = f" (and {len(kept) - 1} more foreign events)" if len(kept) > 1 else ""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from pizzashop import tracing
 from pizzashop.domain.events import StageEvent, parse_event
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record
@@ -20,6 +21,7 @@ from pizzashop.errors import CorruptData, InvalidRequest, NotFound, ShopError, U
 from pizzashop.metrics import OrderMetrics
 from pizzashop.order.dead_letters import DeadLetters, UnappliedEvent
 from pizzashop.order.repository import Repository
+from pizzashop.roles import TOPIC
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, parse_json
 
 # An order may be nested as deeply as a client may send it; in its event it is one level deeper.
@@ -93,8 +95,10 @@ class Inbox:
     def _apply_to_records(self, by_order: dict[str, list[StageEvent]]) -> dict[str, list[StageEvent] | ShopError]:
         """Apply events to their records in one write. Return the new ones of each order, or why there are none."""
         changes = {order_id: partial(_apply_events, events=events) for order_id, events in by_order.items()}
+        members = [_to_member(event) for events in by_order.values() for event in events]
         try:
-            results = self._repository.change_many(changes, accept_cached_no_change=True)
+            with tracing.member_spans("take in event", members, "consumer"):
+                results = self._repository.change_many(changes, accept_cached_no_change=True)
         except Unavailable as error:
             results = dict.fromkeys(by_order, error)
         _log_results(results)
@@ -218,6 +222,11 @@ def _apply_events(record: Record, events: list[StageEvent]) -> list[StageEvent]:
     return new
 
 
+def _to_member(event: StageEvent) -> tracing.Member:
+    attributes = {"messaging.destination.name": TOPIC, "pizzashop.status": event.entry.status}
+    return tracing.Member(event.traceparent, event.order_id, attributes)
+
+
 def _log_results(results: dict[str, list[StageEvent] | ShopError]) -> None:
     """Log each new stage, each order whose events could not be applied, and all unknown orders in one line."""
     unknown = []
@@ -232,4 +241,5 @@ def _log_results(results: dict[str, list[StageEvent] | ShopError]) -> None:
             next_step = "they become dead letters" if isinstance(result, CorruptData) else "Dapr delivers them again"
             log.warning("events could not be applied, %s: %s", next_step, result, extra={"order": order_id})
     if unknown:
-        log.info("ignored the events of %d unknown orders, such as %s", len(unknown), unknown[0])
+        extra = {"order": unknown[0]}
+        log.info("ignored the events of %d unknown orders, such as this one", len(unknown), extra=extra)

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from pydantic import ValidationError
 
+from pizzashop import tracing
 from pizzashop.dapr.sidecar import EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import Record, WorkflowSettings
@@ -86,19 +87,21 @@ class Repository:
     def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
         """Create the record of an order, or return the one that exists. Raise Conflict when that has other content.
 
-        With `with_workflow` the record asks for a workflow, which runs under `settings`.
+        With `with_workflow` the record asks for a workflow, which runs under `settings`, in the trace of this request.
         """
         order_id: str = order["order_id"]
+        traceparent = tracing.current_traceparent() if with_workflow else None
         with self._lock([order_id]):
             for _ in range(_MAX_TRIES):
                 unparsed = self._read(order_id)
                 record = unparsed.parse()
                 before = Written.of(record) if record and not record.deleted else None
                 if record is None or record.deleted:
-                    record = self._create(order, with_workflow, settings, record.version + 1 if record else 1)
+                    version = record.version + 1 if record else 1
+                    record = self._create(order, with_workflow, settings, traceparent, version)
                 elif not record.has_content(order):
                     raise Conflict(f"Order {order_id} exists already, with other content")
-                elif not with_workflow or record.is_final or not record.request_workflow(settings):
+                elif not with_workflow or record.is_final or not record.request_workflow(settings, traceparent):
                     return record
                 else:
                     record.version += 1
@@ -172,10 +175,21 @@ class Repository:
             yield
 
     def _create(
-        self, order: dict[str, Any], with_workflow: bool, settings: WorkflowSettings | None, version: int
+        self,
+        order: dict[str, Any],
+        with_workflow: bool,
+        settings: WorkflowSettings | None,
+        traceparent: str | None,
+        version: int,
     ) -> Record:
         record = Record.accept(
-            uuid4().hex, order, utc_timestamp(), with_workflow=with_workflow, settings=settings, version=version
+            uuid4().hex,
+            order,
+            utc_timestamp(),
+            with_workflow=with_workflow,
+            settings=settings,
+            traceparent=traceparent,
+            version=version,
         )
         # The index comes first: a crash may leave an id without a record, but never a record without its id.
         record.index_page, record.index_place = self.index.append(order["order_id"])

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import cos, pi, sin, sqrt
 from typing import NamedTuple
 
-
 GOLDEN_ANGLE = pi * (3 - sqrt(5))
 PIECES_ON_A_PIZZA = 22
 # How far from the middle a topping may lie, when the crust's outer edge is at 100.

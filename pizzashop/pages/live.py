@@ -15,8 +15,10 @@ from typing import Any
 from flask import Response, copy_current_request_context, request
 from flask.typing import ResponseReturnValue
 
+from pizzashop import tracing
 from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import COURIER, CUSTOMER, KITCHEN, MANAGER
+from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import NotFound, Unavailable
 from pizzashop.pages import customer, staff
@@ -87,7 +89,7 @@ def make_live_routes(live_states: LiveStates, backend: Backend, telemetry: Telem
             return response
         etag = request.headers.get("Last-Event-ID", request.args.get("since", ""))
         connection = StreamSocket(request.environ.get("gunicorn.socket"))
-        render = copy_current_request_context(render)
+        render = copy_current_request_context(trace_rendering(render))
         events = stream_events(live_states, key, etag, render, connection, access_check())
         response = Response(events, content_type="text/event-stream")
         # Called even when the browser leaves before the first event.
@@ -118,6 +120,23 @@ def _check_order_id(order_id: str) -> str:
     if not ORDER_ID_PATTERN.fullmatch(order_id):
         raise NotFound("Order not found")
     return order_id
+
+
+def trace_rendering(render: Render) -> Render:
+    """Return `render` with a span in the trace of the order that it shows, linked to that of the present request."""
+    page = tracing.current_traceparent()
+
+    def traced(state: Any) -> str:
+        if not isinstance(state, OrderSnapshot) or state.traceparent is None:
+            return render(state)
+        attributes = {"pizzashop.status": state.status}
+        order_id = state.order["order_id"]
+        with tracing.span(
+            "show order", parent=state.traceparent, links=[page], order_id=order_id, attributes=attributes
+        ):
+            return render(state)
+
+    return traced
 
 
 class StreamSocket:

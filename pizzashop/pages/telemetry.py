@@ -18,9 +18,8 @@ from pizzashop.domain.record import OrderSnapshot
 from pizzashop.errors import Unavailable
 from pizzashop.logs.reading import LogLine, read_log_lines
 from pizzashop.roles import WORKFLOW
+from pizzashop.tracing import ORDER_ID
 
-
-ORDER_ID = "pizzashop.order_id"
 # A page does not wait longer than this for the traces.
 TRACES_SECONDS = 2.0
 # Orders that were remade or decided on several times have a trace for each request.

@@ -26,6 +26,7 @@ from pizzashop.settings import Settings
 from pizzashop.steps.lease import ClaimSender, claim_window
 from pizzashop.steps.runner import StepContext, StepLimit
 from pizzashop.web.problems import register_error_handlers
+from pizzashop.web.request_context import register_request_context
 from pizzashop.web.routes import Routes
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def create_app(
     app = Flask("pizzashop", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    register_request_context(app)
     register_error_handlers(app)
     measure_requests(app, metrics)
     app.register_blueprint(make_metrics_routes(metrics).blueprint)

@@ -13,6 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask
 from prometheus_client import ProcessCollector
 
+from pizzashop import tracing
 from pizzashop.auth.authentication import Authenticator
 from pizzashop.dapr.client import SidecarClient
 from pizzashop.dapr.http import HttpClient
@@ -39,6 +40,7 @@ class RunningRoles:
     def __init__(self, role_by_port: Mapping[int, Role], settings: Settings) -> None:
         self._settings = settings
         self._has_one_role = len(role_by_port) == 1
+        tracing.start("+".join(role.app_id for role in role_by_port.values()))
         self._http = HttpClient()
         max_requests = settings.max_steps
         self._limit = StepLimit(max_requests)
@@ -66,6 +68,7 @@ class RunningRoles:
         if self._background is not None:
             self._background.close()
         self._http.close()
+        tracing.stop()
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app_by_port[environ["SERVER_PORT"]](environ, start_response)

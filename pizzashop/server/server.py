@@ -25,6 +25,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.base import Worker
 
+from pizzashop import tracing
 from pizzashop.auth.authentication import requires_sign_in, validate_authentication
 from pizzashop.errors import LocalError, ShopError
 from pizzashop.logs import configure_logging
@@ -59,6 +60,7 @@ def serve(role_by_port: Mapping[int, Role], settings: Settings) -> None:
     """Serve roles until a signal stops the process; raise LocalError if a port is taken, and InvalidSettings."""
     configure_logging(settings.log, settings.log_level, "+".join(role.name for role in role_by_port.values()))
     validate_authentication(settings)
+    tracing.check_settings()
     sockets = [_listen(settings.host, port, role) for port, role in role_by_port.items()]
     if requires_sign_in(settings):
         log.info("the staff has to sign in")

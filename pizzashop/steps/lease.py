@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from pizzashop import tracing
 from pizzashop.dapr.batching import Batcher
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import MAX_CLAIMS, Claim, ClaimAnswer, ClaimAnswers
@@ -40,7 +41,7 @@ class ClaimSender:
 
     def __init__(self, sidecar: Sidecar, window_seconds: float = 0.0) -> None:
         self._sidecar = sidecar
-        self._batcher = Batcher(self._send_batch, MAX_CLAIMS, window_seconds)
+        self._batcher = Batcher(self._send_batch, MAX_CLAIMS, window_seconds, name="send claims")
 
     def send(self, claim: Claim) -> ClaimAnswer:
         """Send a claim, and return the answer. Raise Unavailable."""
@@ -60,7 +61,7 @@ class StepLease:
 
     def __init__(self, step: Step, order: StepOrder, claims: ClaimSender) -> None:
         self._step, self._order, self._claims = step, order, claims
-        self._run = uuid4().hex
+        self.run = uuid4().hex
         self._claim_times: set[str] = set()
         self._crashed_run: str | None = None
         # The crashed run whose last stage this run has published, until the next claim reports it.
@@ -105,7 +106,7 @@ class StepLease:
         self.begun |= new
         self.is_finished, self._crashed_run = answer.is_finished, answer.crashed_run
         # A stage may have begun by an earlier claim of this run, whose answer was lost. Its time shows that.
-        self.unpublished |= {status: self._run for status, entry in new.items() if entry.at in self._claim_times}
+        self.unpublished |= {status: self.run for status, entry in new.items() if entry.at in self._claim_times}
         if answer.crashed_run is None:
             self.republished_for = None
         else:
@@ -120,8 +121,9 @@ class StepLease:
                 order_id=order.order_id,
                 step=self._step.name,
                 attempt=order.attempt,
-                run=self._run,
+                run=self.run,
                 uid=order.uid,
+                traceparent=tracing.current_traceparent(),
                 **fields,
             )
         )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from pizzashop import tracing
 from pizzashop.dapr.retries import retry
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.claims import ClaimAnswer
@@ -106,6 +107,14 @@ class _StepRun:
         self._failing_status = status if checked.order_id.startswith(prefix) else ""
 
     def run(self) -> dict[str, Any]:
+        attributes: dict[str, tracing.Value] = {
+            "pizzashop.attempt": self._checked.attempt,
+            "pizzashop.run": self._lease.run,
+        }
+        with tracing.span(f"step {self._step.name}", order_id=self._checked.order_id, attributes=attributes):
+            return self._run_stages()
+
+    def _run_stages(self) -> dict[str, Any]:
         self._wait_for_lease()
         try:
             self._publish()
@@ -128,13 +137,19 @@ class _StepRun:
         while (answer := self._lease.claim(first)).result == "taken":
             self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
         self._require_open(answer)
+        if answer.crashed_run is not None:
+            tracing.describe({"pizzashop.crashed_run": answer.crashed_run})
 
     def _run_stage(self, stage: TimedStage) -> None:
         """Begin the stage unless it has begun, and wait until its time is over."""
-        self._begin(stage.status)
-        entry = self._lease.begun.get(stage.status)
-        if entry is not None and self._context.pace and not self._is_followed(stage.status):
-            self._wait(stage.seconds * self._context.pace - seconds_since(entry.at))
+        if self._is_followed(stage.status):
+            return
+        attributes = {"pizzashop.attempt": self._checked.attempt}
+        with tracing.span(f"stage {stage.status}", order_id=self._checked.order_id, attributes=attributes):
+            self._begin(stage.status)
+            entry = self._lease.begun.get(stage.status)
+            if entry is not None and self._context.pace and not self._is_followed(stage.status):
+                self._wait(stage.seconds * self._context.pace - seconds_since(entry.at))
 
     def _begin(self, status: str) -> None:
         """Begin a stage unless it has begun: first in the record, then on the topic."""

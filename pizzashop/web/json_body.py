@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from pizzashop.errors import InvalidRequest
+from pizzashop.web.request_context import note_order
 
 MAX_JSON_BYTES = 64 * 1024
 # Roles add to an order as they pass it on. An order that was accepted at the limit above must still get through.
@@ -28,6 +29,7 @@ def read_json(max_bytes: int = MAX_JSON_BYTES) -> Any:
         raise RequestEntityTooLarge
     content = parse_json(raw)
     check_json_limits(content)
+    note_order(content)
     return content
 
 

@@ -18,6 +18,7 @@ from pizzashop.errors import (
     ShopError,
     Unavailable,
 )
+from pizzashop.web.request_context import log_context
 
 RETRY_AFTER_SECONDS = 1
 _CONTENT_TYPE = "application/problem+json"
@@ -90,9 +91,9 @@ def _answer_shop_error(error: ShopError) -> Response:
         http_status_of(error), str(error), **(error.extra if isinstance(error, Refused) else {})
     )
     if isinstance(error, Unavailable):
-        log.warning("unavailable, the client may try again: %s", error)
+        log.warning("unavailable, the client may try again: %s", error, extra=log_context())
     if isinstance(error, CorruptData):
-        log.error("%s", error)
+        log.error("%s", error, extra=log_context())
     return response
 
 
@@ -106,5 +107,6 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 
 def _answer_unexpected_error(error: Exception) -> Response:
-    log.error("answered 500: an unexpected error, which is a defect of the shop", exc_info=error)
+    message = "answered 500: an unexpected error, which is a defect of the shop"
+    log.error(message, exc_info=error, extra=log_context())
     return problem_response(500, "The shop made a mistake; its log says more")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager
 
+from pizzashop import tracing
 from pizzashop.errors import ShopError, Unavailable
 
 # How many workflows are started at the same time: the executor of a `StartQueue` has so many threads.
@@ -84,7 +85,7 @@ class StartQueue:
         with self._lock:
             if order_id not in self._queued:
                 return False
-            self._queued[order_id].actions.append(action)
+            self._queued[order_id].actions.append(tracing.bind(action))
             return True
 
     def stop(self) -> None:
@@ -119,7 +120,7 @@ class StartQueue:
             queued = self._queued.get(order_id)
             if queued is None:
                 queued = self._queued[order_id] = _QueuedStart()
-                queued.started = self._executor.submit(self._run, order_id, action)
+                queued.started = self._executor.submit(tracing.bind(self._run), order_id, action)
             return queued.started, is_its_turn
 
     def _run(self, order_id: str, action: Action) -> None:

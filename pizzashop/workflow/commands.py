@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from pizzashop import tracing
 from pizzashop.dapr.retries import retry
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.lifecycle import CANCELLED, FINAL
@@ -64,6 +65,7 @@ class OrderCommands:
         """Record the manager's decision, then raise it in the engine."""
         content = decision.model_dump(exclude_none=True)
         record = self._post(decision.order_id, "decide", content)
+        tracing.link(record.get("traceparent"))
         if record["status"] in FINAL:
             return
         # The engine keeps each event: `by` and `note` are in the record alone.
@@ -175,7 +177,15 @@ class OrderCommands:
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}
         # The settings of its first start hold to its end. Records of earlier releases have none.
         settings = record["workflow_settings"] or self._settings
-        self._engine.schedule(order["order_id"], {"order": order, **settings, "restarted": restarted})
+        # Also a workflow that the reconciler starts belongs to the trace of its order.
+        with tracing.span(
+            "schedule workflow",
+            parent=record.get("traceparent"),
+            links=[tracing.current_traceparent()],
+            order_id=order["order_id"],
+            attributes={"pizzashop.attempt": order["attempt"], "pizzashop.restarted": restarted},
+        ):
+            self._engine.schedule(order["order_id"], {"order": order, **settings, "restarted": restarted})
 
     def _wait_for_end_of_suspension_lease(self, order_id: str) -> dict[str, Any]:
         """Wait until no caller suspends or resumes the workflow. Return the order's summary then."""

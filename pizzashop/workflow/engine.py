@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowClient
-
 from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WORKFLOW_NAME
-from pizzashop.workflow.sdk import AlreadyExists, EngineStub, Stalled, call_engine, prepare_sdk
+from pizzashop.workflow.sdk import AlreadyExists, EngineStub, Stalled, call_engine, open_client, prepare_sdk
 
 # How long to wait until the engine has acted: it answers before.
 ENGINE_ACT_SECONDS = 5.0
@@ -28,7 +26,7 @@ class DaprEngine:
 
     def __init__(self, grpc_port: int, act_seconds: float = ENGINE_ACT_SECONDS) -> None:
         prepare_sdk()
-        self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
+        self._client = open_client(grpc_port)
         self._stub = EngineStub(grpc_port)
         self._act_seconds = act_seconds
 
@@ -38,7 +36,8 @@ class DaprEngine:
         with self._explain_stall(order_id):
             try:
                 call_engine(
-                    lambda: self._client.schedule_new_workflow(WORKFLOW_NAME, input=start, instance_id=instance_id)
+                    lambda: self._client.schedule_new_workflow(WORKFLOW_NAME, input=start, instance_id=instance_id),
+                    order_id,
                 )
             except AlreadyExists:
                 return
@@ -55,14 +54,14 @@ class DaprEngine:
         """Suspend the workflow after its present step, and wait until it is suspended."""
         # One that is suspended twice may never go on (domain/suspension.py), so look first.
         if self._active_status(order_id) in ("RUNNING", "PENDING"):
-            call_engine(lambda: self._client.pause_workflow(_instance_id(order_id)))
+            call_engine(lambda: self._client.pause_workflow(_instance_id(order_id)), order_id)
             self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "PENDING"))
 
     def resume(self, order_id: str) -> None:
         """Resume the workflow, and wait until it runs."""
         # One that is resumed while it runs can fail, so look first.
         if self._active_status(order_id) == "SUSPENDED":
-            call_engine(lambda: self._client.resume_workflow(_instance_id(order_id)))
+            call_engine(lambda: self._client.resume_workflow(_instance_id(order_id)), order_id)
             self._wait_until(lambda: self.status(order_id) != "SUSPENDED")
 
     def wake(self, order_id: str) -> None:
@@ -74,7 +73,7 @@ class DaprEngine:
     def terminate(self, order_id: str) -> None:
         """Terminate the workflow, and wait until it has ended. A stalled one runs no turn any more: purge it."""
         try:
-            call_engine(lambda: self._client.terminate_workflow(_instance_id(order_id)))
+            call_engine(lambda: self._client.terminate_workflow(_instance_id(order_id)), order_id)
             self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "SUSPENDED", "PENDING"))
             is_stalled = self.status(order_id) == "STALLED"
         except NotFound:
@@ -91,7 +90,7 @@ class DaprEngine:
     def purge(self, order_id: str) -> None:
         """Purge a workflow that has ended, if there is one. Raise Conflict when it has not ended."""
         try:
-            call_engine(lambda: self._client.purge_workflow(_instance_id(order_id)))
+            call_engine(lambda: self._client.purge_workflow(_instance_id(order_id)), order_id)
         except NotFound:
             return
         except Stalled:
@@ -104,7 +103,9 @@ class DaprEngine:
 
     def _state(self, order_id: str) -> tuple[str | None, object]:
         """Return the runtime status, and the time of the last turn."""
-        state = call_engine(lambda: self._client.get_workflow_state(_instance_id(order_id), fetch_payloads=False))
+        state = call_engine(
+            lambda: self._client.get_workflow_state(_instance_id(order_id), fetch_payloads=False), order_id
+        )
         return (state.runtime_status.name, state.last_updated_at) if state else (None, None)
 
     def _active_status(self, order_id: str) -> str:
@@ -117,7 +118,7 @@ class DaprEngine:
 
     def _raise_event(self, order_id: str, event: str, data: Any = None) -> None:
         with self._explain_stall(order_id):
-            call_engine(lambda: self._client.raise_workflow_event(_instance_id(order_id), event, data=data))
+            call_engine(lambda: self._client.raise_workflow_event(_instance_id(order_id), event, data=data), order_id)
 
     @contextmanager
     def _explain_stall(self, order_id: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pizzashop import tracing
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.domain.requests import DecisionRequest, OrderCommand
@@ -133,7 +134,9 @@ class Reconciler:
             if self._stopping.is_set():
                 return
             if retries.is_due():
-                self._repeat_command(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
+                order_id, need = key
+                with tracing.span(f"reconcile {need}", order_id=order_id):
+                    self._repeat_command(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
         self._recover_stuck(found["progress"])
         self._metrics.reconciler_last_round.set_to_current_time()
 
@@ -169,7 +172,8 @@ class Reconciler:
             if order_id in self._running:
                 self._watchdog.postpone(order_id)
             else:
-                self._recover(order_id, progress[order_id])
+                with tracing.span("reconcile stuck", order_id=order_id):
+                    self._recover(order_id, progress[order_id])
 
     def _recover(self, order_id: str, progress: str) -> None:
         extra = {"order": order_id}

@@ -6,15 +6,17 @@ Each part has the reason, so that it can go when the SDK no longer needs it.
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import grpc
 from dapr.conf import settings as dapr_settings
+from dapr.ext.workflow import DaprWorkflowClient
 from dapr.ext.workflow._durabletask import worker
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal import shared
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
+from pizzashop import tracing
 from pizzashop.dapr.retries import retry
 from pizzashop.dapr.stores import explain_store_error
 from pizzashop.errors import Conflict, NotFound, Unavailable
@@ -65,6 +67,38 @@ def _is_held_back(event: Any) -> bool:
     return event.WhichOneof("eventType") not in _NEVER_HELD_BACK
 
 
+def open_client(grpc_port: int) -> DaprWorkflowClient:
+    """Return the SDK's client of the engine. If this process traces, each call carries the context of the present span.
+
+    The client takes no interceptors. The instrumentation of gRPC, which the SDK switches on if it is installed, would
+    also make a span of the worker's connection, which never ends.
+    """
+    client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
+    if tracing.is_on():
+        inner = client._DaprWorkflowClient__obj  # type: ignore[attr-defined]
+        inner._channel = grpc.intercept_channel(inner._channel, _TraceContextInterceptor())
+        inner._stub = TaskHubSidecarServiceStub(inner._channel)
+    return client
+
+
+class _CallDetails(NamedTuple):
+    """The fields of `grpc.ClientCallDetails`, which is an interface without an implementation."""
+
+    method: Any
+    timeout: Any
+    metadata: Any
+    credentials: Any
+    wait_for_ready: Any
+    compression: Any
+
+
+class _TraceContextInterceptor(grpc.UnaryUnaryClientInterceptor):
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        fields = {name: getattr(client_call_details, name, None) for name in _CallDetails._fields}
+        fields["metadata"] = [*(fields["metadata"] or ()), *tracing.trace_headers().items()]
+        return continuation(_CallDetails(**fields), request)
+
+
 class AlreadyExists(Exception):
     """A workflow with this id runs already."""
 
@@ -77,19 +111,19 @@ class _Transient(Unavailable):
     """The engine has not acted, and may well act the next time."""
 
 
-def call_engine(call: Callable[[], T]) -> T:
+def call_engine(call: Callable[[], T], order_id: str = "") -> T:
     """Return the result of a call to the engine. Raise NotFound, Conflict, AlreadyExists, Stalled or Unavailable."""
 
     def attempt() -> T:
         try:
             return call()
         except grpc.RpcError as error:
-            raise _convert_error(error) from error
+            raise _convert_error(error, order_id) from error
 
     return retry(attempt, on=_Transient, max_pause=0.5, seconds=_CALL_SECONDS)
 
 
-def _convert_error(error: grpc.RpcError) -> Exception:
+def _convert_error(error: grpc.RpcError, order_id: str) -> Exception:
     code, details = (error.code(), error.details() or "") if isinstance(error, grpc.Call) else (None, str(error))
     reason = _unavailable_reason(details)
     # Reads fail now and then while the engine writes, and a sidecar that starts accepts no connections yet.
@@ -103,7 +137,8 @@ def _convert_error(error: grpc.RpcError) -> Exception:
         return Conflict("The order's workflow has not ended")
     if "actor is stalled" in details:
         return Stalled("The workflow engine has stalled this order's workflow")
-    log.warning("the workflow engine failed: %s %s", code.name if code else "", details)
+    extra = {"order": order_id} if order_id else {}
+    log.warning("the workflow engine failed: %s %s", code.name if code else "", details, extra=extra)
     return Unavailable(reason)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 from dapr.ext.workflow.logger.options import LoggerOptions
 
+from pizzashop import tracing
 from pizzashop.workflow.activities import Activities, Activity
 from pizzashop.workflow.capacity import RunningActivities
 from pizzashop.workflow.pizza_workflow import WORKFLOW_NAME, WorkflowGenerator, pizza_workflow
@@ -104,6 +105,8 @@ def _workflow(version: str) -> Callable[[DaprWorkflowContext, dict[str, Any]], W
 def _counted(activity: Activity, activities: Activities, running: RunningActivities) -> Activity:
     async def run(ctx: Any, content: dict[str, Any]) -> dict[str, Any]:
         order = content.get("order", content)
+        # The SDK has made a span of the activity.
+        tracing.describe_order(order["order_id"])
         with running.run(order["order_id"]):
             async with activities.heartbeat(order):
                 return await activity(ctx, content)
