@@ -5,7 +5,7 @@ The traces come from the JSON API of Jaeger, which other stores of traces have t
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,8 +43,8 @@ class Span(NamedTuple):
 class OrderTelemetry(NamedTuple):
     """The spans and the log lines of an order, each in order of time; `fault` says why spans are missing."""
 
-    spans: list[Span] = []
-    lines: list[LogLine] = []
+    spans: Sequence[Span] = ()
+    lines: Sequence[LogLine] = ()
     fault: str = ""
 
 

@@ -1,4 +1,4 @@
-"""The waterfall of one order: its record, its spans and its log lines in order of time, each with its bar on one axis."""
+"""The waterfall of one order: its record, its spans and its log lines in order of time, with their bars on one axis."""
 
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
