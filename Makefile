@@ -87,7 +87,7 @@ format: $(VENV)/.installed-test ## Put the code into shape
 	$(BIN)/ruff format .
 
 dashboards: $(VENV)/.installed-test ## Write the dashboards for Grafana anew, in deploy/chart/files/dashboards
-	PYTHONPATH=tests $(BIN)/python tests/monitoring/dashboards.py
+	$(BIN)/python deploy/dashboards.py
 
 lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
 	$(PIP) install uv

@@ -1,5 +1,6 @@
-"""Build programs that tests need from their Go modules, once, into the cache directory of the shop."""
+"""Build programs that tests need from Go modules, or copy files of such a module, once, into the cache directory."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,20 @@ def build(home: Path, title: str, modules: Mapping[Path, Sequence[str]], variabl
             _run([go, "build", *options, *packages], module, env)
         chart = _run([go, "list", "-modcacherw", "-f={{.Dir}}", _DAPR_CHART], DAPR_MODULE, env).strip()
         shutil.copytree(chart, directory / "home" / "dapr")
+        (directory / "home").replace(home)
+
+
+def fetch_folder(home: Path, module: str, folder: str) -> None:
+    """Copy a folder of a Go module, `path@version`, to `home`; do nothing if `home` exists."""
+    if home.exists():
+        return
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="test-fetching-", dir=home.parent) as name:
+        directory = Path(name)
+        go = installed_go() or fetch_go(directory / "toolchain", Shutdown())
+        env = {**build_environment(go, directory), "GOFLAGS": "-modcacherw"}
+        found = json.loads(_run([go, "mod", "download", "-json", module], directory, env))
+        shutil.copytree(Path(found["Dir"]) / folder, directory / "home")
         (directory / "home").replace(home)
 
 

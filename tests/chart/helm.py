@@ -1,4 +1,4 @@
-"""Run Helm on the chart, and know the schemas of Dapr's resources. No cluster is needed.
+"""Run Helm on the chart, and know the schemas of its resources. No cluster is needed.
 
 `python tests/chart/helm.py` builds Helm from its Go modules, once: about 80 seconds on 2 cores.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from go_programs import build, cache_dir
+from go_programs import build, cache_dir, fetch_folder
 
 from pizzashop.local.dapr_binaries import machine_name
 
@@ -20,6 +20,17 @@ VERSION = "3.22.0"
 # The version of Kubernetes that Helm renders for.
 KUBERNETES = ("1", "36")
 HOME = cache_dir() / f"helm-{VERSION}-{machine_name()}"
+
+
+# The resources of the Prometheus operator.
+OPERATOR_VERSION = "0.85.0"
+OPERATOR_CRDS = cache_dir() / f"prometheus-operator-crds-{OPERATOR_VERSION}"
+OPERATOR_FILES = ("monitoring.coreos.com_podmonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml")
+
+
+def fetch_operator_crds() -> None:
+    module = f"github.com/prometheus-operator/prometheus-operator@v{OPERATOR_VERSION}"
+    fetch_folder(OPERATOR_CRDS, module, "example/prometheus-operator-crd")
 
 
 def build_helm() -> None:
@@ -60,10 +71,13 @@ def of_kind(resources: Iterable[dict[str, Any]], kind: str) -> dict[str, dict[st
 
 
 @cache
-def dapr_schemas() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the JSON schema of each Dapr resource by `apiVersion` and kind; it refuses unknown fields."""
+def custom_schemas() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the JSON schema of each resource of Dapr and of the Prometheus operator by `apiVersion` and kind.
+
+    It refuses unknown fields.
+    """
     schemas = {}
-    for file in (HOME / "dapr" / "crds").glob("*.yaml"):
+    for file in (*(HOME / "dapr" / "crds").glob("*.yaml"), *(OPERATOR_CRDS / each for each in OPERATOR_FILES)):
         for definition in filter(None, yaml.safe_load_all(file.read_text())):
             spec = definition["spec"]
             for version in spec["versions"]:
@@ -86,3 +100,4 @@ def _refuse_unknown_fields(schema: Any) -> Any:
 
 if __name__ == "__main__":
     build_helm()
+    fetch_operator_crds()

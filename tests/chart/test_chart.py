@@ -9,7 +9,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from chart.helm import CHART, dapr_schemas, example_file, helm, of_kind, render
+from chart.helm import CHART, custom_schemas, example_file, helm, of_kind, render
 
 from pizzashop.auth.origin import AllowedHosts
 from pizzashop.roles import KITCHEN, ORDER, ROLES, STOREFRONT, WORKFLOW, Role
@@ -65,7 +65,7 @@ def test_helm_finds_nothing_to_complain_about(example: str) -> None:
 
 @matrix
 def test_kubernetes_and_dapr_accept_each_resource(example: str, settings: list[str]) -> None:
-    schemas = dapr_schemas()
+    schemas = custom_schemas()
     for resource in render(example, *settings):
         schema = schemas.get((resource["apiVersion"], resource["kind"]))
         if schema is not None:
@@ -80,7 +80,7 @@ def test_the_schemas_refuse_a_misspelt_field() -> None:
     resiliency = of_kind(resources, "Resiliency")["pizzashop"]
     resiliency["spec"]["target"] = {}
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(dapr_schemas()["dapr.io/v1alpha1", "Resiliency"]).validate(resiliency)
+        jsonschema.Draft202012Validator(custom_schemas()["dapr.io/v1alpha1", "Resiliency"]).validate(resiliency)
     broken = deployment(resources, ORDER)
     broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -218,14 +218,51 @@ def test_each_role_may_lose_one_pod_at_a_time() -> None:
 
 def test_from_outside_only_the_pages_and_the_api_can_be_reached() -> None:
     resources = render("postgresql-kafka")
-    outside = {
-        name
+    outside = [
+        (name, peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"])
         for name, policy in of_kind(resources, "NetworkPolicy").items()
         for rule in policy["spec"]["ingress"]
-        if {"port": "http"} in rule["ports"] and any("namespaceSelector" in peer for peer in rule["from"])
-    }
-    assert outside == {"shop-storefront", "shop-workflow"}
+        for peer in rule["from"]
+        if {"port": "http"} in rule["ports"] and "namespaceSelector" in peer
+    ]
+    assert sorted(name for name, namespace in outside if namespace == "ingress-nginx") == [
+        "shop-storefront",
+        "shop-workflow",
+    ]
+    # Prometheus reads the metrics of every role, and has a token for nothing else.
+    assert {name for name, namespace in outside if namespace == "monitoring"} == {f"shop-{each.name}" for each in ROLES}
     assert of_kind(render("postgresql-kafka", "networkPolicy.enabled=false"), "NetworkPolicy") == {}
+
+
+def test_prometheus_proves_to_each_role_who_it_is() -> None:
+    resources = render("postgresql-kafka")
+    own, dapr = of_kind(resources, "PodMonitor").values()
+    roles, sidecars = own["spec"]["podMetricsEndpoints"]
+    token = {"name": "pizzashop-metrics-token", "key": "token"}
+    assert (roles["port"], roles["path"], roles["authorization"]) == ("http", "/metrics", {"credentials": token})
+    assert "authorization" not in sidecars
+    assert dapr["spec"]["namespaceSelector"] == {"matchNames": ["dapr-system"]}
+    for role in ROLES:
+        labels = deployment(resources, role)["spec"]["template"]["metadata"]["labels"]
+        assert own["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        (given,) = (each for each in container(resources, role)["env"] if each["name"] == "PIZZASHOP_METRICS_TOKEN")
+        assert given["valueFrom"]["secretKeyRef"] == {**token, "optional": True}
+
+
+def test_the_chart_ships_the_alerts_and_the_dashboards_as_they_are() -> None:
+    resources = render("postgresql-kafka")
+    (rule,) = of_kind(resources, "PrometheusRule").values()
+    assert rule["spec"] == read(CHART / "files" / "alerts.yaml")
+    shipped = {name: text for each in of_kind(resources, "ConfigMap").values() for name, text in each["data"].items()}
+    assert shipped == {file.name: file.read_text() for file in (CHART / "files" / "dashboards").glob("*.json")}
+    assert shipped
+    for each in of_kind(resources, "ConfigMap").values():
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_by_default_the_chart_needs_no_prometheus() -> None:
+    kinds = {each["kind"] for each in render("redis")}
+    assert kinds.isdisjoint({"PodMonitor", "PrometheusRule", "ConfigMap"})
 
 
 def callers(resources: list[dict[str, Any]], role: Role) -> set[str]:
@@ -309,6 +346,7 @@ def test_nothing_is_traced_unless_the_values_say_so() -> None:
         (["roles.order.replicas=0"], "/roles/order/replicas"),
         (["replicas=3"], "replicas"),
         (['secrets.signIn=""'], "/secrets/signIn"),
+        (['metrics.interval="often"'], "/metrics/interval"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -1,46 +1,23 @@
 """The alerts: they fire when they should, each has its paragraph in the guide, and the chart ships the same."""
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from monitoring.promtool import ROOT, RULES, alerts, run_promtool
 
-ROOT = Path(__file__).parents[2]
-RULES = ROOT / "deploy" / "chart" / "files" / "alerts.yaml"
 EXAMPLES = Path(__file__).parent / "alerts_test.yaml"
 GUIDE = ROOT / "docs" / "how-to" / "answer-an-alert.md"
 
 
-def alerts() -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+def test_prometheus_accepts_the_rules() -> None:
+    run_promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
 
 
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    """The promtool of this machine, or the one that `make promtool` has downloaded."""
-    found = shutil.which("promtool") or shutil.which("promtool", path=str(ROOT / "build"))
-    if found is None:
-        reason = "There is no promtool: run `make promtool`, or `apt install prometheus`"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return found
-
-
-def run(*command: str | Path) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_prometheus_accepts_the_rules(promtool: str) -> None:
-    run(promtool, "check", "rules", "--lint=all", "--lint-fatal", RULES)
-
-
-def test_each_alert_fires_when_it_should_and_not_before(promtool: str) -> None:
-    run(promtool, "test", "rules", EXAMPLES)
+def test_each_alert_fires_when_it_should_and_not_before() -> None:
+    run_promtool("test", "rules", EXAMPLES)
 
 
 def test_each_alert_has_an_example() -> None:
