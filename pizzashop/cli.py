@@ -34,6 +34,7 @@ CONSOLE_COMMANDS = {
     "demo": "pizzashop.console.demo:demo",
     "staff": "pizzashop.console.staff:staff",
     "logs": "pizzashop.console.logs:logs",
+    "crash": "pizzashop.console.crash:crash",
 }
 _LAZY_COMMANDS = {**LOCAL_COMMANDS, **CONSOLE_COMMANDS}
 

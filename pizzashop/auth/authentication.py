@@ -14,7 +14,7 @@ from typing import Any, Self
 from pizzashop.auth.accounts import Accounts, SignedOutSessions, redeem_sign_in_link, session_signing_key
 from pizzashop.auth.origin import AllowedHosts
 from pizzashop.auth.people import EVERY_STAFF_ROLE, Person
-from pizzashop.errors import InvalidSettings
+from pizzashop.errors import CorruptData, InvalidSettings
 from pizzashop.settings import Settings, is_loopback
 
 ACCOUNTS_FILE = "staff.json"
@@ -142,6 +142,15 @@ def validate_exposure(settings: Settings) -> None:
             f"PIZZASHOP_HOST is {settings.host}, which other machines can reach, and nobody would have to sign in: set"
             " PIZZASHOP_STAFF_TOKEN, or add accounts with `pizzashop staff add`, or leave PIZZASHOP_HOST at 127.0.0.1"
         )
+
+
+def is_for_this_machine_alone(settings: Settings) -> bool:
+    """Return whether only people at this machine use the shop: nobody signs in, and no proxy serves it to others."""
+    try:
+        return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
+    except CorruptData:
+        # There are accounts, though they cannot be read.
+        return False
 
 
 def validate_authentication(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from pizzashop.console.command import CommandContext, echo_json, json_option, parse_id, pass_command_context
 from pizzashop.domain.ids import parse_generated_id
 from pizzashop.errors import ShopError, Unavailable
-from pizzashop.logs.reading import LogLine, LogReader
+from pizzashop.logs.reading import LEVELS, LogLine, LogReader
 from pizzashop.settings import Settings
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "bold red", "debug": "dim"}
@@ -24,6 +24,7 @@ _PART_WIDTH, _LEVEL_WIDTH = 18, 7
 @click.argument("order_id", metavar="[ID]", type=parse_id, required=False)
 @click.option("--role", "parts", metavar="PART", multiple=True, help="Only this part, as sidecar-kitchen; repeatable.")
 @click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="Without an ID: so many lines.")
+@click.option("--level", type=click.Choice(LEVELS), default=LEVELS[0], help="Leave out what is less than this.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines, until Ctrl-C.")
 @json_option
 @pass_command_context
@@ -33,6 +34,7 @@ def logs(
     order_id: str | None,
     parts: tuple[str, ...],
     lines: int,
+    level: str,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -47,9 +49,9 @@ def logs(
     """
     directory = Settings.from_env().state_dir.expanduser() / "logs"
     view = _View(context.console, shows_order=not order_id, as_json=as_json)
-    with _open_reader(directory, order_id or "", parts) as reader:
+    with _open_reader(directory, order_id or "", parts, level) as reader:
         found = reader.read()
-        if order_id and not found:
+        if order_id and not found and not parts and level == LEVELS[0]:
             _explain_absence(context, order_id, directory, is_error=not follow)
         view.show(found if order_id else found[-lines:])
         while follow:
@@ -57,9 +59,9 @@ def logs(
             view.show(reader.read())
 
 
-def _open_reader(directory: Path, order_id: str, parts: tuple[str, ...]) -> LogReader:
+def _open_reader(directory: Path, order_id: str, parts: tuple[str, ...], level: str) -> LogReader:
     """Return a reader; raise ShopError if there are no logs, UsageError if one of the parts has none."""
-    with LogReader(directory, order_id, parts) as reader:
+    with LogReader(directory, order_id) as reader:
         names = reader.part_names()
         if not names:
             raise ShopError(f"There are no logs in {directory}: `pizzashop up` writes them there.")
@@ -69,8 +71,8 @@ def _open_reader(directory: Path, order_id: str, parts: tuple[str, ...]) -> LogR
         # The log names the shop's own id, which a person may spell in another way.
         own_id = parse_generated_id(order_id)
         if own_id and own_id != order_id and not reader.read():
-            return LogReader(directory, own_id, parts)
-    return LogReader(directory, order_id, parts)
+            return LogReader(directory, own_id, parts, level)
+    return LogReader(directory, order_id, parts, level)
 
 
 def _explain_absence(context: CommandContext, order_id: str, directory: Path, *, is_error: bool) -> None:

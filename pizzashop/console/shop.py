@@ -16,6 +16,7 @@ from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.suspension import COMMAND_TIMEOUT_SECONDS
 from pizzashop.domain.text import to_single_line
 from pizzashop.errors import Conflict, InvalidRequest, NotAllowed, NotFound, ShopError, Unavailable
+from pizzashop.presentation.boards import Board
 from pizzashop.settings import bracket_ipv6, connectable_host
 
 # The fields of `OrderRecord` that the API answers.
@@ -115,6 +116,10 @@ class ShopApi:
         """Return the ids of the orders that made no progress for a minute or longer."""
         stuck: list[str] = self._get(f"{self.order_url}/unsettled")["stuck"]
         return stuck
+
+    def load_board(self) -> Board:
+        """Return every open order, as the boards show it."""
+        return Board.model_validate(self._get(f"{self.order_url}/board"))
 
     def workflow_status(self, order_id: str) -> str:
         """Return the status of an order's workflow instance in the engine: RUNNING, COMPLETED and so on."""

@@ -5,7 +5,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Set
-from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +16,11 @@ from rich.text import Text
 
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
-from pizzashop.errors import LocalError, ShopError
+from pizzashop.errors import LocalError
 from pizzashop.local import brokers, checks, dapr_binaries, ports, repairs
 from pizzashop.local.build import find_dapr, go_version, installed_go
 from pizzashop.local.checks import Finding
+from pizzashop.local.open_shop import check_open_shop
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
 from pizzashop.local.shop import PidFile
@@ -75,7 +75,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     yield from check_files(project)
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
-            yield from check_orders(api)
+            yield from check_open_shop(api, settings.host)
     elif repairs.are_timers_lost(state_dir, settings.store):
         yield Finding("Orders", "note", repairs.LOST_TIMERS, repairs.LOST_TIMERS_RECOVERY)
 
@@ -177,19 +177,6 @@ def check_files(project: Project) -> Iterator[Finding]:
     for part, faults in faults_by_part.items():
         text = "; ".join(faults)
         yield Finding(part, "wrong", text, _RESTORE_FILES) if text else Finding(part, "ok", "as required")
-
-
-def check_orders(api: ShopApi) -> Iterator[Finding]:
-    """Ask the open shop which orders in flight are stuck; yield nothing if the shop refuses to answer."""
-    # The shop refuses if the staff has to sign in and PIZZASHOP_STAFF_TOKEN is not set.
-    with suppress(ShopError):
-        stuck = api.stuck_orders()
-        names = ", ".join(stuck[:3]) + (" …" if len(stuck) > 3 else "")
-        remedy = "the shop recovers them by itself; if one stays stuck, see the log of role workflow, or cancel it"
-        if stuck:
-            yield Finding("Orders", "note", f"{len(stuck)} made no progress for a minute or longer: {names}", remedy)
-        else:
-            yield Finding("Orders", "ok", "none in flight is stuck")
 
 
 def print_findings(findings: list[Finding], console: Console) -> None:

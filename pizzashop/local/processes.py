@@ -93,12 +93,17 @@ class Process:
             except OSError as error:
                 raise LocalError(f"{self.name} cannot be started: {error}.") from None
 
+    @property
+    def may_restart(self) -> bool:
+        """Whether the process has not ended too often of late to be started again."""
+        recent = self._restarted_at
+        return len(recent) < MAX_RESTARTS or self.clock() - recent[0] >= RESTART_WINDOW_SECONDS
+
     def restart(self) -> None:
         """Start the ended process again. Raise LocalError, with the end of its log, if it has ended too often."""
-        now, recent = self.clock(), self._restarted_at
-        if len(recent) == MAX_RESTARTS and now - recent[0] < RESTART_WINDOW_SECONDS:
+        if not self.may_restart:
             raise LocalError(f"{self.name} ends again and again. {self._log_tail()}")
-        recent.append(now)
+        self._restarted_at.append(self.clock())
         # A worker whose arbiter was killed may still hold the port.
         self._kill_group()
         self.start()

@@ -95,13 +95,16 @@ class Shop:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """All processes by name."""
+        return {**self.services, **self.roles, **self.sidecars}
+
     def __getitem__(self, name: str) -> Process:
-        return {**self.services, **self.roles, **self.sidecars}[name]
+        return self.processes[name]
 
     def __iter__(self) -> Iterator[Process]:
-        yield from self.services.values()
-        yield from self.roles.values()
-        yield from self.sidecars.values()
+        yield from self.processes.values()
 
     def open(self, seconds: float = OPEN_SECONDS) -> None:
         """Start the roles with their sidecars, and wait until all are ready; raise LocalError if one is not."""

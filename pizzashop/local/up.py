@@ -29,6 +29,7 @@ from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.local import brokers, checks, postgresql, redis, repairs
 from pizzashop.local.brokers import Broker
 from pizzashop.local.build import provide_cli, provide_dapr, provide_telemetry
+from pizzashop.local.crashes import CrashRequests
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import HOST, ports_of_closing_connections, url_host
 from pizzashop.local.programs import scrape_targets
@@ -114,7 +115,11 @@ def up(pace: float | None, store: str | None, broker: str | None, has_telemetry:
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
                 _open(shop, console, settings, connections, postgres, own_broker)
-                _watch(shop, console, checks.ServerMonitor(connections, state_dir, postgres, own_broker))
+                monitor = checks.ServerMonitor(connections, state_dir, postgres, own_broker)
+                crash_settings = settings if pace is None else settings.model_copy(update={"pace": pace})
+                crashes = CrashRequests(state_dir, shop.processes, crash_settings)
+                with crashes.accepted():
+                    _watch(shop, console, monitor, crashes)
                 console.print("\n  Closing the shop ...")
         finally:
             accounts.revoke_sign_in_link(state_dir)
@@ -216,7 +221,7 @@ def _open(
     _print_open_shop(shop, console, settings, time.monotonic() - started)
 
 
-def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor) -> None:
+def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor, crashes: CrashRequests) -> None:
     """Restart ended processes and print changes of the storage until a shutdown is requested."""
     with suppress(Interrupted):
         for round_number in itertools.count(1):
@@ -224,9 +229,15 @@ def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor) -> None:
             if round_number % _STORAGE_ROUNDS == 0:
                 for change in monitor.changes():
                     _print_warning(console, change)
+            if killed := crashes.kill_requested():
+                _print_warning(
+                    console, f"{datetime.now():%H:%M:%S} {killed.name} was killed on request, to try a crash"
+                )
             for process in shop.restart_ended():
+                crashes.note_progress(process)
                 text = f"{process.name} had ended: started again, its log is {_shorten_path(process.log)}"
                 _print_warning(console, f"{datetime.now():%H:%M:%S} {text}")
+            crashes.note_progress()
 
 
 def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:

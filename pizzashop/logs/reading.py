@@ -22,6 +22,9 @@ from pizzashop.logs import CONTEXT_FIELDS
 # A log file has this ending; those of earlier processes of the part have a number behind it, 1 for the latest.
 LOG_SUFFIX = ".log"
 EARLIER_LOGS = 4
+# The levels of log lines, the lowest first.
+LEVELS = ("debug", "info", "warning", "error")
+_RARE_LEVELS = LEVELS[2:]
 # Without an order only the end of each file is read.
 _TAIL_BYTES = 64 * 1024
 # A shorter id, such as 7, also stands for other things: it counts only after the word `order`.
@@ -64,20 +67,27 @@ class LogLine:
         return {name: value for name, value in content.items() if value is not None}
 
 
-def read_log_lines(directory: Path, order_id: str = "", parts: Collection[str] = ()) -> list[LogLine]:
+def read_log_lines(
+    directory: Path, order_id: str = "", parts: Collection[str] = (), min_level: str = LEVELS[0]
+) -> list[LogLine]:
     """Return all lines that concern an order, or without an order the last lines of each part, in order of time.
 
-    `parts` are the names of the parts to read; if there are none, all are read.
+    `parts` are the names of the parts to read; if there are none, all are read. Lines below `min_level` are left out,
+    and where that may be most lines, whole logs are read.
     """
-    with LogReader(directory, order_id, parts) as reader:
+    with LogReader(directory, order_id, parts, min_level) as reader:
         return reader.read()
 
 
 class LogReader:
     """Read as `read_log_lines` does; each further `read` returns the lines that are new."""
 
-    def __init__(self, directory: Path, order_id: str = "", parts: Collection[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, order_id: str = "", parts: Collection[str] = (), min_level: str = LEVELS[0]
+    ) -> None:
         self._directory, self._order_id, self._parts = directory, order_id, parts
+        self._levels = LEVELS[LEVELS.index(min_level) :]
+        self._tail_bytes = None if order_id or min_level in _RARE_LEVELS else _TAIL_BYTES
         self._mention = _mention_of(order_id) if order_id else None
         self._files: dict[str, _LogFile] = {}
 
@@ -98,8 +108,7 @@ class LogReader:
         for part in self.part_names():
             if not self._parts or part in self._parts:
                 if part not in self._files:
-                    tail_bytes = None if self._order_id else _TAIL_BYTES
-                    self._files[part] = _LogFile(self._directory / f"{part}{LOG_SUFFIX}", tail_bytes)
+                    self._files[part] = _LogFile(self._directory / f"{part}{LOG_SUFFIX}", self._tail_bytes)
                 for text, written_at in self._files[part].read_new():
                     # Most files do not mention the order, and need not be parsed.
                     if self._order_id in text:
@@ -108,6 +117,8 @@ class LogReader:
 
     def _select(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
         for line in lines:
+            if line.level not in self._levels:
+                continue
             if self._mention is None or line.order == self._order_id or self._mention.search(line.text):
                 yield line
 

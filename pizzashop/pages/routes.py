@@ -8,6 +8,7 @@ from pizzashop.auth.authentication import Authenticator
 from pizzashop.dapr.sidecar import Sidecar
 from pizzashop.domain.history import Clock
 from pizzashop.pages.backend import Backend
+from pizzashop.pages.crash import make_crash_routes
 from pizzashop.pages.customer import make_customer_routes
 from pizzashop.pages.live import make_live_routes
 from pizzashop.pages.live_states import LiveStates
@@ -36,6 +37,7 @@ def make_pages(
         make_board_routes(backend),
         make_manager_routes(backend, telemetry),
         make_live_routes(live_states, backend, telemetry, settings.pace),
+        make_crash_routes(settings, backend, live_states, stopping),
         make_sign_in_routes(authenticator, clock),
     ):
         pages.register_blueprint(routes.blueprint)

@@ -1,17 +1,22 @@
 """An order whose workflow the engine has lost is stuck: the reconciler recovers it, and no stage begins twice."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from fakes.shop import FakeShop, Post
+from werkzeug.serving import make_server
 
+from pizzashop.console.shop import ShopApi
 from pizzashop.domain import reconciliation
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.domain.reconciliation import STUCK_SECONDS
 from pizzashop.errors import Unavailable
-from pizzashop.roles import ORDER
+from pizzashop.local.open_shop import check_stuck_orders
+from pizzashop.roles import ORDER, WORKFLOW, Role
 from pizzashop.workflow.reconciler import CANCEL_SECONDS, WAKE_SECONDS, Reconciler, Watchdog
 
 
@@ -36,6 +41,20 @@ class Watched:
         self.reconcile_after(WAKE_SECONDS)
 
 
+@contextmanager
+def serving(shop: FakeShop, role: Role) -> Iterator[str]:
+    """Serve a role on a free port within the block, and yield its URL."""
+    server = make_server("127.0.0.1", 0, shop.sidecar.apps[role], threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture
 def watched(shop: FakeShop) -> Watched:
     """The sample order is accepted, its workflow runs, and the engine has lost what that waits for."""
@@ -53,6 +72,18 @@ def test_its_workflow_is_woken_and_then_restarted(watched: Watched, shop: FakeSh
     shop.engine.run()
     shop.decide(approved=True)
     assert [each for each in shop.history() if each != "approved"] == list(HAPPY_PATH)
+
+
+def test_doctor_names_it_with_its_stage_and_its_workflow(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "STUCK_SECONDS", -1)
+    with (
+        serving(watched.shop, ORDER) as order_url,
+        serving(watched.shop, WORKFLOW) as workflow_url,
+        ShopApi(order_url, workflow_url) as api,
+    ):
+        finding = check_stuck_orders(api)
+    assert finding.found.startswith("1 made no progress for a minute or longer: 123 (order received for 0:0")
+    assert finding.found.endswith(", workflow RUNNING)")
 
 
 def lost_while_it_waits(shop: FakeShop) -> None:

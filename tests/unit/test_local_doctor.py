@@ -11,8 +11,6 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from pizzashop.cli import main
-from pizzashop.console.shop import ShopApi
-from pizzashop.errors import NotAllowed
 from pizzashop.local import dapr_binaries, doctor
 from pizzashop.local.checks import Finding
 from pizzashop.local.ports import is_localhost_ipv6_only
@@ -71,25 +69,6 @@ def test_doctor_prints_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         each["part"] for each in findings
     }
     assert result.exit_code == any(each["state"] == "wrong" for each in findings)
-
-
-@pytest.mark.parametrize(
-    ("stuck", "found"),
-    [
-        ([], [("ok", "none in flight is stuck")]),
-        (["a", "b", "c", "d"], [("note", "4 made no progress for a minute or longer: a, b, c …")]),
-        (None, []),
-    ],
-)
-def test_stuck_orders_of_an_open_shop_are_named(stuck: list[str] | None, found: list[tuple[str, str]]) -> None:
-    class Api(ShopApi):
-        def stuck_orders(self) -> list[str]:
-            if stuck is None:
-                raise NotAllowed("The shop requires a sign-in.")
-            return stuck
-
-    findings = doctor.check_orders(Api.on_host("127.0.0.1"))
-    assert [(each.state, each.found) for each in findings] == found
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,17 @@ def test_without_an_order_all_lines_of_the_chosen_parts_are_read(directory: Path
     assert {line.part for line in read_log_lines(directory, parts=["workflow"])} == {"workflow"}
 
 
+def test_lines_below_a_level_are_left_out(directory: Path) -> None:
+    lines = read_log_lines(directory, "123", min_level="warning")
+    assert [(line.part, line.level) for line in lines] == [("sidecar-workflow", "warning")]
+
+
+def test_a_warning_is_found_in_a_long_log(tmp_path: Path) -> None:
+    noise = "".join(own(f"line {number}", number) for number in range(5000))
+    (tmp_path / "order.log").write_text(own("no oven", levelname="ERROR") + noise)
+    assert [line.text for line in read_log_lines(tmp_path, min_level="warning")] == ["no oven"]
+
+
 def test_without_an_order_only_the_end_of_a_long_log_is_read(tmp_path: Path) -> None:
     (tmp_path / "order.log").write_text("".join(own(f"line {number}", number) for number in range(5000)))
     lines = read_log_lines(tmp_path)

@@ -49,6 +49,13 @@ def test_a_role_can_be_chosen(run) -> None:
     assert lines_of(run("logs", "7Q4K-M2XD-9ZRT", "--role", "workflow").stdout) == [["workflow", "warning", "stuck"]]
 
 
+def test_a_level_can_be_chosen(run) -> None:
+    assert [line[:2] for line in lines_of(run("logs", "--level", "warning").stdout)] == [
+        ["workflow", "warning"],
+        ["kitchen", "error"],
+    ]
+
+
 def test_a_part_without_a_log_is_refused_with_those_that_there_are(run) -> None:
     result = run("logs", "--role", "oven")
     assert result.exit_code == 2

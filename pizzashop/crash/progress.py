@@ -1,0 +1,184 @@
+"""What a crash has done to the orders that were under way: which wait, which went on, and what it cost them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pizzashop.crash.requests import MAX_ORDERS, Crash
+from pizzashop.domain.claims import LEASE_SECONDS
+from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since
+from pizzashop.domain.lifecycle import STATUS_BY_NAME, status_text
+from pizzashop.domain.record import OrderSnapshot
+from pizzashop.presentation.progress import phase_of
+from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
+
+# These roles run steps, each under a lease.
+_ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
+# Whoever watches a crash stops after this time, if an order still waits.
+MAX_WATCH_SECONDS = 120.0
+# A shorter delay is no delay: stages take a little longer at any time.
+_MIN_COST_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class OrderProgress:
+    """An order that was under way when a part was killed.
+
+    `before` is the stage that it was in, `after` the first thing that happened to it since. `cost_seconds` is how much
+    longer the stage has lasted than it should; without `after` it still grows.
+    """
+
+    order_id: str
+    before: HistoryEntry
+    after: HistoryEntry | None
+    cost_seconds: float
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the crash has cost the order time, as far as is known now."""
+        return self.cost_seconds >= _MIN_COST_SECONDS
+
+    @property
+    def text(self) -> str:
+        """The stage in which the crash met the order, in words for the staff."""
+        return status_text(self.before.status)
+
+    @property
+    def text_after(self) -> str:
+        """What happened next, in words for the staff; empty while the order waits."""
+        return status_text(self.after.status) if self.after else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that a program gets."""
+        return {
+            "order_id": self.order_id,
+            "stage": self.before.status,
+            "next": self.after.status if self.after else None,
+            "went_on_at": self.after.at if self.after else None,
+            "cost_seconds": round(self.cost_seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class CrashProgress:
+    """A crash and the orders that were under way.
+
+    `lost` are the ids of those of which something is missing, `unread` those that could not be read yet.
+    """
+
+    crash: Crash
+    orders: list[OrderProgress]
+    lost: list[str]
+    unread: list[str]
+
+    @property
+    def waiting(self) -> list[OrderProgress]:
+        """The orders to which nothing has happened since the crash."""
+        return [each for each in self.orders if each.after is None]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the part is ready again, and each order went on; or the crash is too long ago to watch it."""
+        killed_at = self.crash.killed_at or self.crash.request.at
+        return (
+            bool(self.crash.ready_at and not self.waiting and not self.unread)
+            or seconds_since(killed_at) > MAX_WATCH_SECONDS
+        )
+
+    @property
+    def cost_seconds(self) -> float:
+        """What the crash has cost the order that it held up longest."""
+        return max((each.cost_seconds for each in self.orders), default=0.0)
+
+    def seconds_to(self, at: str | None) -> float | None:
+        """Return the seconds from the crash to a moment; None if that has not come."""
+        if at is None or self.crash.killed_at is None:
+            return None
+        return max(0.0, epoch_seconds(at) - epoch_seconds(self.crash.killed_at))
+
+    def summary(self) -> str:
+        """Return one sentence about what was lost and what it cost."""
+        part, count = self.crash.request.part, len(self.orders)
+        if self.lost:
+            return f"Something is missing of {', '.join(self.lost)}: please report it as a defect."
+        if not self.is_over:
+            return ""
+        if unfinished := [*(each.order_id for each in self.waiting), *self.unread]:
+            return f"After {MAX_WATCH_SECONDS:.0f} s these orders still wait: {', '.join(unfinished)}."
+        if not count:
+            return f"{part} is ready again. No order was under way, so none had to wait."
+        orders = (
+            "the order has its whole history and went"
+            if count == 1
+            else f"all {count} orders have their whole history and went"
+        )
+        held_up = sum(each.is_held_up for each in self.orders)
+        if not held_up:
+            return f"Nothing was lost: {orders} on. It cost none of them any time."
+        cost = f"It held up {held_up} of {count}" if count > 1 else "It was held up"
+        longest = ", the longest by" if held_up > 1 else " by"
+        return f"Nothing was lost: {orders} on. {cost}{longest} {self.cost_seconds:.1f} s."
+
+    def explanation(self) -> str:
+        """Return why orders wait longer than the part is away; empty if they do not."""
+        if self.crash.request.part not in _ROLES_WITH_STEPS or not any(each.is_held_up for each in self.orders):
+            return ""
+        return (
+            f"A killed run still has the lease of its step, for at most {LEASE_SECONDS:g} s. Only then may another run"
+            " take the step, so that no two processes make one pizza."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that a program gets."""
+        crash = self.crash
+        return {
+            "part": crash.request.part,
+            "pid": crash.pid,
+            "killed_at": crash.killed_at,
+            "restarted_at": crash.restarted_at,
+            "ready_at": crash.ready_at,
+            "orders": [each.as_json() for each in self.orders],
+            "lost": self.lost,
+        }
+
+
+def orders_under_way(records: Iterable[OrderSnapshot]) -> dict[str, int]:
+    """Return the orders that a crash can hold up: not those that are paused, or wait for the manager.
+
+    Each id has the number of entries in its history, so that a missing one would be noticed.
+    """
+    moving = [
+        each for each in records if not each.paused and phase_of(each) in ("to_make", "cooking", "on_the_way", "ending")
+    ]
+    return {each.order["order_id"]: len(each.history) for each in moving[:MAX_ORDERS]}
+
+
+def crash_progress(crash: Crash, records: Mapping[str, OrderSnapshot | None]) -> CrashProgress:
+    """Return what the crash has done to the orders of its request.
+
+    `records` are the present ones: None for an order that does not exist, nothing for one that could not be read.
+    """
+    killed_at = crash.killed_at or crash.request.at
+    orders, lost, unread = list[OrderProgress](), list[str](), list[str]()
+    for order_id, length in crash.request.orders.items():
+        if order_id not in records:
+            unread.append(order_id)
+            continue
+        record = records[order_id]
+        if record is None or len(record.history) < length:
+            lost.append(order_id)
+        elif progress := _order_progress(order_id, record.history, killed_at, crash.pace):
+            orders.append(progress)
+    return CrashProgress(crash, orders, lost, unread)
+
+
+def _order_progress(order_id: str, history: list[HistoryEntry], killed_at: str, pace: float) -> OrderProgress | None:
+    stages = [entry for entry in history if entry.kind == "stage"]
+    before = next((entry for entry in reversed(stages) if entry.at <= killed_at), None)
+    if before is None:
+        return None
+    after = next((entry for entry in history if entry.at > killed_at), None)
+    status = STATUS_BY_NAME.get(before.status)
+    planned = (status.seconds or 0.0) * pace if status else 0.0
+    lasted = epoch_seconds(after.at) - epoch_seconds(before.at) if after else seconds_since(before.at)
+    return OrderProgress(order_id, before, after, max(0.0, lasted - planned))

@@ -1,0 +1,128 @@
+"""`/manager/crash`: kill a part of the shop, and see the orders wait and go on. Only for the users of this machine."""
+
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+
+from flask import Response, copy_current_request_context, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from pizzashop.auth.authentication import is_for_this_machine_alone
+from pizzashop.auth.guard import access_check
+from pizzashop.auth.people import MANAGER
+from pizzashop.crash.progress import crash_progress, orders_under_way
+from pizzashop.crash.requests import NOT_SUPERVISED, CrashFiles
+from pizzashop.domain.history import utc_timestamp
+from pizzashop.domain.record import OrderSnapshot
+from pizzashop.errors import NotAllowed, Refused, Unavailable
+from pizzashop.pages.backend import Backend
+from pizzashop.pages.live import HEARTBEAT, MAX_STREAM_SECONDS, STREAM_HEAD, StreamSocket, format_event
+from pizzashop.pages.live_states import LiveStates
+from pizzashop.roles import STOREFRONT
+from pizzashop.settings import Settings
+from pizzashop.web.problems import http_status_of, problem_response
+from pizzashop.web.routes import Routes
+
+# How often a page that shows a crash looks for something new.
+_LOOK_SECONDS = 0.5
+# This role is killed a little later, so that the browser can still load the page that shows it.
+_OWN_DELAY_SECONDS = 2.0
+
+
+def make_crash_routes(
+    settings: Settings, backend: Backend, live_states: LiveStates, stopping: threading.Event
+) -> Routes:
+    """Return the routes of the crash page; the streams end once `stopping` is set."""
+    routes = Routes("crash")
+    files = CrashFiles(settings.state_dir.expanduser())
+
+    @routes.get("/manager/crash", MANAGER)
+    def show() -> ResponseReturnValue:
+        """Try a crash: the parts that can be killed, and the last crash."""
+        return page(require_parts())
+
+    @routes.post("/manager/crash", MANAGER)
+    def kill() -> ResponseReturnValue:
+        """Have `pizzashop up` kill a part of the shop."""
+        parts = require_parts()
+        board = backend.load_board()
+        ids = {row.order_id: 0 for row in board.orders}
+        moving = orders_under_way(backend.load_changes({"orders": ids}).orders if ids else ())
+        part = request.form.get("part", "")
+        try:
+            files.kill(part, moving, _OWN_DELAY_SECONDS if part == STOREFRONT.name else 0)
+        except (Refused, Unavailable) as error:
+            return page(parts, error=str(error)), http_status_of(error)
+        return redirect("/manager/crash", 303)
+
+    @routes.get("/live/manager/crash", MANAGER)
+    def follow() -> ResponseReturnValue:
+        """Changes of the crash page."""
+        require_parts()
+        accepted = request.accept_mimetypes
+        if accepted["text/event-stream"] <= accepted["text/html"]:
+            html, _ = render_progress()
+            return Response(html, content_type="text/html; charset=utf-8", headers={"ETag": f'"{_digest(html)}"'})
+        if not live_states.reserve_stream():
+            return problem_response(503, "Too many pages are kept up to date already: ask again in a moment")
+        connection = StreamSocket(request.environ.get("gunicorn.socket"))
+        render = copy_current_request_context(render_progress)
+        response = Response(stream_events(render, connection, access_check()), content_type="text/event-stream")
+        response.call_on_close(live_states.release_stream)
+        response.call_on_close(connection.restore_timeout)
+        response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        return response
+
+    def require_parts() -> list[str]:
+        if not (parts := killable_parts()):
+            raise NotAllowed(NOT_SUPERVISED)
+        return parts
+
+    def killable_parts() -> list[str]:
+        """Return the parts that can be killed; none where others reach the shop, or no `up` runs it."""
+        return files.parts() if is_for_this_machine_alone(settings) else []
+
+    def page(parts: list[str], **more: object) -> str:
+        html, _ = render_progress()
+        return render_template("crash.html", parts=parts, progress_html=html, etag=_digest(html), **more)
+
+    def render_progress() -> tuple[str, bool]:
+        """Return the HTML of the part that changes, and whether it will not change any more."""
+        crash = files.last_crash()
+        if crash is None or crash.refusal:
+            return render_template("_crash.html", progress=None), True
+        records: dict[str, OrderSnapshot | None] = {}
+        if ids := dict.fromkeys(crash.request.orders, 0):
+            try:
+                found = backend.load_changes({"orders": ids}).orders
+                records = dict.fromkeys(ids) | {each.order["order_id"]: each for each in found}
+            except Unavailable:
+                # The killed part may be one that this page needs: it shows the orders when that is back.
+                records = {}
+        progress = crash_progress(crash, records)
+        return render_template("_crash.html", progress=progress, now=utc_timestamp()), progress.is_over
+
+    def stream_events(
+        render: Callable[[], tuple[str, bool]], connection: StreamSocket, may_read: Callable[[], bool]
+    ) -> Iterator[str]:
+        yield STREAM_HEAD
+        shown = ""
+        while connection.can_continue(MAX_STREAM_SECONDS) and not stopping.is_set():
+            if not may_read():
+                yield format_event("gone")
+                return
+            html, is_over = render()
+            digest = _digest(html)
+            yield HEARTBEAT if digest == shown else format_event("shown", html, digest)
+            if is_over:
+                yield format_event("over")
+                return
+            shown = digest
+            stopping.wait(_LOOK_SECONDS)
+
+    routes.blueprint.add_app_template_global(killable_parts)
+    return routes
+
+
+def _digest(html: str) -> str:
+    return sha256(html.encode()).hexdigest()[:16]
