@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pizzashop import tracing
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.activities import Activities
 from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WorkflowGenerator, pizza_workflow
@@ -42,9 +43,13 @@ class FakeContext:
 
 @dataclass
 class Instance:
-    """A workflow instance. `held_result` is that of an activity that finished while the instance was suspended."""
+    """A workflow instance, in the trace of the call that scheduled it.
+
+    `held_result` is that of an activity that finished while the instance was suspended.
+    """
 
     steps: WorkflowGenerator
+    traceparent: str | None = field(default_factory=tracing.current_traceparent)
     status: str = "PENDING"
     waits_for: Call | Wait | None = None
     events: list[Any] = field(default_factory=list)
@@ -162,7 +167,8 @@ class FakeEngine:
         if isinstance(waits_for, Call):
             self.called.append(waits_for.activity)
             activity = self._activities[waits_for.activity]
-            return copied(asyncio.run(activity(None, waits_for.content)))  # type: ignore[arg-type]
+            with tracing.span(f"activity: {waits_for.activity}", parent=instance.traceparent):
+                return copied(asyncio.run(activity(None, waits_for.content)))  # type: ignore[arg-type]
         assert isinstance(waits_for, Wait)
         assert waits_for.event == DECISION_EVENT
         return instance.events.pop(0)

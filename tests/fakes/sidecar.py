@@ -9,6 +9,7 @@ from uuid import uuid4
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from pizzashop import tracing
 from pizzashop.dapr.http import Reply
 from pizzashop.dapr.replies import read_answer
 from pizzashop.dapr.sidecar import INVOKE_SECONDS, EtagMismatch, StoredValue, Write
@@ -78,7 +79,7 @@ class FakeSidecar:
             raise Unavailable(f"{role.name} is down")
         self.invoked.append((role, path))
         body = {} if content is None else {"json": content}
-        headers = {"Dapr-Caller-App-Id": "pizza-other", **self._headers}
+        headers = {"Dapr-Caller-App-Id": "pizza-other", **self._headers, **tracing.trace_headers()}
         return _answer(self.apps[role].test_client().open(path, method=method, headers=headers, **body))
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:  # noqa: ARG002
@@ -163,8 +164,9 @@ class FakeSidecar:
 
 
 def cloud_event(data: Any) -> Content:
-    """Wrap an event as Dapr does."""
+    """Wrap an event as Dapr does. It belongs to the trace of the request that publishes it."""
     return {
+        **tracing.trace_headers(),
         "specversion": "1.0",
         "id": "1",
         "source": "pizza-kitchen",
