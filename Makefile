@@ -11,7 +11,7 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
+.PHONY: help up up-telemetry prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
     test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
@@ -19,6 +19,9 @@ help: ## Say what can be made
 
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
+
+up-telemetry: $(VENV)/.installed-telemetry ## Open the shop with metrics and traces, whose servers are built once
+	@$(BIN)/pizzashop up --telemetry || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it once (about 4 minutes)
 	@exec $(BIN)/pizzashop prepare
@@ -102,6 +105,11 @@ $(VENV)/.installed: pyproject.toml $(BIN)/python
 	@echo "Installing the shop into $(VENV) ..."
 	@$(PIP) install --no-user -e .
 	@touch $@
+
+$(VENV)/.installed-telemetry: pyproject.toml $(BIN)/python
+	@echo "Installing the shop and what its telemetry needs into $(VENV) ..."
+	@$(PIP) install --no-user -e '.[telemetry]'
+	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."

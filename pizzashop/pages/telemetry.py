@@ -74,7 +74,8 @@ class Telemetry:
     def _load_spans(self, order_id: str, accepted: datetime) -> list[Span]:
         query = {
             "service": WORKFLOW.app_id,
-            "tags": json.dumps({ORDER_ID: order_id}),
+            # A page or a program that only reads the order makes traces of its own, with GET.
+            "tags": json.dumps({ORDER_ID: order_id, "http.request.method": "POST"}),
             "start": _microseconds(accepted - _BEFORE_RECORD),
             "end": _microseconds(datetime.now(UTC)),
             "limit": MAX_TRACES,

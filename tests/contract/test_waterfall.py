@@ -1,5 +1,6 @@
 """The waterfall on the manager's page of an order: its record, its spans and its log lines on one axis of time."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_spans_stand_between_the_entries_of_the_record_while_the_order_waits(
     assert found[-1] == ("span", "cook pizza-workflow")
     assert {kind for kind, _ in found[1:-1]} == {"record"}
     assert jaeger.queries[-1]["service"] == "pizza-workflow"
-    assert jaeger.queries[-1]["tags"] == '{"pizzashop.order_id": "123"}'
+    assert json.loads(jaeger.queries[-1]["tags"])["pizzashop.order_id"] == "123"
 
 
 def test_a_span_says_how_long_it_lasted_and_whether_it_failed(jaeger: FakeJaeger, observed: FakeShop) -> None:
@@ -85,9 +86,7 @@ def test_the_log_lines_of_the_order_stand_between_them(observed: FakeShop, tmp_p
     line = "2026-11-26 12:00:00.000+00:00 kitchen    WARNING The oven is cold{} order={} attempt=1\n"
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "kitchen.log").write_text(line.format("", "123") + line.format(" again", "other"))
-    assert [text for kind, text in rows(page_of(observed)) if kind == "log"] == [
-        "warning The oven is cold kitchen"
-    ]
+    assert [text for kind, text in rows(page_of(observed)) if kind == "log"] == ["warning The oven is cold kitchen"]
 
 
 def test_a_span_of_another_order_in_the_same_trace_is_left_out(jaeger: FakeJaeger, observed: FakeShop) -> None:
@@ -130,8 +129,8 @@ def test_a_page_shows_the_longest_of_many_spans(jaeger: FakeJaeger, observed: Fa
     jaeger.body = {"data": [trace(*many, span("long", began, 5, **MINE))]}
     html = page_of(observed)
     shown = [text for kind, text in rows(html) if kind == "span"]
-    assert (len(shown), "long pizza-workflow" in shown) == (200, True)
-    assert "101 shorter spans" in html
+    assert (len(shown), "long pizza-workflow" in shown) == (80, True)
+    assert "221 shorter spans" in html
 
 
 def test_parents_in_a_circle_do_no_harm(jaeger: FakeJaeger, observed: FakeShop) -> None:
