@@ -11,7 +11,7 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up up-telemetry prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
+.PHONY: help up up-telemetry prepare prepare-cli prepare-telemetry test-telemetry doctor install test browser pictures test-faults test-brokers \
     test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
@@ -29,6 +29,12 @@ prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it o
 prepare-cli: $(VENV)/.installed ## See to the Dapr CLI too, for `dapr run`
 	@exec $(BIN)/pizzashop prepare --cli
 
+prepare-telemetry: $(VENV)/.installed-test ## See to the servers of telemetry too, which are built once (about 6 minutes)
+	@exec $(BIN)/pizzashop prepare --telemetry
+
+test-telemetry: prepare-telemetry ## Follow an order through traces and metrics while the kitchen is killed
+	$(BIN)/pytest tests/dapr/test_telemetry.py
+
 doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 	@exec $(BIN)/pizzashop doctor
 
@@ -40,8 +46,8 @@ test: lint prepare-cli helm promtool chromium ## Check everything, then run all 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
 	$(BIN)/pytest tests/browser
 
-pictures: $(VENV)/.installed-test prepare chromium ## Take the pictures of the pages in docs/pictures anew
-	$(BIN)/pytest tests/browser/pictures.py
+pictures: $(VENV)/.installed-test prepare-telemetry chromium ## Take the pictures of the pages in docs/pictures anew
+	$(BIN)/pytest tests/browser/pictures.py tests/browser/telemetry_pictures.py
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
