@@ -15,7 +15,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade
     test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }

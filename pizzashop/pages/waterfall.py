@@ -9,7 +9,7 @@ from pizzashop.logs.reading import LogLine
 from pizzashop.pages.telemetry import OrderTelemetry, Span, limit_spans
 from pizzashop.pages.timeline import Axis, draw_stage, end_of_record, is_stage
 
-# A page shows at most so many spans and log lines, and says how many more there are. Most spans of an order are calls of
+# A page shows at most so many spans and log lines, and says how many more there are. Most spans are of calls that last
 # some milliseconds.
 MAX_SPANS = 80
 MAX_LINES = 200

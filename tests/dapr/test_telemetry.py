@@ -1,4 +1,4 @@
-"""`pizzashop up --telemetry`: an order whose kitchen is killed is one trace, one waterfall, and numbers on the dashboard."""
+"""`pizzashop up --telemetry`: an order whose kitchen is killed is one trace and one waterfall, and it is counted."""
 
 import json
 import os
