@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from pizzashop.cli import main
-from pizzashop.local import dapr_binaries, doctor
+from pizzashop.local import dapr_binaries, doctor, telemetry
 from pizzashop.local.checks import Finding
 from pizzashop.local.ports import is_localhost_ipv6_only
 from pizzashop.local.programs import role_environment
