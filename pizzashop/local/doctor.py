@@ -17,8 +17,8 @@ from rich.text import Text
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
 from pizzashop.errors import LocalError
-from pizzashop.local import brokers, checks, dapr_binaries, ports, repairs
-from pizzashop.local.build import find_dapr, go_version, installed_go
+from pizzashop.local import brokers, checks, dapr_binaries, ports, repairs, telemetry
+from pizzashop.local.build import TELEMETRY, find_dapr, find_telemetry, go_version, installed_go
 from pizzashop.local.checks import Finding
 from pizzashop.local.open_shop import check_open_shop
 from pizzashop.local.programs import SERVICE_PORTS
@@ -35,14 +35,15 @@ Documents = list[dict[str, Any]]
 @click.command()
 @click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
 @click.option("--broker", type=click.Choice(BROKERS), help="The broker; otherwise PIZZASHOP_BROKER, or redis.")
+@click.option("--telemetry", "has_telemetry", is_flag=True, help="Check what `up --telemetry` needs too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, store: str | None, broker: str | None, as_json: bool) -> None:
+def doctor(ctx: click.Context, store: str | None, broker: str | None, has_telemetry: bool, as_json: bool) -> None:
     """Say what this machine has, what is wrong with it, and what mends it.
 
     Ends with exit code 1 where the shop could not open.
     """
-    findings = list(run_checks(Settings.from_env(store=store, broker=broker)))
+    findings = list(run_checks(Settings.from_env(store=store, broker=broker), has_telemetry=has_telemetry))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in findings], indent=2))
     else:
@@ -50,7 +51,7 @@ def doctor(ctx: click.Context, store: str | None, broker: str | None, as_json: b
     ctx.exit(any(each.state == "wrong" for each in findings))
 
 
-def run_checks(settings: Settings) -> Iterator[Finding]:
+def run_checks(settings: Settings, *, has_telemetry: bool = False) -> Iterator[Finding]:
     """Run all checks, and yield their findings one after another."""
     state_dir = settings.state_dir.expanduser().absolute()
     cache_dir = settings.cache_dir.expanduser().absolute()
@@ -58,6 +59,8 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     yield check_sdk()
     yield from check_environment()
     yield from check_dapr(cache_dir)
+    if has_telemetry:
+        yield check_telemetry(cache_dir)
     for name in ("placement", "scheduler"):
         port = SERVICE_PORTS[name][0]
         yield Finding(name, "ok", f"runs, port {port}" if ports.is_listening(port) else "starts with the shop")
@@ -71,7 +74,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     yield check_project(project)
     yield from checks.check_storage(project, state_dir, settings.postgres_url)
     yield from check_broker(project, settings)
-    yield check_ports(project, pid_file)
+    yield check_ports(project, pid_file, has_telemetry=has_telemetry)
     yield from check_files(project)
     if pid_file.running_processes():
         with ShopApi.on_host(settings.host, token=settings.staff_token, read_seconds=5.0) as api:
@@ -121,6 +124,21 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
     yield Finding("Dapr CLI", "ok", found)
 
 
+def check_telemetry(cache_dir: Path) -> Finding:
+    """Check the servers that keep metrics and traces, and the packages with which the roles send spans."""
+    try:
+        telemetry.require_packages()
+    except LocalError as error:
+        return Finding("Telemetry", "wrong", str(error).rstrip("."))
+    if find_telemetry(cache_dir):
+        names = ", ".join(f"{target.name} {target.version}" for target in TELEMETRY)
+        return Finding("Telemetry", "ok", f"{names}, built: {cache_dir}")
+    minutes = sum(target.minutes for target in TELEMETRY)
+    return Finding(
+        "Telemetry", "note", f"its servers are built once, about {minutes} minutes", "pizzashop prepare --telemetry"
+    )
+
+
 def check_state_dir(path: Path) -> Finding:
     """Check that the state directory, which need not exist yet, is writable."""
     existing = next(each for each in (path, *path.parents) if each.exists())
@@ -147,9 +165,9 @@ def check_broker(project: Project, settings: Settings) -> Iterator[Finding]:
         yield Finding("Broker", "wrong", str(error))
 
 
-def check_ports(project: Project, pid_file: PidFile) -> Finding:
+def check_ports(project: Project, pid_file: PidFile, *, has_telemetry: bool = False) -> Finding:
     """Check that all required ports are free, or that the open shop holds them."""
-    required = checks.required_ports(project)
+    required = checks.required_ports(project, has_telemetry=has_telemetry)
     if not (taken := ports.describe_taken_ports(required)):
         return Finding("Ports", "ok", f"all {len(required)} are free")
     if pid_file.running_processes():

@@ -1,7 +1,7 @@
 """The programs of a shop on one machine: the command, the ports and the readiness check of each.
 
-They are the services (Valkey, placement, scheduler, and PostgreSQL if it is embedded), the roles, and a sidecar for
-each role. The entries of `dapr.yaml` name the roles.
+They are the services (Valkey, placement, scheduler, PostgreSQL if it is embedded, and the servers of telemetry if that
+is on), the roles, and a sidecar for each role. The entries of `dapr.yaml` name the roles.
 """
 
 import os
@@ -21,6 +21,7 @@ from pizzashop.local.postgresql import EmbeddedPostgresql
 from pizzashop.local.processes import Process
 from pizzashop.local.project import App, Project, flag_name
 from pizzashop.local.shutdown import Shutdown
+from pizzashop.local.telemetry import TELEMETRY_PORTS, Telemetry
 from pizzashop.roles import APP_IDS
 from pizzashop.settings import bracket_ipv6, connectable_host
 
@@ -44,9 +45,13 @@ _FEW_CORES = 2
 
 
 def service_processes(
-    state_dir: Path, dapr: Dapr, shutdown: Shutdown, postgresql: EmbeddedPostgresql | None = None
+    state_dir: Path,
+    dapr: Dapr,
+    shutdown: Shutdown,
+    postgresql: EmbeddedPostgresql | None = None,
+    telemetry: Telemetry | None = None,
 ) -> dict[str, Process]:
-    """Return the services by name, in the order in which they start; PostgreSQL is among them if it is given."""
+    """Return the services by name, in the order in which they start; those of the last two parameters if given."""
     valkey_dir = state_dir / "valkey"
     valkey_dir.mkdir(parents=True, exist_ok=True)
     *_, placement_peer = SERVICE_PORTS["placement"]
@@ -65,6 +70,10 @@ def service_processes(
         "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
     }
     checks: dict[str, Callable[[], bool]] = {"valkey": redis.is_ready}
+    if telemetry:
+        # They start first and stop last, so that they miss nothing.
+        commands = {**telemetry.commands(), **commands}
+        checks |= telemetry.readiness_checks()
     if postgresql:
         commands = {"postgresql": postgresql.command(), **commands}
         checks["postgresql"] = postgresql.is_ready
@@ -74,7 +83,7 @@ def service_processes(
             command,
             state_dir / "logs" / f"{name}.log",
             _inherited_environment(),
-            ports=SERVICE_PORTS.get(name, ()),
+            ports=(*SERVICE_PORTS.get(name, ()), *TELEMETRY_PORTS.get(name, ())),
             is_ready=checks.get(name) or partial(_is_service_ready, name),
             shutdown=shutdown,
         )

@@ -34,6 +34,7 @@ from pizzashop.local.processes import (
 from pizzashop.local.programs import app_processes, role_environment, service_processes
 from pizzashop.local.project import Project
 from pizzashop.local.shutdown import Shutdown
+from pizzashop.local.telemetry import Telemetry
 
 SERVICE_START_SECONDS = 30.0
 OPEN_SECONDS = 60.0
@@ -61,17 +62,19 @@ class Shop:
         env: Mapping[str, str] | None = None,
         needs_valkey: bool = True,
         postgresql: EmbeddedPostgresql | None = None,
+        telemetry: Telemetry | None = None,
         can_run_sidecars: Callable[[], bool] = lambda: True,
     ) -> None:
         self.state_dir, self.project = state_dir, project
         self.shutdown = shutdown or Shutdown()
-        self.services = service_processes(state_dir, dapr, self.shutdown, postgresql)
+        self.services = service_processes(state_dir, dapr, self.shutdown, postgresql, telemetry)
         store_env = {URL_VARIABLE: postgresql.url} if postgresql else {}
-        environment = role_environment({**store_env, **(env or {})})
+        telemetry_env = telemetry.environment() if telemetry else {}
+        environment = role_environment({**store_env, **telemetry_env, **(env or {})})
         self.roles, self.sidecars = app_processes(state_dir, project, dapr, environment, self.shutdown)
         # One sentence for each file that was damaged and has been repaired.
         self.repairs: list[str] = []
-        self._needs_valkey, self._postgresql = needs_valkey, postgresql
+        self._needs_valkey, self._postgresql, self._telemetry = needs_valkey, postgresql, telemetry
         self._can_run_sidecars = can_run_sidecars
         self._pid_file = PidFile(state_dir)
         self._stack = ExitStack()
@@ -80,7 +83,7 @@ class Shop:
         with ExitStack() as stack:
             stack.callback(self._pid_file.end_leftovers, self.shutdown)
             # Some of these ports are in the range that Linux gives to outgoing connections.
-            stack.enter_context(reserve_ports(required_ports(self.project)))
+            stack.enter_context(reserve_ports(required_ports(self.project, has_telemetry=self._telemetry is not None)))
             for process in self.services.values():
                 stack.callback(process.stop)
                 self._start_service(process)

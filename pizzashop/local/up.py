@@ -28,16 +28,18 @@ from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.local import brokers, checks, postgresql, redis, repairs
 from pizzashop.local.brokers import Broker
-from pizzashop.local.build import provide_cli, provide_dapr
+from pizzashop.local.build import provide_cli, provide_dapr, provide_telemetry
 from pizzashop.local.crashes import CrashRequests
 from pizzashop.local.dapr_binaries import Dapr
-from pizzashop.local.ports import ports_of_closing_connections, url_host
+from pizzashop.local.ports import HOST, ports_of_closing_connections, url_host
+from pizzashop.local.programs import scrape_targets
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
+from pizzashop.local.telemetry import DASHBOARDS_PATH, RETENTION_DAYS, TELEMETRY_PORTS, Telemetry, require_packages
 from pizzashop.roles import STOREFRONT, WORKFLOW
-from pizzashop.settings import BROKERS, STORES, Settings, home_directory
+from pizzashop.settings import BROKERS, STORES, Settings, connectable_host, home_directory
 
 SAMPLE_ORDER = (
     '{"order_id": "123", "pizza_type": "pepperoni", "size": "large",'
@@ -53,8 +55,9 @@ _STORAGE_ROUNDS = 6
 @click.option("--pace", type=click.FloatRange(min=0), help="Multiply the duration of every stage; 0 is at once.")
 @click.option("--store", type=click.Choice(STORES), help="The state store; otherwise PIZZASHOP_STORE, or redis.")
 @click.option("--broker", type=click.Choice(BROKERS), help="The broker; otherwise PIZZASHOP_BROKER, or redis.")
+@click.option("--telemetry", "has_telemetry", is_flag=True, help="Keep metrics and traces too, and show them.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the logs of all processes too.")
-def up(pace: float | None, store: str | None, broker: str | None, verbose: bool) -> None:
+def up(pace: float | None, store: str | None, broker: str | None, has_telemetry: bool, verbose: bool) -> None:
     """Open the shop on this machine, and keep it open until Ctrl-C.
 
     Uses an installed Dapr, or builds it once. Starts what it needs and is not running yet: Valkey or
@@ -65,6 +68,8 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
     validate_exposure(settings)
     tracing.check_settings()
     broker_env = brokers.component_environment(settings)
+    if has_telemetry:
+        require_packages()
     project = Project.find().with_products(settings.products)
     state_dir = settings.state_dir.expanduser().absolute()
     pid_file = PidFile(state_dir)
@@ -81,10 +86,10 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
             # A killed scheduler holds its leadership for up to 20 s, and the new one waits for that.
             effect = f"{count} processes that it left were ended" if count else "opening may take 20 s longer"
             _print_warning(console, f"The shop was not closed the last time: {effect}.")
-        if held := ports_of_closing_connections(checks.required_ports(project)):
+        if held := ports_of_closing_connections(checks.required_ports(project, has_telemetry=has_telemetry)):
             numbers = ", ".join(map(str, held))
             _print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
-        checks.require_startable(project, shutdown)
+        checks.require_startable(project, shutdown, has_telemetry=has_telemetry)
         connections = checks.require_redis(project, state_dir, shutdown)
         postgres = checks.require_postgresql(project, state_dir, settings.postgres_url)
         own_broker = brokers.find_broker(project, broker_env)
@@ -95,6 +100,7 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
         env = {"PIZZASHOP_STATE_DIR": str(state_dir), **api_tokens(settings), **broker_env}
         if pace is not None:
             env["PIZZASHOP_PACE"] = str(pace)
+        telemetry = _prepare_telemetry(settings, state_dir, project, env, console, shutdown) if has_telemetry else None
         shop = Shop(
             state_dir,
             project,
@@ -103,6 +109,7 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
             env=env,
             needs_valkey=any(connection.is_embedded for connection in connections),
             postgresql=postgres.embedded if postgres else None,
+            telemetry=telemetry,
             can_run_sidecars=partial(checks.can_reach_servers, connections, postgres, own_broker),
         )
         try:
@@ -121,7 +128,8 @@ def up(pace: float | None, store: str | None, broker: str | None, verbose: bool)
 
 @click.command()
 @click.option("--cli", is_flag=True, help="Find or build the `dapr` CLI too, for `dapr run`.")
-def prepare(cli: bool) -> None:
+@click.option("--telemetry", is_flag=True, help="Build the servers of `up --telemetry` too.")
+def prepare(cli: bool, telemetry: bool) -> None:
     """See to Dapr without opening the shop: find an installed one, or build it once.
 
     `pizzashop up` does this by itself. After `prepare`, a machine or an image opens the shop in seconds.
@@ -131,7 +139,22 @@ def prepare(cli: bool) -> None:
         _print_dapr(console, provide_dapr(cache_dir, console, shutdown))
         if cli:
             _print_line(console, "Dapr CLI", _shorten_path(provide_cli(cache_dir, console, shutdown)))
+        if telemetry:
+            for name, binary in provide_telemetry(cache_dir, console, shutdown).items():
+                _print_line(console, name, _shorten_path(binary))
     raise_output_error()
+
+
+def _prepare_telemetry(
+    settings: Settings, state_dir: Path, project: Project, env: dict[str, str], console: Console, shutdown: Shutdown
+) -> Telemetry:
+    """Return the servers of telemetry, ready to start; add the token for the metrics to `env`, if one is needed."""
+    telemetry = Telemetry(state_dir / "telemetry", provide_telemetry(settings.cache_dir, console, shutdown))
+    token = settings.metrics_token
+    if requires_sign_in(settings) and not token:
+        env["PIZZASHOP_METRICS_TOKEN"] = token = token_urlsafe(32)
+    telemetry.write_configuration(scrape_targets(project, connectable_host(settings.host)), token)
+    return telemetry
 
 
 def api_tokens(settings: Settings) -> dict[str, str]:
@@ -186,6 +209,12 @@ def _open(
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         _print_line(console, process.name, f"{state}, port {process.ports[0]}")
+    for name in TELEMETRY_PORTS:
+        if name in shop.services:
+            directory = _shorten_path(shop.state_dir / "telemetry")
+            _print_line(
+                console, name, f"ready, port {shop.services[name].ports[0]}, {RETENTION_DAYS} days in {directory}"
+            )
     if repairs.write_opening_id(shop.state_dir, settings.store):
         _print_warning(console, f"Note: {repairs.LOST_TIMERS}. {repairs.LOST_TIMERS_RECOVERY}")
     shop.open()
@@ -250,6 +279,9 @@ def _print_open_shop(shop: Shop, console: Console, settings: Settings, seconds: 
     url = f"http://{host}:{WORKFLOW.port}/start-order"
     _print_line(console, "With curl", f"curl {url} -H 'Content-Type: application/json' -d '{SAMPLE_ORDER}'")
     _print_line(console, "Logs", _shorten_path(shop.state_dir / "logs"))
+    if metrics := shop.services.get("victoriametrics"):
+        _print_line(console, "Metrics", f"http://{url_host(HOST)}:{metrics.ports[0]}{DASHBOARDS_PATH}")
+        _print_line(console, "Traces", "on the manager's page of each order, under What happened")
     if not needs_sign_in:
         console.print()
         text = "Open to this machine only, without a sign-in. To change that: docs/how-to/let-the-staff-sign-in.md"

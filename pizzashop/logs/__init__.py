@@ -8,8 +8,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from pizzashop.domain.text import to_single_line
 from pizzashop import tracing
+from pizzashop.domain.text import to_single_line
 
 # A log line shows these attributes of its record; code sets them with `extra`.
 CONTEXT_FIELDS = ("role", "order", "attempt")

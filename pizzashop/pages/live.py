@@ -24,6 +24,7 @@ from pizzashop.errors import NotFound, Unavailable
 from pizzashop.pages import customer, staff
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.live_states import BOARD, LiveStates
+from pizzashop.pages.telemetry import Telemetry
 from pizzashop.web.problems import problem_response
 from pizzashop.web.routes import Routes
 
@@ -48,7 +49,7 @@ Render = Callable[[Any], str]
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def make_live_routes(live_states: LiveStates, backend: Backend, pace: float) -> Routes:
+def make_live_routes(live_states: LiveStates, backend: Backend, telemetry: Telemetry, pace: float) -> Routes:
     """Return the routes of the parts that change; `pace` is the shop's."""
     routes = Routes("live", prefix="/live")
 
@@ -60,7 +61,7 @@ def make_live_routes(live_states: LiveStates, backend: Backend, pace: float) -> 
     @routes.get("/manager/orders/<order_id>", MANAGER)
     def manager_order(order_id: str) -> ResponseReturnValue:
         """The manager's page of an order."""
-        return follow(_check_order_id(order_id), partial(staff.render_order, backend=backend))
+        return follow(_check_order_id(order_id), partial(staff.render_order, backend=backend, telemetry=telemetry))
 
     @routes.get("/kitchen", KITCHEN)
     def kitchen() -> ResponseReturnValue:

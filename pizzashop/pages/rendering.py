@@ -20,7 +20,15 @@ from pizzashop.domain.text import phone_url, to_single_line
 from pizzashop.pages.drawings import pieces
 from pizzashop.presentation.boards import Row
 from pizzashop.presentation.menu import MENU
-from pizzashop.presentation.times import clock_minute, clock_time, date_and_time, duration_text, running_text, zone_name
+from pizzashop.presentation.times import (
+    clock_minute,
+    clock_time,
+    date_and_time,
+    duration_text,
+    exact_duration_text,
+    running_text,
+    zone_name,
+)
 
 PIZZA_BY_KEY = {pizza.key: pizza for pizza in MENU}
 
@@ -84,6 +92,7 @@ FILTERS: tuple[Callable[..., object], ...] = (
     duration_text,
     elapsed,
     entry_text,
+    exact_duration_text,
     order_text,
     phone_url,
     picture_key,

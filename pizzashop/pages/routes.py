@@ -17,6 +17,7 @@ from pizzashop.pages.rendering import register_template_helpers
 from pizzashop.pages.responses import make_static_routes
 from pizzashop.pages.sign_in import make_sign_in_routes
 from pizzashop.pages.staff import make_board_routes, make_manager_routes
+from pizzashop.pages.telemetry import Telemetry
 from pizzashop.settings import Settings
 
 
@@ -25,6 +26,7 @@ def make_pages(
 ) -> Blueprint:
     """Return the pages; their streams end once `stopping` is set."""
     backend = Backend(sidecar)
+    telemetry = Telemetry(settings.traces_url, settings.state_dir.expanduser() / "logs")
     live_states = LiveStates(backend, settings.watchers, stopping)
     pages = Blueprint("pages", __name__, template_folder="templates")
     register_template_helpers(pages, settings.currency, authenticator)
@@ -33,8 +35,8 @@ def make_pages(
         make_order_form_routes(backend),
         make_customer_routes(backend, settings.pace),
         make_board_routes(backend),
-        make_manager_routes(backend),
-        make_live_routes(live_states, backend, settings.pace),
+        make_manager_routes(backend, telemetry),
+        make_live_routes(live_states, backend, telemetry, settings.pace),
         make_crash_routes(settings, backend, live_states, stopping),
         make_sign_in_routes(authenticator, clock),
     ):

@@ -22,8 +22,11 @@ from pizzashop.domain.requests import ORDER_ID_PATTERN, check_order_id
 from pizzashop.domain.suspension import COMMAND_TIMEOUT_SECONDS
 from pizzashop.errors import InvalidRequest, Refused, ShopError
 from pizzashop.pages.backend import Backend
-from pizzashop.pages.drawings import draw_timeline, hour_bars
+from pizzashop.pages.drawings import hour_bars
 from pizzashop.pages.responses import redirect_order_id
+from pizzashop.pages.telemetry import Telemetry
+from pizzashop.pages.timeline import draw_timeline
+from pizzashop.pages.waterfall import draw_waterfall, make_axis
 from pizzashop.presentation.boards import ORDER_FILTERS, Board
 from pizzashop.presentation.progress import phase_of
 from pizzashop.web.problems import http_status_of
@@ -86,7 +89,7 @@ def make_board_routes(backend: Backend) -> Routes:
     return routes
 
 
-def make_manager_routes(backend: Backend) -> Routes:
+def make_manager_routes(backend: Backend, telemetry: Telemetry) -> Routes:
     """Return the routes of the manager's pages and actions."""
     routes = Routes("manager", prefix="/manager")
 
@@ -157,7 +160,7 @@ def make_manager_routes(backend: Backend) -> Routes:
         return render_template("orders.html", result=result, text=text, filter=order_filter, after=after)
 
     def order_page(order_id: str, **more: object) -> str:
-        return render_template("order.html", **_order_context(backend.load_order(order_id), backend), **more)
+        return render_template("order.html", **_order_context(backend.load_order(order_id), backend, telemetry), **more)
 
     def run_action(name: str, order_id: str, attempt: str, note: str, seconds: float = COMMAND_TIMEOUT_SECONDS) -> str:
         """Run an action and return the words for it. A decision is for the attempt that its page showed."""
@@ -189,9 +192,9 @@ def render_board(name: str, board: Board) -> str:
     return render_template(f"_{name}.html", **_board_context(name, board))
 
 
-def render_order(record: OrderSnapshot, backend: Backend) -> str:
+def render_order(record: OrderSnapshot, backend: Backend, telemetry: Telemetry) -> str:
     """Return the HTML of the part of the order's page that changes."""
-    return render_template("_order.html", **_order_context(record, backend))
+    return render_template("_order.html", **_order_context(record, backend, telemetry))
 
 
 def _board_page(name: str, backend: Backend, **more: object) -> str:
@@ -202,15 +205,19 @@ def _board_context(name: str, board: Board) -> dict[str, object]:
     return {"board": board, "max_orders": MAX_ORDERS_ON_BOARD[name], "bars": hour_bars(board.hours)}
 
 
-def _order_context(record: OrderSnapshot, backend: Backend) -> dict[str, object]:
+def _order_context(record: OrderSnapshot, backend: Backend, telemetry: Telemetry) -> dict[str, object]:
     order_id, runtime_status, now = record.order["order_id"], "unknown", utc_timestamp()
     with suppress(ShopError):
         runtime_status = backend.load_runtime_status(order_id)
+    found = telemetry.load(record)
+    axis = make_axis(record, found, now)
     return {
         "record": record,
         "order_id": order_id,
         "can_decide": record.status == PENDING_VALIDATION and phase_of(record) == "deciding",
-        "timeline": draw_timeline(record, now),
+        "timeline": draw_timeline(record, axis),
+        "waterfall": draw_waterfall(record, found, axis),
+        "has_telemetry": telemetry.is_on,
         "runtime_status": runtime_status,
         "new_order_id": generate_order_id(),
         "history_json": json.dumps([entry.model_dump(exclude_none=True) for entry in record.history], indent=1),

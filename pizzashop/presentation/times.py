@@ -21,6 +21,13 @@ def duration_text(seconds: float) -> str:
     return f"{round(seconds)} s" if seconds < 60 else running_text(seconds)
 
 
+def exact_duration_text(seconds: float) -> str:
+    """Return a duration of any size, short ones with their parts: 4 ms, 1.3 s, 13 s, 2:10."""
+    if seconds < 1:
+        return f"{round(1000 * seconds)} ms" if seconds >= 0.001 else "under 1 ms"
+    return f"{seconds:.1f} s" if seconds < 10 else duration_text(seconds)
+
+
 def midnight(moment: datetime) -> datetime:
     """Return when the local day of `moment`, which has a zone, began, in UTC."""
     # Midnight may have another UTC offset than `moment`, so `moment.astimezone().replace(hour=0)` would be wrong.

@@ -13,6 +13,7 @@ from pizzashop.cli import EPILOG, main
 from pizzashop.domain.lifecycle import STATUSES, STEPS, Step
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import Project
+from pizzashop.local.telemetry import TELEMETRY_PORTS
 from pizzashop.metrics import OrderMetrics, RoleMetrics, StoreCollector, StoredCounts, WorkflowMetrics
 from pizzashop.roles import ROLES, Role
 from pizzashop.settings import Settings, environment_variable
@@ -103,7 +104,8 @@ def test_settings_page_has_each_setting_with_its_default_and_no_other(monkeypatc
 
 
 def test_ports_page_has_each_port_and_no_other() -> None:
-    ports = {*Project.read(ROOT / "dapr.yaml").ports, *(port for each in SERVICE_PORTS.values() for port in each)}
+    services = (*SERVICE_PORTS.values(), *TELEMETRY_PORTS.values())
+    ports = {*Project.read(ROOT / "dapr.yaml").ports, *(port for each in services for port in each)}
     tables = [*rows(section("ports.md", "Roles and sidecars")), *rows(section("ports.md", "Services"))]
     assert {int(port) for cells in tables for port in re.findall(r"\d+", " ".join(cells))} == ports
 

@@ -13,7 +13,16 @@ from rich.console import Console
 
 from pizzashop.errors import LocalError
 from pizzashop.local import build, dapr_binaries
-from pizzashop.local.build import DAPR, PATCHES, find_dapr, patch_source, provide_cli, provide_dapr
+from pizzashop.local.build import (
+    DAPR,
+    PATCHES,
+    find_dapr,
+    find_telemetry,
+    patch_source,
+    provide_cli,
+    provide_dapr,
+    provide_telemetry,
+)
 from pizzashop.local.shutdown import Interrupted, Shutdown, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -151,6 +160,32 @@ def test_the_cli_is_built_only_on_request(tmp_path: Path, cache: Path, console: 
     )
     assert left_in(cache) == sorted([dapr_binaries.runtime_home(cache).name, dapr_binaries.cli_home(cache).name])
     assert dapr_binaries.built_dapr(cache)
+
+
+# Each server of telemetry is one binary, which prints its version.
+MAKE_SERVER = """
+while [ "$1" != -o ]; do shift; done
+case "$2" in */jaeger) version=2.13.0 ;; *) version=1.151.0 ;; esac
+printf '#!/bin/sh\\necho %s\\n' $version > "$2"; chmod +x "$2"
+"""
+
+
+def test_the_servers_of_telemetry_are_built_once(tmp_path: Path, cache: Path, console: Console) -> None:
+    go(tmp_path, make=MAKE_SERVER)
+    assert find_telemetry(cache) is None
+    built = provide_telemetry(cache, console, Shutdown())
+    assert sorted(built) == ["jaeger", "victoriametrics"]
+    go(tmp_path, make="exit 1")
+    assert provide_telemetry(cache, console, Shutdown()) == built == find_telemetry(cache)
+
+
+def test_where_they_cannot_be_built_the_shop_can_open_without_them(
+    tmp_path: Path, cache: Path, console: Console
+) -> None:
+    go(tmp_path, make="echo 'dial tcp: no route to host'; exit 1")
+    with pytest.raises(LocalError, match=r"(?s)no route to host.*open the shop without --telemetry"):
+        provide_telemetry(cache, console, Shutdown())
+    assert left_in(cache) == []
 
 
 def _source(tmp_path: Path, change: dict[str, str] | None = None) -> dict[Path, str]:

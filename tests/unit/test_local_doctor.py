@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from pizzashop.cli import main
-from pizzashop.local import dapr_binaries, doctor
+from pizzashop.local import dapr_binaries, doctor, telemetry
 from pizzashop.local.checks import Finding
 from pizzashop.local.ports import is_localhost_ipv6_only
 from pizzashop.local.programs import role_environment
@@ -136,6 +136,19 @@ def test_the_dapr_cli_is_not_needed(tmp_path: Path) -> None:
     install_dapr(tmp_path / "home", "1.18.3")
     cli = next(each for each in doctor.check_dapr(tmp_path / "cache") if each.part == "Dapr CLI")
     assert (cli.state, cli.found) == ("ok", "none: only `dapr run` needs it")
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_doctor_says_that_the_servers_of_telemetry_are_not_built_yet(tmp_path: Path) -> None:
+    finding = doctor.check_telemetry(tmp_path / "cache")
+    assert (finding.state, finding.remedy) == ("note", "pizzashop prepare --telemetry")
+
+
+def test_doctor_names_the_packages_that_telemetry_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "find_spec", lambda _: None)
+    finding = doctor.check_telemetry(tmp_path / "cache")
+    assert finding.state == "wrong"
+    assert "pip install" in finding.found
 
 
 def test_doctor_warns_of_another_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
