@@ -11,7 +11,7 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers \
+.PHONY: help up prepare prepare-cli doctor install test browser pictures test-faults test-brokers test-services \
     test-chart test-image test-cluster bench growth unit histories lint format lock helm clean
 
 help: ## Say what can be made
@@ -56,6 +56,9 @@ build/kafka: tests/kafka/pom.xml
 	@[ -n "$$KAFKA_HOME" ] || ! command -v mvn >/dev/null || \
 	    mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$@/libs
 	@mkdir -p $@ && touch $@
+
+test-services: $(VENV)/.installed-test prepare ## Run the shop's systemd units, on a systemd of its own; needs root and systemd
+	$(BIN)/pytest tests/services
 
 test-chart: helm ## Check the Helm chart, without a cluster
 	$(BIN)/pytest tests/chart

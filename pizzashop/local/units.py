@@ -41,6 +41,8 @@ _HOMES = (Path("/home"), Path("/root"))
 _MEMORY_MAX = {"role": "512M", "sidecar": "512M", "placement": "256M", "scheduler": "1G"}
 # A role needs a thread for each request and each live page, and a file for each connection.
 _MAX_TASKS, _MAX_FILES = 16384, 65536
+# A role that stops finishes or releases its steps first.
+_STOP_SECONDS = int(ROLE_STOP_SECONDS) + 5
 _HARDENING = """\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -138,55 +140,68 @@ def render_units(
 ) -> dict[str, str]:
     """Return the text of each unit by its name. `env` is the content of `env_file`."""
     shutdown = Shutdown()
-    own_env = {"PIZZASHOP_STATE_DIR": str(state_dir)}
     services = service_processes(state_dir, dapr, shutdown, env=service_environment({}))
     if not any(each.is_embedded for each in redis.connections(project)):
         del services["valkey"]
     if dapr.placement is None or dapr.scheduler is None:
         # `dapr init` runs them in containers.
-        services = {name: each for name, each in services.items() if name == "valkey"}
-    # The address of the roles, which the command of a sidecar contains.
-    host = {name: value for name, value in env.items() if name == "PIZZASHOP_HOST"}
-    roles, sidecars = app_processes(state_dir, project, dapr, role_environment({**own_env, **host}, {}), shutdown)
-    kinds = {**dict.fromkeys(roles, "role"), **dict.fromkeys(sidecars, "sidecar")}
-    before = {**dict.fromkeys(sidecars, list(services)), **{name: [f"sidecar-{name}"] for name in roles}}
-    units = {
-        unit_name(name): "\n".join(
-            _service(
-                name, process, kinds.get(name, name), [unit_name(each) for each in before.get(name, ())], env_file, user
-            )
-        )
-        for name, process in {**services, **sidecars, **roles}.items()
-    }
-    target = ["[Unit]", "Description=Pizzashop", f"Wants={' '.join(units)}", "", "[Install]"]
-    return {**units, TARGET: "\n".join([*target, "WantedBy=multi-user.target", ""])}
+        del services["placement"], services["scheduler"]
+    own_env = {"PIZZASHOP_STATE_DIR": str(state_dir)}
+    # The commands of the sidecars contain the address of the roles.
+    own_env |= {name: value for name, value in env.items() if name == "PIZZASHOP_HOST"}
+    roles, sidecars = app_processes(state_dir, project, dapr, role_environment(own_env, {}), shutdown)
+    texts = {}
+    for name, process in {**services, **sidecars, **roles}.items():
+        before = [f"sidecar-{name}"] if name in roles else list(services) if name in sidecars else []
+        kind = "role" if name in roles else "sidecar" if name in sidecars else name
+        lines = [
+            *_start_lines(name, before),
+            "",
+            "[Service]",
+            f"User={user}",
+            f"EnvironmentFile=-{_escape(str(env_file))}",
+        ]
+        texts[unit_name(name)] = "\n".join([*lines, *_process_lines(process), *_limits(kind), _HARDENING, ""])
+    target = [
+        "[Unit]",
+        "Description=Pizzashop",
+        f"Wants={' '.join(texts)}",
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+    ]
+    return {**texts, TARGET: "\n".join([*target, ""])}
 
 
 def unit_name(process_name: str) -> str:
     return f"pizzashop-{process_name}.service"
 
 
-def _service(name: str, process: Process, kind: str, before: list[str], env_file: Path, user: str) -> Iterator[str]:
-    """Yield the lines of a service, which starts after the units of `before` and stops before them."""
+def _start_lines(name: str, before: Iterable[str]) -> Iterator[str]:
+    """Yield when a service starts: after the processes of `before`. It stops before them."""
     yield from ("[Unit]", f"Description=Pizzashop: {name}", f"PartOf={TARGET}")
-    yield f"After={' '.join(['network.target', *before])}"
-    # A server that is away for an hour costs an hour, and no command of an operator.
-    yield from ("StartLimitIntervalSec=0", "", "[Service]", f"User={user}")
+    yield f"After={' '.join(['network.target', *map(unit_name, before)])}"
+    # Services that end because a server is away go on by themselves, however long that takes.
+    yield "StartLimitIntervalSec=0"
+
+
+def _process_lines(process: Process) -> Iterator[str]:
     if process.directory:
         yield f"WorkingDirectory={_escape(str(process.directory.resolve()))}"
+    yield from (f"Environment={_quote(f'{name}={value}')}" for name, value in (process.env or {}).items())
+    yield f"ExecStart={' '.join(_quote(word).replace('$', '$$') for word in _absolute_command(process))}"
+
+
+def _limits(kind: str) -> Iterator[str]:
     yield f"StateDirectory={STATE_DIR.name}" + (f" {STATE_DIR.name}/valkey" if kind == "valkey" else "")
-    yield from (f"Environment={_quote(f'{key}={value}')}" for key, value in (process.env or {}).items())
-    yield f"EnvironmentFile=-{_escape(str(env_file))}"
-    yield f"ExecStart={' '.join(_quote(word, is_command=True) for word in _absolute(process))}"
-    yield from ("Restart=always", "RestartSec=1", "KillMode=mixed", f"TimeoutStopSec={ROLE_STOP_SECONDS + 5:.0f}")
-    yield "SyslogIdentifier=%N"
+    yield from ("Restart=always", "RestartSec=1", "KillMode=mixed", f"TimeoutStopSec={_STOP_SECONDS}")
+    yield from ("SyslogIdentifier=%N", f"TasksMax={_MAX_TASKS}", f"LimitNOFILE={_MAX_FILES}")
     if kind in _MEMORY_MAX:
-        # What outgrows this is restarted: no order is lost with it.
+        # A process that outgrows this is restarted, which loses no order. Valkey has the orders, and so no limit.
         yield f"MemoryMax={_MEMORY_MAX[kind]}"
-    yield from (f"TasksMax={_MAX_TASKS}", f"LimitNOFILE={_MAX_FILES}", _HARDENING, "")
 
 
-def _absolute(process: Process) -> list[str]:
+def _absolute_command(process: Process) -> list[str]:
     """Return the command with the path of its program: systemd does not look for it in the PATH of the unit."""
     name, *words = process.command
     if os.sep in name:
@@ -194,11 +209,9 @@ def _absolute(process: Process) -> list[str]:
     return [shutil.which(name, path=command_path()) or name, *words]
 
 
-def _quote(word: str, *, is_command: bool = False) -> str:
-    """Return a word as a line of a unit needs it. A command may contain variables, so it also escapes `$`."""
+def _quote(word: str) -> str:
+    """Return a word as systemd reads it in a line of several."""
     escaped = _escape(word.replace("\\", "\\\\").replace('"', '\\"'))
-    if is_command:
-        escaped = escaped.replace("$", "$$")
     return escaped if re.fullmatch(r"[\w@%+=:,./-]+", escaped) else f'"{escaped}"'
 
 
