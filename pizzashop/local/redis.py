@@ -247,6 +247,9 @@ def _refusal(error: valkey.ResponseError, connection: Connection) -> Problem:
     if isinstance(error, valkey.exceptions.NoPermissionError):
         remedy = f"{cli} acl setuser {connection.username or 'default'} '~*' '&*' +@all"
         return Problem(f"its user may not do what the shop does: {message}", remedy)
+    if message.startswith("NOREPLICAS"):
+        text = "it takes no writes while too few replicas keep up (min-replicas-to-write)"
+        return Problem(text, "start its replicas, or see why they lag")
     if message.startswith("MISCONF"):
         text = f"it cannot write to its disk and takes no writes: {message}"
         return Problem(text, "make room there, and see its log")
