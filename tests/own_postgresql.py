@@ -33,7 +33,9 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
     server.prepare()
     (port,) = free_ports(1)
     rules = directory / "data/pg_hba.conf"
-    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    # With TLS, it accepts no other connection from a network.
+    kind = "hostssl" if settings.get("ssl") == "on" else "host"
+    rules.write_text(f"local all all trust\n{kind} all all 127.0.0.1/32 scram-sha-256\n")
     options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}
     command = [*server.command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
     admin = f"{server.url} port={port}"

@@ -121,7 +121,8 @@ def check_broker(broker: Broker) -> Finding:
         remedy = "start it, or have PIZZASHOP_BROKER_URL name another"
         return Finding(broker.name, "wrong", f"{broker.title} cannot be reached", remedy)
     if not broker.is_checkable:
-        found = f"{broker.title} runs: its login is not checked (TLS, a secret, or an unknown kind of login)"
+        reason = "a secret, a client's certificate, or an unknown kind of login"
+        found = f"{broker.title} runs: its login is not checked ({reason})"
         return Finding(broker.name, "note", found)
     if fault := broker.find_fault():
         return Finding(broker.name, "wrong", f"{broker.title} cannot be used: {fault.text}", fault.remedy)

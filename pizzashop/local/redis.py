@@ -14,7 +14,7 @@ from valkey.sentinel import Sentinel
 
 from pizzashop.errors import LocalError
 from pizzashop.local.ports import HOST, is_listening
-from pizzashop.local.project import Project, find_component, metadata_value
+from pizzashop.local.project import Project, find_component, is_true, metadata_value
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC
 
 PORT = 6379
@@ -24,7 +24,6 @@ NEEDED_CLIENTS = 70 * (os.cpu_count() or 1)
 # The share of `maxmemory` in use from which the shop warns that the server will soon refuse writes.
 MEMORY_WARNING_SHARE = 0.8
 
-_TRUE = ("true", "1", "yes", "y", "t", "on")
 # The keys of a component that may have a login.
 _LOGIN_KEYS = ("redis", "sentinel")
 _LOOPBACK = ("localhost", HOST, "::1", "")
@@ -66,7 +65,7 @@ class Connection:
         values = {name: metadata_value(entry) for name, entry in entries.items()}
         hosts = values.get("redisHost", "").split(",")
         addresses = tuple(_parse_address(each.strip(), values.get("redisPort", "")) for each in hosts)
-        has_sentinels = values.get("failover", "").lower() in _TRUE
+        has_sentinels = is_true(values.get("failover", ""))
         if has_sentinels and not values.get("sentinelMasterName"):
             raise ValueError("failover without sentinelMasterName")
         host, port = addresses[0]
@@ -77,7 +76,7 @@ class Connection:
             username=values.get("redisUsername", ""),
             password=values.get("redisPassword", ""),
             database=int(values.get("redisDB", "") or 0),
-            tls=values.get("enableTLS", "").lower() in _TRUE,
+            tls=is_true(values.get("enableTLS", "")),
             has_secret=any("secretKeyRef" in entry for name, entry in entries.items() if name.startswith(_LOGIN_KEYS)),
             sentinels=addresses if has_sentinels else (),
             primary=values["sentinelMasterName"] if has_sentinels else "",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from own_postgresql import embedded_postgresql
 from shop_client import WORKFLOW, ShopClient, eventually, new_order
 from small_disk import SmallDisk, small_disk
 from up_process import OPEN, UpProcess
@@ -12,6 +13,7 @@ from pizzashop.dapr.http import Reply
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.processes import has_ended
 from pizzashop.local.project import Project
+from pizzashop.settings import STORES, Store
 
 
 @pytest.fixture
@@ -32,14 +34,17 @@ def start(client: ShopClient) -> Reply:
     return client.reply("POST", f"{WORKFLOW}/start-order", new_order("full"))
 
 
-def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient) -> None:
+@pytest.mark.parametrize("store", STORES)
+def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient, store: Store) -> None:
+    if store == "postgresql":
+        embedded_postgresql(disk.path / "state/postgresql")
     disk.fill()
-    up.start()
+    up.start("--store", store)
     assert up.end() == 1
     assert "No space left" in up.output
     assert "Traceback" not in up.output
     disk.clear()
-    up.start()
+    up.start("--store", store)
     up.read_until(OPEN)
     waiting = [client.place_order() for _ in range(3)]
     for order_id in waiting:
