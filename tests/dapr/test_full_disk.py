@@ -18,7 +18,7 @@ from pizzashop.settings import STORES, Store
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk", megabytes=320) as made:
+    with small_disk(tmp_path / "disk", megabytes=400, files=2000) as made:
         yield made
 
 

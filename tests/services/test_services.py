@@ -121,7 +121,9 @@ def test_systemd_restarts_what_dies_and_orders_go_on_after_a_stop(machine: Machi
         lambda: machine.run(PIZZASHOP, "order", "pepperoni", "--id", "second").returncode, (0).__eq__, seconds=60
     )
     machine.systemctl("stop", "pizzashop.target")
-    assert machine.systemctl("list-units", "--state=active", "--plain", "--no-legend", "pizzashop*") == ""
+    # systemctl waits for the target alone.
+    active = ("list-units", "--state=active,deactivating", "--plain", "--no-legend", "pizzashop*")
+    eventually(lambda: machine.systemctl(*active), "".__eq__, seconds=40)
     assert machine.systemctl("list-units", "--state=failed", "--plain", "--no-legend", "pizzashop*") == ""
     machine.systemctl("start", "pizzashop.target")
     eventually(lambda: machine.run(PIZZASHOP, "approve", "second").returncode, (0).__eq__, seconds=90)
