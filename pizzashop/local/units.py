@@ -43,6 +43,14 @@ _MEMORY_MAX = {"role": "512M", "sidecar": "512M", "placement": "256M", "schedule
 _MAX_TASKS, _MAX_FILES = 16384, 65536
 # A role that stops finishes or releases its steps first.
 _STOP_SECONDS = int(ROLE_STOP_SECONDS) + 5
+_TARGET_TEXT = """\
+[Unit]
+Description=Pizzashop
+Wants={units}
+
+[Install]
+WantedBy=multi-user.target
+"""
 _HARDENING = """\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -95,11 +103,14 @@ def units(directory: Path, env_file: Path, user: str) -> None:
     if (dapr := find_dapr(Settings.from_env().cache_dir.expanduser().absolute())) is None:
         raise LocalError("There is no Dapr yet: run `pizzashop prepare` first.")
     require_readable([dapr.daprd, project.run_file, Path(sys.executable), Path(sys.executable).resolve()])
-    project = project.write_components(STATE_DIR / "resources")
-    written = render_units(project, dapr, env, env_file, user)
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in written.items():
-        (directory / name).write_text(text)
+    try:
+        project = project.write_components(STATE_DIR / "resources")
+        written = render_units(project, dapr, env, env_file, user)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in written.items():
+            (directory / name).write_text(text)
+    except OSError as error:
+        raise LocalError(f"{error.filename} cannot be written: {error.strerror}.") from None
     click.echo(f"Wrote {len(written)} units to {directory}. To start all: systemctl daemon-reload, then")
     click.echo(f"systemctl enable --now {TARGET}")
 
@@ -162,15 +173,7 @@ def render_units(
             f"EnvironmentFile=-{_escape(str(env_file))}",
         ]
         texts[unit_name(name)] = "\n".join([*lines, *_process_lines(process), *_limits(kind), _HARDENING, ""])
-    target = [
-        "[Unit]",
-        "Description=Pizzashop",
-        f"Wants={' '.join(texts)}",
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
-    ]
-    return {**texts, TARGET: "\n".join([*target, ""])}
+    return {**texts, TARGET: _TARGET_TEXT.format(units=" ".join(texts))}
 
 
 def unit_name(process_name: str) -> str:
