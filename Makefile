@@ -44,7 +44,7 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
 
 # With STORE, such as postgresql, also the other tests of what the shop promises, on that state store.
-STORE_TESTS := $(addprefix tests/dapr/test_,races.py outages.py process.py letting_go.py)
+STORE_TESTS := $(addprefix tests/dapr/test_,races.py outages.py process.py letting_go.py full_disk.py)
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py $(if $(STORE),$(STORE_TESTS) --store $(STORE))
 

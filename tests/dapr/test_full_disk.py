@@ -13,7 +13,6 @@ from pizzashop.dapr.http import Reply
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.processes import has_ended
 from pizzashop.local.project import Project
-from pizzashop.settings import STORES, Store
 
 
 @pytest.fixture
@@ -34,17 +33,16 @@ def start(client: ShopClient) -> Reply:
     return client.reply("POST", f"{WORKFLOW}/start-order", new_order("full"))
 
 
-@pytest.mark.parametrize("store", STORES)
-def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient, store: Store) -> None:
-    if store == "postgresql":
+def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient, store_name: str) -> None:
+    if store_name == "postgresql":
         embedded_postgresql(disk.path / "state/postgresql")
     disk.fill()
-    up.start("--store", store)
+    up.start("--store", store_name)
     assert up.end() == 1
     assert "No space left" in up.output
     assert "Traceback" not in up.output
     disk.clear()
-    up.start("--store", store)
+    up.start("--store", store_name)
     up.read_until(OPEN)
     waiting = [client.place_order() for _ in range(3)]
     for order_id in waiting:

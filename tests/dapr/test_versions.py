@@ -32,7 +32,7 @@ UPGRADE = ("order", "storefront", "kitchen", "delivery", "workflow")
 def test_a_shop_is_upgraded_role_by_role_while_orders_are_in_flight(
     project: Project, dapr: Dapr, tmp_path: Path, client: ShopClient
 ) -> None:
-    with ShopProcesses(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0.2"}).running() as running:
+    with ShopProcesses(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0.1"}).running() as running:
         placed = []
         for role in UPGRADE:
             placed += [client.place_order("upgrade") for _ in range(4)]
