@@ -73,7 +73,7 @@ class Broker(ABC):
         return self._find_tls_fault() or self._find_login_fault()
 
     def _find_tls_fault(self) -> Problem | None:
-        host, port = next(address for address in self.addresses if is_listening(address[1], address[0]))
+        host, port = next((each for each in self.addresses if is_listening(each[1], each[0])), self.addresses[0])
         try:
             with socket.create_connection((host, port), timeout=_ANSWER_SECONDS) as plain:
                 if self.tls:
