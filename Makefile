@@ -11,8 +11,9 @@ unexport $(filter-out $(PIP_SOURCES),$(filter PIP_%,$(.VARIABLES))) PYTHONHOME
 LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal \
     --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help up up-telemetry prepare prepare-cli prepare-telemetry test-telemetry doctor install test browser pictures test-faults test-brokers \
-    test-chart test-image test-cluster bench growth unit histories lint format lock helm promtool dashboards clean
+.PHONY: help up up-telemetry prepare prepare-cli prepare-telemetry doctor install test browser pictures test-faults \
+    test-brokers test-telemetry test-services test-chart test-image test-cluster bench growth unit histories lint format \
+    lock helm promtool dashboards clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +54,7 @@ unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
 
 # With STORE, such as postgresql, also the other tests of what the shop promises, on that state store.
-STORE_TESTS := $(addprefix tests/dapr/test_,races.py outages.py process.py letting_go.py)
+STORE_TESTS := $(addprefix tests/dapr/test_,races.py outages.py process.py letting_go.py full_disk.py)
 test-faults: $(VENV)/.installed-test prepare ## Kill every process in the midst of orders, and show what became of them
 	$(BIN)/pytest tests/dapr/test_faults.py $(if $(STORE),$(STORE_TESTS) --store $(STORE))
 
@@ -65,6 +66,9 @@ build/kafka: tests/kafka/pom.xml
 	@[ -n "$$KAFKA_HOME" ] || ! command -v mvn >/dev/null || \
 	    mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$@/libs
 	@mkdir -p $@ && touch $@
+
+test-services: $(VENV)/.installed-test prepare ## Run the shop's systemd units, on a systemd of its own; needs root and systemd
+	$(BIN)/pytest tests/services
 
 test-chart: helm ## Check the Helm chart, without a cluster
 	$(BIN)/pytest tests/chart

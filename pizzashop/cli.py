@@ -17,6 +17,7 @@ LOCAL_COMMANDS = {
     "up": "pizzashop.local.up:up",
     "prepare": "pizzashop.local.up:prepare",
     "doctor": "pizzashop.local.doctor:doctor",
+    "units": "pizzashop.local.units:units",
 }
 # These commands are for the operators of a running shop.
 CONSOLE_COMMANDS = {

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from pwd import getpwuid
@@ -113,12 +114,12 @@ class Settings(BaseModel):
         return tuple(product for product in (self.store, self.broker) if product != "redis")
 
     @classmethod
-    def from_env(cls, **options: str | None) -> Self:
+    def from_env(cls, env: Mapping[str, str] = os.environ, **options: str | None) -> Self:
         """Read the environment; raise InvalidSettings, which names the variables, if a value is invalid.
 
         `options` are those of the command line, and replace what the environment says.
         """
-        values = {name: options.get(name) or os.environ.get(environment_variable(name)) for name in cls.model_fields}
+        values = {name: options.get(name) or env.get(environment_variable(name)) for name in cls.model_fields}
         try:
             return cls.model_validate({name: value for name, value in values.items() if value})
         except ValidationError as error:

@@ -15,6 +15,7 @@ import kafka
 import pika
 from free_ports import free_ports
 from kafka.errors import KafkaError
+from own_certificates import Certificates
 
 from pizzashop.local.brokers import component_environment
 from pizzashop.local.ports import HOST, is_listening
@@ -87,16 +88,20 @@ class RabbitMQ(Broker):
 
     @classmethod
     @contextmanager
-    def running(cls, directory: Path) -> Iterator[Self]:
-        """Run a node within the block."""
+    def running(cls, directory: Path, tls: Certificates | None = None) -> Iterator[Self]:
+        """Run a node within the block. With certificates, it accepts connections by TLS alone."""
         home = _rabbitmq_home()
         assert home, cls.why_missing()
         port, distribution_port, epmd_port = free_ports(3)
         directory.mkdir(parents=True)
         config = directory / "rabbitmq.conf"
-        config.write_text(
-            f"listeners.tcp.1 = {HOST}:{port}\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\nlog.console = true\n"
-        )
+        lines = [f"default_user = {USER}", f"default_pass = {PASSWORD}", "log.console = true"]
+        if tls:
+            lines += ["listeners.tcp = none", f"listeners.ssl.1 = {HOST}:{port}"]
+            lines += [f"ssl_options.certfile = {tls.certificate}", f"ssl_options.keyfile = {tls.key}"]
+        else:
+            lines += [f"listeners.tcp.1 = {HOST}:{port}"]
+        config.write_text("".join(f"{line}\n" for line in lines))
         env = {
             **os.environ,
             "HOME": str(directory),
@@ -131,15 +136,16 @@ class RabbitMQ(Broker):
                 stack.callback(process.stop, 0)
                 process.start()
                 wait_until_ready([process], _START_SECONDS, Shutdown())
-            yield cls(node, home, env, port)
+            yield cls(node, home, env, port, "amqps" if tls else "amqp")
 
-    def __init__(self, process: Process, home: Path, env: Mapping[str, str], port: int) -> None:
+    def __init__(self, process: Process, home: Path, env: Mapping[str, str], port: int, scheme: str) -> None:
         super().__init__(process)
+        self._scheme = scheme
         self._home, self._env, self._port = home, env, port
 
     @property
     def url(self) -> str:
-        return f"amqp://{USER}:pa%3Ass%2Fw%40rd%20of%20ours@{HOST}:{self._port}"
+        return f"{self._scheme}://{USER}:pa%3Ass%2Fw%40rd%20of%20ours@{HOST}:{self._port}"
 
     def publish(self, events: Iterable[bytes]) -> None:
         with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:

@@ -26,14 +26,25 @@ def embedded_postgresql(directory: Path) -> EmbeddedPostgresql:
     return server
 
 
+class SystemPostgresql(EmbeddedPostgresql):
+    """A server of Debian's packages: that in the wheel is built without TLS."""
+
+    def _binaries(self) -> Path:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        return found[-1] if found else pytest.skip("a server with TLS is needed: apt install postgresql")
+
+
 @contextmanager
 def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
     """Run a server with these settings on a free port of loopback within the block, and yield its URL with a login."""
-    server = embedded_postgresql(directory)
+    has_tls = settings.get("ssl") == "on"
+    server = SystemPostgresql(directory) if has_tls else embedded_postgresql(directory)
     server.prepare()
     (port,) = free_ports(1)
     rules = directory / "data/pg_hba.conf"
-    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    # With TLS, it accepts no other connection from a network.
+    kind = "hostssl" if has_tls else "host"
+    rules.write_text(f"local all all trust\n{kind} all all 127.0.0.1/32 scram-sha-256\n")
     options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}
     command = [*server.command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
     admin = f"{server.url} port={port}"

@@ -1,6 +1,7 @@
 """The shop as parts that a test can kill and start one by one. A role is two processes, see `worker`."""
 
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +34,21 @@ class ShopProcesses:
         self.state_dir = state_dir
         self._project = project
         self._shop = make_shop(state_dir, project, dapr, env, store)
+        self._killed: set[str] = set()
 
     @contextmanager
     def running(self) -> Iterator["ShopProcesses"]:
-        """Run the whole shop within the block."""
+        """Run the whole shop within the block. A sidecar that ends by itself is started again, as `up` does."""
+        stopping = threading.Event()
+        supervisor = threading.Thread(target=self._restart_sidecars, args=[stopping])
         with self._shop as shop:
             shop.open(READY_SECONDS)
-            yield self
+            supervisor.start()
+            try:
+                yield self
+            finally:
+                stopping.set()
+                supervisor.join()
 
     def is_running(self, name: str) -> bool:
         """Return whether the process has not ended."""
@@ -61,6 +70,7 @@ class ShopProcesses:
 
     def kill(self, *names: str) -> None:
         """Kill each process and its descendants."""
+        self._killed.update(names)
         stop_processes([self._shop[name] for name in names], 0, Shutdown())
 
     def freeze(self, *names: str) -> None:
@@ -78,7 +88,14 @@ class ShopProcesses:
             process.start()
             if process.name in (*SERVICES, "postgresql"):
                 wait_until_ready([process], READY_SECONDS, Shutdown())
+        self._killed.difference_update(names)
         wait_until_ready(started, READY_SECONDS, Shutdown())
+
+    def _restart_sidecars(self, stopping: threading.Event) -> None:
+        while not stopping.wait(0.2):
+            for name, process in self._shop.sidecars.items():
+                if process.has_ended and name not in self._killed:
+                    process.start()
 
     def _signal_trees(self, number: int, *names: str) -> None:
         for process in process_trees(self._shop[name].pid for name in names):

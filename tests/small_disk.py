@@ -35,10 +35,10 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(directory: Path, megabytes: int) -> Iterator[SmallDisk]:
+def small_disk(directory: Path, megabytes: int, files: int = 200) -> Iterator[SmallDisk]:
     """Mount a small disk in a new directory within the block; skip the test if this user may not."""
     directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=200", "tmpfs", str(directory)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={files}", "tmpfs", str(directory)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a disk that can be filled")
     try:

@@ -41,6 +41,7 @@ MAX_BATCH_BYTES = 1024 * 1024
 READ_PARALLELISM = 16
 
 METADATA_PATH = "/v1.0/metadata"
+SHUTDOWN_PATH = "/v1.0/shutdown"
 STATE_PATH = f"/v1.0/state/{STATE_STORE}"
 PUBLISH_PATH = f"/v1.0/publish/{PUBSUB}/{TOPIC}"
 BULK_PUBLISH_PATH = f"/v1.0-alpha1/publish/bulk/{PUBSUB}/{TOPIC}"
@@ -156,9 +157,7 @@ class SidecarClient(Sidecar):
     @cached_property
     def _dialect(self) -> StoreDialect:
         """The dialect of the store behind the sidecar, which it names."""
-        reply = self._http.request("GET", f"{self._base_url}{METADATA_PATH}", STATE_SECONDS, headers=self._headers)
-        raise_for_status(reply)
-        return find_dialect((json_object(reply) or {}).get("components", []))
+        return find_dialect(self._metadata().get("components", []))
 
     def _is_etag_mismatch(self, reply: Reply) -> bool:
         """Return whether the store refused a conditional write or delete because of its ETag alone."""
@@ -223,6 +222,19 @@ class SidecarClient(Sidecar):
         with self._counted("invoke"):
             reply = await self.async_http.request("POST", url, seconds, data=json.dumps(content), headers=headers)
             return read_answer(reply)
+
+    # The sidecar itself
+
+    def count_workers(self) -> int:
+        return int(self._metadata().get("workflows", {}).get("connectedWorkers", 0))
+
+    def shut_down(self) -> None:
+        raise_for_status(self._post(SHUTDOWN_PATH, "", STATE_SECONDS))
+
+    def _metadata(self) -> dict[str, Any]:
+        reply = self._http.request("GET", f"{self._base_url}{METADATA_PATH}", STATE_SECONDS, headers=self._headers)
+        raise_for_status(reply)
+        return json_object(reply) or {}
 
     # Requests
 

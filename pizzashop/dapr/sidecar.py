@@ -81,3 +81,9 @@ class Sidecar(Protocol):
 
     async def ainvoke(self, role: Role, path: str, content: Any, seconds: float) -> Any:
         """POST to another role as `invoke` does, and wait at most `seconds` for the whole answer."""
+
+    def count_workers(self) -> int:
+        """Return how many workers of workflows the sidecar has."""
+
+    def shut_down(self) -> None:
+        """End the sidecar."""

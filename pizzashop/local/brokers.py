@@ -7,6 +7,8 @@ them from the environment of the sidecars. Redis as broker is in `redis.py`.
 import logging
 import os
 import re
+import socket
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pizzashop.errors import InvalidSettings, LocalError
 from pizzashop.local.ports import HOST, is_listening
-from pizzashop.local.project import Project, find_component, metadata_value
+from pizzashop.local.project import Project, find_component, is_true, metadata_value
 from pizzashop.local.redis import Problem
 from pizzashop.roles import PUBSUB
 from pizzashop.settings import Settings, bracket_ipv6
@@ -44,13 +46,15 @@ Address = tuple[str, int]
 class Broker(ABC):
     """A broker as the component names it.
 
-    `is_checkable` is whether `find_fault` can log in: not with TLS, with a secret, or by an unknown mechanism.
+    `is_checkable` is whether `find_fault` can log in: not with a secret, a client certificate or an unknown mechanism.
+    `tls` says whom to trust; it is None without TLS.
     """
 
     addresses: tuple[Address, ...]
     is_checkable: bool
     username: str
     password: str = field(repr=False)
+    tls: ssl.SSLContext | None
 
     @property
     @abstractmethod
@@ -58,11 +62,28 @@ class Broker(ABC):
         """The product's name."""
 
     @abstractmethod
+    def _find_login_fault(self) -> Problem | None:
+        """Log in as a sidecar does, without any write. Return why that fails; None if it does not."""
+
     def find_fault(self) -> Problem | None:
-        """Log in as a sidecar does, without any write. Return why that fails; None if it does not.
+        """Return why a sidecar could not use the broker; None if it could.
 
         Raise LocalError if the library for that is not installed.
         """
+        return self._find_tls_fault() or self._find_login_fault()
+
+    def _find_tls_fault(self) -> Problem | None:
+        host, port = next((each for each in self.addresses if is_listening(each[1], each[0])), self.addresses[0])
+        try:
+            with socket.create_connection((host, port), timeout=_ANSWER_SECONDS) as plain:
+                if self.tls:
+                    self.tls.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLCertVerificationError as error:
+            text = f"its certificate is not valid here: {error.verify_message}"
+            return Problem(text, "set caCert of the component to its authority, in PEM")
+        except (ssl.SSLError, OSError) as error:
+            return Problem(f"it does not answer by TLS: {error}", "have PIZZASHOP_BROKER_URL name its port for TLS")
+        return None
 
     @property
     def address(self) -> str:
@@ -87,7 +108,7 @@ class RabbitMQ(Broker):
     vhost: str = "/"
     name = "RabbitMQ"
 
-    def find_fault(self) -> Problem | None:
+    def _find_login_fault(self) -> Problem | None:
         _require_client("pika", "rabbitmq")
         import pika
         from pika.adapters.utils.connection_workflow import AMQPConnectorException
@@ -98,6 +119,7 @@ class RabbitMQ(Broker):
             port,
             self.vhost,
             pika.PlainCredentials(self.username, self.password),
+            ssl_options=pika.SSLOptions(self.tls, host) if self.tls else None,
             socket_timeout=_ANSWER_SECONDS,
             stack_timeout=_ANSWER_SECONDS,
         )
@@ -123,13 +145,14 @@ class Kafka(Broker):
     mechanism: str = ""
     name = "Kafka"
 
-    def find_fault(self) -> Problem | None:
+    def _find_login_fault(self) -> Problem | None:
         _require_client("kafka", "kafka")
         import kafka
         from kafka.errors import KafkaError
 
         login = {
-            "security_protocol": "SASL_PLAINTEXT",
+            "security_protocol": "SASL_SSL" if self.tls else "SASL_PLAINTEXT",
+            "ssl_context": self.tls,
             "sasl_mechanism": self.mechanism,
             "sasl_plain_username": self.username,
             "sasl_plain_password": self.password,
@@ -213,27 +236,41 @@ def _require_client(module: str, extra: str) -> None:
 def _rabbitmq(values: Mapping[str, str], has_secret: bool) -> RabbitMQ:
     url = urlsplit(_checked(values.get("connectionString") or f"amqp://{values.get('hostname') or 'localhost'}"))
     default_port = _DEFAULT_PORTS.get(url.scheme, 0)
+    has_tls = url.scheme == "amqps" or values.get("protocol") == "amqps"
     return RabbitMQ(
         _addresses(url.netloc.rpartition("@")[2], default_port),
-        is_checkable=url.scheme == "amqp" and values.get("protocol") != "amqps" and not has_secret,
+        is_checkable=not has_secret and not values.get("clientCert"),
         username=unquote(url.username or "") or values.get("username") or "guest",
         password=unquote(url.password or "") or values.get("password") or "guest",
+        tls=_tls_context(values) if has_tls else None,
         vhost=unquote(url.path[1:]) or "/",
     )
 
 
 def _kafka(values: Mapping[str, str], has_secret: bool) -> Kafka:
     kind = values.get("authType", "").lower()
-    has_tls = kind != "none" and values.get("disableTls", "").lower() not in ("true", "1", "yes", "y", "t", "on")
+    has_tls = kind != "none" and not is_true(values.get("disableTls", ""))
     mechanism = _SASL_MECHANISMS.get(values.get("saslMechanism", ""), "")
     is_known = kind == "none" or (kind == "password" and mechanism != "")
     return Kafka(
         _addresses(values.get("brokers", ""), 9092),
-        is_checkable=is_known and not has_tls and not has_secret,
+        is_checkable=is_known and not has_secret and not values.get("clientCert"),
         username=values.get("saslUsername", ""),
         password=values.get("saslPassword", ""),
+        tls=_tls_context(values) if has_tls else None,
         mechanism=mechanism if kind == "password" else "",
     )
+
+
+def _tls_context(values: Mapping[str, str]) -> ssl.SSLContext:
+    """Return whom the component trusts: its own authority, or those of this machine. Raise ValueError on a bad one."""
+    try:
+        context = ssl.create_default_context(cadata=values.get("caCert") or None)
+    except ssl.SSLError:
+        raise ValueError("caCert is no certificate in PEM") from None
+    if is_true(values.get("skipVerify", "")):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _find_cluster_fault(members: list[dict[str, Any]]) -> Problem | None:

@@ -126,7 +126,8 @@ def check_broker(broker: Broker) -> Finding:
         remedy = "start it, or have PIZZASHOP_BROKER_URL name another"
         return Finding(broker.name, "wrong", f"{broker.title} cannot be reached", remedy)
     if not broker.is_checkable:
-        found = f"{broker.title} runs: its login is not checked (TLS, a secret, or an unknown kind of login)"
+        reason = "a secret, a client's certificate, or an unknown kind of login"
+        found = f"{broker.title} runs: its login is not checked ({reason})"
         return Finding(broker.name, "note", found)
     if fault := broker.find_fault():
         return Finding(broker.name, "wrong", f"{broker.title} cannot be used: {fault.text}", fault.remedy)
@@ -143,9 +144,9 @@ def can_reach_servers(
     connections: Iterable[Connection], postgres: postgresql.Connection | None, broker: Broker | None
 ) -> bool:
     """Return whether the servers are there without which a sidecar ends as soon as it has started."""
-    are_listening = all(is_listening(each.port, each.host) for each in connections)
+    has_redis = all(each.is_reachable() for each in connections)
     has_postgres = postgres is None or postgres.has_secret or postgresql.inspect_server(postgres).fault is None
-    return are_listening and has_postgres and (broker is None or broker.is_reachable())
+    return has_redis and has_postgres and (broker is None or broker.is_reachable())
 
 
 def delete_half_written_workflows(connections: Iterable[Connection]) -> Iterator[str]:
@@ -261,6 +262,9 @@ def _check_redis(connection: Connection, state_dir: Path) -> Iterator[Finding]:
 
 def _check_missing_redis(connection: Connection, state_dir: Path) -> Finding:
     """Check whether the shop can start a server itself where no server speaks the Redis protocol."""
+    if connection.sentinels:
+        found = f"{connection.address} does not answer: no sentinel is there, or none has a primary of this name"
+        return Finding("Redis", "wrong", found, "start them, or correct redisHost and sentinelMasterName")
     if is_listening(connection.port, connection.host):
         found = f"{connection.address} is held by {port_holder(connection.port)}, which does not speak Redis"
         return Finding("Redis", "wrong", found, "stop it, or have the components name another port")

@@ -50,10 +50,9 @@ def service_processes(
     shutdown: Shutdown,
     postgresql: EmbeddedPostgresql | None = None,
     telemetry: Telemetry | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> dict[str, Process]:
-    """Return the services by name, in the order in which they start; those of the last two parameters if given."""
-    valkey_dir = state_dir / "valkey"
-    valkey_dir.mkdir(parents=True, exist_ok=True)
+    """Return the services by name, in the order in which they start; PostgreSQL and telemetry's if they are given."""
     *_, placement_peer = SERVICE_PORTS["placement"]
     *_, etcd_client, etcd_peer = SERVICE_PORTS["scheduler"]
     scheduler_options = {
@@ -65,7 +64,7 @@ def service_processes(
     }
     placement_options = {"initial-cluster": f"dapr-placement-0={HOST}:{placement_peer}"}
     commands = {
-        "valkey": valkey_command(redis.PORT, valkey_dir),
+        "valkey": valkey_command(redis.PORT, state_dir / "valkey"),
         "placement": _dapr_command("placement", dapr.placement, placement_options),
         "scheduler": _dapr_command("scheduler", dapr.scheduler, scheduler_options),
     }
@@ -82,7 +81,7 @@ def service_processes(
             name,
             command,
             state_dir / "logs" / f"{name}.log",
-            _inherited_environment(),
+            service_environment() if env is None else env,
             ports=(*SERVICE_PORTS.get(name, ()), *TELEMETRY_PORTS.get(name, ())),
             is_ready=checks.get(name) or partial(_is_service_ready, name),
             shutdown=shutdown,
@@ -189,9 +188,20 @@ def daprd_command(dapr: Dapr, project: Project, app: App, host: str = HOST) -> l
     return [str(dapr.daprd), *_flags(options), *resources]
 
 
-def role_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+def service_environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of the services: the inherited one, and what few cores need."""
+    # A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another
+    # value Dapr would not find the orders in flight.
+    kept = {name: value for name, value in inherited.items() if name != "NAMESPACE"}
+    return {**_go_thread_limit(os.cpu_count()), **kept}
+
+
+def role_environment(
+    extra: Mapping[str, str] | None = None, inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return the environment that roles and sidecars share: this interpreter's commands first, loopback only."""
-    env = {**_inherited_environment(), "PATH": command_path(), "DAPR_HOST_IP": HOST, **(extra or {})}
+    shared = {"PATH": command_path(inherited), "DAPR_HOST_IP": HOST, **(extra or {})}
+    env = {**service_environment(inherited), **shared}
     return {**env, **tracing.sidecar_environment(env)}
 
 
@@ -206,16 +216,9 @@ def app_environment(app: App) -> dict[str, str]:
     return {name: str(value) for name, value in variables.items() if value is not None}
 
 
-def command_path() -> str:
+def command_path(inherited: Mapping[str, str] = os.environ) -> str:
     """Return the PATH of the roles. This interpreter's commands come first: its environment need not be active."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-
-
-def _inherited_environment() -> dict[str, str]:
-    # A sidecar makes NAMESPACE part of each workflow's name, and the scheduler part of its data's path. With another
-    # value Dapr would not find the orders in flight.
-    inherited = {name: value for name, value in os.environ.items() if name != "NAMESPACE"}
-    return {**_go_thread_limit(os.cpu_count()), **inherited}
+    return os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
 
 
 def _go_thread_limit(cores: int | None) -> dict[str, str]:

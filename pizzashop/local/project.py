@@ -202,6 +202,11 @@ def metadata_value(entry: Mapping[str, Any], env: Mapping[str, str] = os.environ
     return "" if value is None else str(value)
 
 
+def is_true(value: str) -> bool:
+    """Return whether Dapr reads the value of a metadata entry as true."""
+    return value.lower() in ("true", "1", "yes", "y", "t", "on")
+
+
 def _is_of_other_project(run_file: Path) -> bool:
     """Return whether the run file starts none of the shop's roles; another project may use the same app-ids."""
     try:

@@ -1,4 +1,7 @@
-"""The Redis or Valkey server that the components name: how to connect, and whether the shop can use it."""
+"""The Redis or Valkey server that the components name: how to connect, and whether the shop can use it.
+
+With Sentinel the components name the sentinels (`failover`, `sentinelMasterName`), which know the primary.
+"""
 
 import os
 import re
@@ -7,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, cast
 
 import valkey
+from valkey.sentinel import Sentinel
 
 from pizzashop.errors import LocalError
-from pizzashop.local.ports import HOST
-from pizzashop.local.project import Project, find_component, metadata_value
+from pizzashop.local.ports import HOST, is_listening
+from pizzashop.local.project import Project, find_component, is_true, metadata_value
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC
 
 PORT = 6379
@@ -20,6 +24,8 @@ NEEDED_CLIENTS = 70 * (os.cpu_count() or 1)
 # The share of `maxmemory` in use from which the shop warns that the server will soon refuse writes.
 MEMORY_WARNING_SHARE = 0.8
 
+# The keys of a component that may have a login.
+_LOGIN_KEYS = ("redis", "sentinel")
 _LOOPBACK = ("localhost", HOST, "::1", "")
 # No stream entry may have this id, so an XADD with it tests the right to write and never writes.
 _IMPOSSIBLE_ID = "0-0"
@@ -29,9 +35,15 @@ _LOGIN_REMEDY = (
 )
 
 
+Address = tuple[str, int]
+
+
 @dataclass(frozen=True)
 class Connection:
-    """The address of a server and the login of the component. `has_secret`: only the sidecar can read the login."""
+    """The address of a server and the login of the component. `has_secret`: only the sidecar can read the login.
+
+    With Sentinel, `sentinels` replace the address: they tell where the server that they call `primary` is.
+    """
 
     component: str = field(default="the components", compare=False)
     host: str = HOST
@@ -41,56 +53,87 @@ class Connection:
     database: int = 0
     tls: bool = False
     has_secret: bool = False
+    sentinels: tuple[Address, ...] = ()
+    primary: str = ""
+    sentinel_username: str = ""
+    sentinel_password: str = field(default="", repr=False)
 
     @classmethod
     def from_component(cls, component: Mapping[str, Any]) -> Self:
         """Return the connection of a Dapr component; raise ValueError if its address is invalid."""
         entries = {each["name"]: each for each in component["spec"].get("metadata", [])}
         values = {name: metadata_value(entry) for name, entry in entries.items()}
-        host, _, port = values.get("redisHost", "").rpartition(":")
-        if not port.isdigit():
-            host, port = values.get("redisHost", ""), values.get("redisPort", "")
-        host = host.strip("[]")
+        hosts = values.get("redisHost", "").split(",")
+        addresses = tuple(_parse_address(each.strip(), values.get("redisPort", "")) for each in hosts)
+        has_sentinels = is_true(values.get("failover", ""))
+        if has_sentinels and not values.get("sentinelMasterName"):
+            raise ValueError("failover without sentinelMasterName")
+        host, port = addresses[0]
         return cls(
             component=component["metadata"]["name"],
-            host=HOST if host in _LOOPBACK else host,
-            port=int(port or PORT),
+            host=host,
+            port=port,
             username=values.get("redisUsername", ""),
             password=values.get("redisPassword", ""),
             database=int(values.get("redisDB", "") or 0),
-            tls=values.get("enableTLS", "").lower() in ("true", "1", "yes", "y", "t", "on"),
-            has_secret=any("secretKeyRef" in each for name, each in entries.items() if name.startswith("redis")),
+            tls=is_true(values.get("enableTLS", "")),
+            has_secret=any("secretKeyRef" in entry for name, entry in entries.items() if name.startswith(_LOGIN_KEYS)),
+            sentinels=addresses if has_sentinels else (),
+            primary=values["sentinelMasterName"] if has_sentinels else "",
+            sentinel_username=values.get("sentinelUsername", ""),
+            sentinel_password=values.get("sentinelPassword", ""),
         )
 
     @property
     def is_embedded(self) -> bool:
         """Whether the embedded server fits: it listens on this address, and accepts no login."""
         has_login = self.username or self.password or self.has_secret or self.tls
-        return (self.host, self.port) == (HOST, PORT) and not has_login
+        return (self.host, self.port) == (HOST, PORT) and not has_login and not self.sentinels
 
     @property
     def address(self) -> str:
-        return f"port {self.port}" if self.host == HOST else f"{self.host}:{self.port}"
+        if self.sentinels:
+            return f"Sentinel's {self.primary} ({', '.join(_show_address(*each) for each in self.sentinels)})"
+        return _show_address(self.host, self.port)
 
     @property
     def cli_command(self) -> str:
+        if self.sentinels:
+            return "on the primary and each replica: redis-cli"
         host = "" if self.host == HOST else f" -h {self.host}"
         return f"redis-cli{host} -p {self.port}"
 
+    def is_reachable(self) -> bool:
+        """Return whether a server accepts connections; with Sentinel, whether the primary does."""
+        if not self.sentinels:
+            return is_listening(self.port, self.host)
+        try:
+            host, port = self._sentinel().discover_master(self.primary)
+        except valkey.ValkeyError:
+            return False
+        return is_listening(port, host)
+
     def client(self, *, decode_responses: bool = True) -> valkey.Valkey:
         """Return a client of the server, which connects at the first command."""
-        return valkey.Valkey(
-            self.host,
-            self.port,
-            db=self.database,
-            username=self.username or None,
-            password=self.password or None,
-            ssl=self.tls,
-            ssl_cert_reqs="none",
-            socket_timeout=2,
-            socket_connect_timeout=1,
-            decode_responses=decode_responses,
-        )
+        options: dict[str, Any] = {
+            "db": self.database,
+            "username": self.username or None,
+            "password": self.password or None,
+            "decode_responses": decode_responses,
+            **self._socket_options,
+        }
+        if self.sentinels:
+            return cast(valkey.Valkey, self._sentinel().master_for(self.primary, **options))
+        return valkey.Valkey(self.host, self.port, **options)
+
+    @property
+    def _socket_options(self) -> dict[str, Any]:
+        tls = {"ssl": True, "ssl_cert_reqs": "none"} if self.tls else {}
+        return {"socket_timeout": 2, "socket_connect_timeout": 1, **tls}
+
+    def _sentinel(self) -> Sentinel:
+        login = {"username": self.sentinel_username or None, "password": self.sentinel_password or None}
+        return Sentinel(self.sentinels, sentinel_kwargs={**login, **self._socket_options})
 
 
 # The server that the components name as they are shipped.
@@ -174,7 +217,10 @@ def _inspect(client: valkey.Valkey, connection: Connection) -> Redis:
     if fault := _fault(client, info, connection):
         return Redis(name, version, fault=fault)
     persistence, loss = _persistence(client, info)
-    return Redis(name, version, persistence, warnings=tuple(_warnings(info, loss, connection.cli_command)))
+    warnings = [*_warnings(info, loss, connection.cli_command)]
+    if connection.sentinels:
+        warnings += _replica_warnings(client, info, connection.cli_command)
+    return Redis(name, version, persistence, warnings=tuple(warnings))
 
 
 def _fault(client: valkey.Valkey, info: dict[str, Any], connection: Connection) -> Problem | None:
@@ -200,6 +246,9 @@ def _refusal(error: valkey.ResponseError, connection: Connection) -> Problem:
     if isinstance(error, valkey.exceptions.NoPermissionError):
         remedy = f"{cli} acl setuser {connection.username or 'default'} '~*' '&*' +@all"
         return Problem(f"its user may not do what the shop does: {message}", remedy)
+    if message.startswith("NOREPLICAS"):
+        text = "it takes no writes while too few replicas keep up (min-replicas-to-write)"
+        return Problem(text, "start its replicas, or see why they lag")
     if message.startswith("MISCONF"):
         text = f"it cannot write to its disk and takes no writes: {message}"
         return Problem(text, "make room there, and see its log")
@@ -247,11 +296,31 @@ def _warnings(info: dict[str, Any], loss: str, cli: str) -> Iterator[Problem]:
         yield Problem(text, f"{cli} config set maxclients 10000, then config rewrite")
 
 
+def _replica_warnings(client: valkey.Valkey, info: dict[str, Any], cli: str) -> Iterator[Problem]:
+    if not int(info.get("connected_slaves", 0)):
+        yield Problem("it has no replica: Sentinel has no server to fail over to", "start one with replicaof")
+    if _setting(client, "min-replicas-to-write") == "0":
+        text = "it takes writes without a replica (min-replicas-to-write 0): a failover may lose all of them"
+        yield Problem(text, f"{cli} config set min-replicas-to-write 1, min-replicas-max-lag 2, then config rewrite")
+
+
 def _setting(client: valkey.Valkey, name: str) -> str | None:
     try:
         return cast(dict[str, str], client.config_get(name)).get(name)
     except valkey.ResponseError:
         return None  # this user may not read the configuration
+
+
+def _parse_address(text: str, default_port: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not port.isdigit():
+        host, port = text, default_port
+    host = host.strip("[]")
+    return HOST if host in _LOOPBACK else host, int(port or PORT)
+
+
+def _show_address(host: str, port: int) -> str:
+    return f"port {port}" if host == HOST else f"{host}:{port}"
 
 
 def _format_size(count: int) -> str:

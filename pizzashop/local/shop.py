@@ -132,6 +132,7 @@ class Shop:
         if is_shared or (process.name == "valkey" and not self._needs_valkey):
             return
         if process.name == "valkey":
+            (self.state_dir / "valkey").mkdir(parents=True, exist_ok=True)
             self.repairs += repairs.repair_valkey(self.state_dir / "valkey")
         if process.name == "postgresql" and self._postgresql:
             self._postgresql.prepare()

@@ -1,4 +1,4 @@
-"""The background tasks of role `workflow`: the worker, the reconciler and the purger."""
+"""The background tasks of role `workflow`: the worker with its watch, the reconciler and the purger."""
 
 import logging
 import threading
@@ -17,6 +17,7 @@ from pizzashop.workflow.engine import DaprEngine
 from pizzashop.workflow.purger import WorkflowPurger, purge_interval
 from pizzashop.workflow.reconciler import RECONCILE_SECONDS, Reconciler, Watchdog
 from pizzashop.workflow.worker import Worker
+from pizzashop.workflow.worker_watch import WATCH_SECONDS, WorkerWatch
 
 # How long `close` waits for the present rounds: nothing may run on a client that is closed.
 _ROUND_SECONDS = 3.0
@@ -44,8 +45,10 @@ class Background:
         metrics.activities_running.set_function(lambda: running.total)
         reconciler = Reconciler(sidecar, self.commands, running, Watchdog(), self._stopping, metrics)
         purger = WorkflowPurger(sidecar, self._engine, self._stopping)
+        watch = WorkerWatch(sidecar, self._worker.is_ready.is_set)
         self._worker.start()
         self._threads = [
+            run_periodically("worker-watch", WATCH_SECONDS, watch.run_once, self._stopping),
             run_periodically("reconciler", RECONCILE_SECONDS, reconciler.run_once, self._stopping),
             run_periodically("purger", purge_interval(settings.retention), purger.run_once, self._stopping),
         ]

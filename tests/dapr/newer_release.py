@@ -1,10 +1,23 @@
-"""`pizzashop` as a later release may be: with a version of the workflow that the present one does not know."""
+"""`pizzashop` as a later release may be: with another version of the workflow, and with one more field in events."""
+
+from typing import Any
 
 from pizzashop.cli import main
+from pizzashop.steps import runner
 from pizzashop.workflow import worker
 
-worker.WORKFLOW_VERSIONS["of a later release"] = worker.WORKFLOW_VERSIONS[worker.LATEST_VERSION]
-worker.LATEST_VERSION = "of a later release"
+RELEASE = "of a later release"
+
+worker.WORKFLOW_VERSIONS[RELEASE] = worker.WORKFLOW_VERSIONS[worker.LATEST_VERSION]
+worker.LATEST_VERSION = RELEASE
+_build_stage_event = runner.build_stage_event
+
+
+def _build_newer_event(*arguments: Any) -> dict[str, Any]:
+    return {**_build_stage_event(*arguments), "release": RELEASE}
+
+
+runner.build_stage_event = _build_newer_event
 
 if __name__ == "__main__":
     main()

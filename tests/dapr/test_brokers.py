@@ -6,14 +6,18 @@ away.
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import BROKERS, PASSWORD, Broker
+import yaml
+from brokers import BROKERS, PASSWORD, Broker, RabbitMQ
 from hostile_events import HOSTILE_EVENTS
+from own_certificates import Certificates
 from shop_client import ORDERS, PIZZASHOP, FaultTable, ShopClient, eventually, new_order, stages
 from shop_processes import PROCESSES, ShopProcesses
 from up_process import OPEN, UpProcess
@@ -243,3 +247,34 @@ class TestUp:
         client.wait_for_status(order_id, "pending_validation")
         _finish(client, [order_id])
         assert up.end(2) == 0
+
+
+def test_rabbitmq_is_reached_by_tls_where_its_authority_is_known(
+    project: Project, dapr: Dapr, client: ShopClient, tmp_path: Path
+) -> None:
+    if why := RabbitMQ.why_missing():
+        pytest.skip(why)
+    assert dapr, "Dapr is built before a test waits for it"
+    files = Certificates.create(tmp_path / "tls")
+    root = tmp_path / "project"
+    shutil.copytree(project.resources, root / "resources")
+    shutil.copy(project.run_file, root)
+    with RabbitMQ.running(tmp_path / "data", files) as broker:
+        up = UpProcess(Project.read(root / "dapr.yaml"), tmp_path / "state")
+        up.env |= {"PIZZASHOP_BROKER": broker.name, "PIZZASHOP_BROKER_URL": broker.url}
+        try:
+            up.start()
+            assert up.end() == 1
+            assert "its certificate is not valid here: " in up.output
+            path = root / "resources/rabbitmq/pubsub.yaml"
+            component = yaml.safe_load(path.read_text())
+            component["spec"]["metadata"].append({"name": "caCert", "value": files.authority.read_text()})
+            path.write_text(yaml.safe_dump(component))
+            up.start()
+            up.read_until(OPEN)
+            order_id = client.place_order("tls")
+            client.decide(order_id, approved=True)
+            client.wait_for_status(order_id, "delivered")
+            assert up.end(2) == 0
+        finally:
+            up.kill()

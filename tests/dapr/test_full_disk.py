@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from own_postgresql import embedded_postgresql
 from shop_client import WORKFLOW, ShopClient, eventually, new_order
 from small_disk import SmallDisk, small_disk
 from up_process import OPEN, UpProcess
@@ -16,7 +17,7 @@ from pizzashop.local.project import Project
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk", megabytes=320) as made:
+    with small_disk(tmp_path / "disk", megabytes=400, files=2000) as made:
         yield made
 
 
@@ -32,14 +33,16 @@ def start(client: ShopClient) -> Reply:
     return client.reply("POST", f"{WORKFLOW}/start-order", new_order("full"))
 
 
-def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient) -> None:
+def test_orders_wait_until_there_is_room(up: UpProcess, disk: SmallDisk, client: ShopClient, store_name: str) -> None:
+    if store_name == "postgresql":
+        embedded_postgresql(disk.path / "state/postgresql")
     disk.fill()
-    up.start()
+    up.start("--store", store_name)
     assert up.end() == 1
     assert "No space left" in up.output
     assert "Traceback" not in up.output
     disk.clear()
-    up.start()
+    up.start("--store", store_name)
     up.read_until(OPEN)
     waiting = [client.place_order() for _ in range(3)]
     for order_id in waiting:

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from own_certificates import Certificates
 from own_postgresql import PASSWORD, embedded_postgresql, own_postgresql
 from shop_client import ShopClient, eventually, stages
 from up_process import OPEN, UpProcess
@@ -47,6 +48,26 @@ def test_the_shop_uses_a_server_of_the_user_and_shows_no_password(
     files = [path.read_text(errors="replace") for path in up.state_dir.rglob("*") if path.is_file()]
     assert [text for text in (up.output, *command_lines, *files) if PASSWORD in text] == []
     assert not (up.state_dir / "postgresql/data").exists()
+
+
+def test_the_shop_reaches_a_server_by_tls_and_checks_its_certificate(
+    up: UpProcess, client: ShopClient, tmp_path: Path
+) -> None:
+    files, others = Certificates.create(tmp_path / "tls"), Certificates.create(tmp_path / "others")
+    settings = {"ssl": "on", "ssl_cert_file": str(files.certificate), "ssl_key_file": str(files.key)}
+    with own_postgresql(tmp_path / "own", **settings) as url:
+        up.env |= {"PIZZASHOP_STORE": "postgresql"}
+        up.env["PIZZASHOP_POSTGRES_URL"] = f"{url}?sslmode=verify-full&sslrootcert={others.authority}"
+        up.start()
+        assert up.end() == 1
+        assert "certificate verify failed" in up.output
+        up.env["PIZZASHOP_POSTGRES_URL"] = f"{url}?sslmode=verify-full&sslrootcert={files.authority}"
+        up.start()
+        up.read_until(OPEN)
+        order_id = client.place_order()
+        client.decide(order_id, approved=True)
+        client.wait_for_status(order_id, "delivered")
+        assert up.end(signal.SIGINT) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
-"""Orders of a newer version of the workflow meet older code: they wait, and go on when the newer is back."""
+"""A newer release replaces an older one while orders are in flight, and the other way round."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from newer_release import RELEASE
 from shop_client import ShopClient, eventually, stages
 from shop_processes import ShopProcesses
+from told import runs
 
 from pizzashop.domain.lifecycle import HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
@@ -19,6 +23,44 @@ NEWER = sys.executable, str(Path(__file__).with_name("newer_release.py"))
 def separate(project: Project, dapr: Dapr, tmp_path: Path) -> Iterator[ShopProcesses]:
     with ShopProcesses(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0"}).running() as running:
         yield running
+
+
+# The order in which docs/how-to/change-the-workflow.md has the roles replaced: each after those that it calls.
+UPGRADE = ("order", "storefront", "kitchen", "delivery", "workflow")
+
+
+def test_a_shop_is_upgraded_role_by_role_while_orders_are_in_flight(
+    project: Project, dapr: Dapr, tmp_path: Path, client: ShopClient
+) -> None:
+    with ShopProcesses(tmp_path, project, dapr, {"PIZZASHOP_PACE": "0.1"}).running() as running:
+        placed = []
+        for role in UPGRADE:
+            placed += [client.place_order("upgrade") for _ in range(4)]
+            for order_id in placed[-4::2]:
+                client.decide(order_id, approved=True)
+            eventually(lambda order_id=placed[-1]: client.record(order_id)["status"] != "accepted")
+            _replace(running, role)
+        placed.append(client.place_order("upgraded"))
+        for order_id in placed:
+            eventually(lambda order_id=order_id: client.decide(order_id, approved=True)[0] == 200, seconds=60)
+        for order_id in placed:
+            assert stages(client.wait_for_status(order_id, "delivered", seconds=90)) == list(HAPPY_PATH)
+        events = [event for stages_of in runs(placed).values() for each in stages_of.values() for event in each]
+        twice = {key for key, count in Counter(_stage(event) for event in events).items() if count > 1}
+        assert twice == set()
+        # The upgrade took place in the midst of the orders: some stages are of each release.
+        assert {event.get("release") for event in events} == {None, RELEASE}
+
+
+def _stage(event: dict[str, Any]) -> tuple[str, int, str]:
+    return event["order_id"], event["attempt"], event["status"]
+
+
+def _replace(running: ShopProcesses, role: str) -> None:
+    running.terminate(role)
+    eventually(lambda: not running.is_running(role))
+    running.replace_program(role, *NEWER)
+    running.start(role)
 
 
 def test_orders_wait_for_the_code_that_knows_them(separate: ShopProcesses, client: ShopClient) -> None:

@@ -23,6 +23,7 @@ class FakeDaprd:
     def __init__(self, port: int) -> None:
         self.port = port
         self.store = {"name": "pizzastatestore", "type": "state.redis", "version": "v1"}
+        self.workers = 0
         self.asked: list[Asked] = []
         self.connections = 0
         self.answers: list[tuple[int, bytes, dict[str, str]]] = []
@@ -49,7 +50,10 @@ def open_daprd() -> Iterator[FakeDaprd]:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             if self.path == "/v1.0/metadata":
-                status, body, more = 200, json.dumps({"components": [daprd.store]}).encode(), dict[str, str]()
+                # Without a worker, Dapr leaves the number out.
+                workers = {"connectedWorkers": daprd.workers} if daprd.workers else {}
+                metadata = {"components": [daprd.store], "workflows": workers}
+                status, body, more = 200, json.dumps(metadata).encode(), dict[str, str]()
             else:
                 daprd.asked.append(Asked(self.command, self.path, headers, json.loads(raw) if raw else None))
                 status, body, more = daprd.answers.pop(0)

@@ -44,6 +44,7 @@ class FakeSidecar:
         self.roles_down: set[Role] = set()
         self.writes_before_crash: int | None = None
         self.delivers_events = False
+        self.workers, self.shutdowns = 1, 0
         self.on_publish: Callable[[Content], None] = lambda _: None
         self._values: dict[str, tuple[str, str]] = {}
         self._reads: list[str] = []
@@ -123,6 +124,14 @@ class FakeSidecar:
     async def aput(self, key: str, json_value: str) -> None:
         self._require_up()
         self._values[key] = json_value, self._next_etag(self._values.get(key, ("", ""))[1])
+
+    def count_workers(self) -> int:
+        self._require_up()
+        return self.workers
+
+    def shut_down(self) -> None:
+        self._require_up()
+        self.shutdowns += 1
 
     def count_reads(self) -> list[str]:
         """Return a list that grows by the key of each read from now on."""

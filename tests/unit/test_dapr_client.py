@@ -393,3 +393,12 @@ class TestState:
         daprd.will_answer(204)
         in_loop(sidecar, sidecar.aput("validation_1", '{"order_id": "1"}'))
         assert daprd.asked[0].content == [{"key": "validation_1", "value": {"order_id": "1"}}]
+
+
+def test_the_sidecar_says_how_many_workers_it_has_and_ends_when_asked(daprd: FakeDaprd, sidecar: SidecarClient) -> None:
+    assert sidecar.count_workers() == 0
+    daprd.workers = 2
+    assert sidecar.count_workers() == 2
+    daprd.will_answer(204)
+    sidecar.shut_down()
+    assert daprd.asked[-1][:2] == ("POST", "/v1.0/shutdown")

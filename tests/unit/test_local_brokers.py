@@ -2,15 +2,24 @@
 
 import shutil
 import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from own_certificates import Certificates
 
 from pizzashop import roles
 from pizzashop.errors import InvalidSettings, LocalError
 from pizzashop.local import checks
 from pizzashop.local.brokers import Broker, component_environment, find_broker
+from pizzashop.local.ports import HOST
 from pizzashop.local.project import Project, find_component
 from pizzashop.settings import Settings
 
@@ -67,7 +76,7 @@ def test_kafka_is_asked_without_tls_unless_the_url_says_otherwise() -> None:
     assert environment("kafka", "kafka://h")["PIZZASHOP_KAFKA_AUTH"] == "none"
     assert environment("kafka", "kafka://ana:x@h")["PIZZASHOP_KAFKA_DISABLE_TLS"] == "true"
     assert environment("kafka", "kafka+ssl://ana:x@h")["PIZZASHOP_KAFKA_DISABLE_TLS"] == "false"
-    assert [chosen("kafka", f"{scheme}://ana:x@h").is_checkable for scheme in ("kafka", "kafka+ssl")] == [True, False]
+    assert [chosen("kafka", f"{scheme}://ana:x@h").tls is None for scheme in ("kafka", "kafka+ssl")] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -170,3 +179,52 @@ def test_a_bulk_from_rabbitmq_can_be_full() -> None:
 
 def test_kafka_gives_a_new_subscriber_all_events() -> None:
     assert metadata("kafka")["initialOffset"] == "oldest"
+
+
+@contextmanager
+def tls_server(files: Certificates) -> Iterator[int]:
+    """Run a server that answers a handshake and nothing else, and yield its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+
+    class Handshake(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                context.wrap_socket(self.request, server_side=True).close()
+
+    with socketserver.ThreadingTCPServer((HOST, 0), Handshake) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def with_authority(tmp_path: Path, port: int, authority: Path) -> Broker:
+    """Return the RabbitMQ of a component that trusts this authority."""
+    content = component("rabbitmq")
+    values = {"connectionString": f"amqps://guest:guest@{HOST}:{port}", "caCert": authority.read_text()}
+    content["spec"]["metadata"] = [{"name": name, "value": value} for name, value in values.items()]
+    (tmp_path / "pubsub.yaml").write_text(yaml.safe_dump(content))
+    found = find_broker(replace(Project.read(ROOT / "dapr.yaml"), resources=tmp_path), {})
+    assert found
+    return found
+
+
+def test_a_certificate_of_an_unknown_authority_is_a_fault(tmp_path: Path) -> None:
+    files, others = Certificates.create(tmp_path / "tls"), Certificates.create(tmp_path / "others")
+    with tls_server(files) as port:
+        fault = with_authority(tmp_path, port, others.authority).find_fault()
+        assert "its certificate is not valid here: " in str(fault)
+        assert "set caCert" in str(fault)
+        # The server is trusted, and is no RabbitMQ.
+        assert "does not speak AMQP" in str(with_authority(tmp_path, port, files.authority).find_fault())
+
+
+def test_a_server_without_tls_is_a_fault_where_the_component_has_tls(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as server:
+        server.settimeout(0)
+        broker = with_authority(tmp_path, server.getsockname()[1], Certificates.create(tmp_path / "tls").authority)
+        assert "it does not answer by TLS: " in str(broker.find_fault())

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_sentinel import PRIMARY, ReplicatedValkey
 from own_valkey import client, own_valkey
+from shop_client import eventually
 
 from pizzashop.local import redis
 from pizzashop.local.project import Project
@@ -113,7 +115,7 @@ def test_a_server_out_of_memory_is_a_fault_and_one_nearly_so_is_a_warning(tmp_pa
 
 def test_a_server_that_takes_no_writes_is_a_fault_with_the_reason(tmp_path: Path) -> None:
     with own_valkey(tmp_path, appendonly="yes", min_replicas_to_write="1") as port:
-        assert "it refuses a write: NOREPLICAS" in fault(inspect(port))
+        assert "it takes no writes while too few replicas keep up" in fault(inspect(port))
         with client(port) as admin:
             admin.replicaof("127.0.0.1", "1")
         assert "it is a replica" in fault(inspect(port))
@@ -161,6 +163,10 @@ def test_a_server_that_still_loads_its_data_is_not_ready() -> None:
 
 def test_where_nothing_listens_there_is_no_server() -> None:
     assert redis.inspect_server(Connection(port=1)) is None
+
+
+def sentinel_component(**metadata: str) -> dict[str, Any]:
+    return component(*({"name": name, "value": value} for name, value in metadata.items()))
 
 
 def component(*metadata: dict[str, Any]) -> dict[str, Any]:
@@ -214,3 +220,26 @@ def test_a_password_may_come_from_the_environment_or_a_secret_store(monkeypatch:
     )
     assert secret.has_secret
     assert not secret.is_embedded
+
+
+def test_sentinels_lead_to_the_primary(tmp_path: Path) -> None:
+    with ReplicatedValkey(tmp_path).running() as servers:
+        metadata = {"redisHost": servers.sentinel_addresses, "failover": "true", "sentinelMasterName": PRIMARY}
+        connection = Connection.from_component(sentinel_component(**metadata))
+        assert (connection.is_embedded, connection.is_reachable()) == (False, True)
+        found = redis.inspect_server(connection)
+        assert found
+        assert ["min-replicas-to-write 0" in each for each in warnings(found)] == [True]
+        servers.ask(servers.primary, "CONFIG", "SET", "min-replicas-to-write", 1)
+        found = redis.inspect_server(connection)
+        assert found
+        assert warnings(found) == []
+        servers.kill(servers.replica)
+        eventually(lambda: "too few replicas keep up" in str(redis.inspect_server(connection)))
+        unknown = Connection.from_component(sentinel_component(**{**metadata, "sentinelMasterName": "another"}))
+        assert (unknown.is_reachable(), redis.inspect_server(unknown)) == (False, None)
+
+
+def test_sentinels_need_the_name_of_the_primary() -> None:
+    with pytest.raises(ValueError, match="failover without sentinelMasterName"):
+        Connection.from_component(sentinel_component(redisHost="sentinel.example:26379", failover="true"))
