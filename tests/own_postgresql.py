@@ -28,12 +28,15 @@ def embedded_postgresql(directory: Path) -> EmbeddedPostgresql:
 
 @contextmanager
 def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
-    """Run a server with these settings on a free port of loopback within the block, and yield its URL with a login."""
+    """Run a server with these settings on a free port within the block, and yield its URL with a login.
+
+    It listens on loopback, or on the address `listen_addresses`; only hosts of the same network may log in.
+    """
     server = embedded_postgresql(directory)
     server.prepare()
     (port,) = free_ports(1)
     rules = directory / "data/pg_hba.conf"
-    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    rules.write_text("local all all trust\nhost all all samenet scram-sha-256\n")
     options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}
     command = [*server.command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
     admin = f"{server.url} port={port}"
@@ -41,7 +44,7 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
         child = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_until(lambda: _create_login(admin), "postgresql", seconds=20)
-            yield f"postgresql://shop:{PASSWORD}@127.0.0.1:{port}/postgres"
+            yield f"postgresql://shop:{PASSWORD}@{options['listen_addresses']}:{port}/postgres"
         finally:
             child.terminate()
             child.wait()

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from cluster import BRIDGE, HOST, Cluster, run_ip, running
+from cluster import BRIDGE, HOST, Cluster
+from network_namespaces import host, running
 
 from pizzashop.local.shutdown import wait_until
 
@@ -125,17 +126,7 @@ class Kubelet:
         for name, target in (("hosts", self._cluster.hosts_file), ("resolv.conf", Path(os.devnull))):
             (files / name).symlink_to(target)
             self._stack.callback((files / name).unlink)
-        run_ip("netns", "add", network)
-        self._stack.callback(run_ip, "netns", "delete", network)
-        run_ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", network)
-        run_ip("link", "set", outside, "master", BRIDGE, "up")
-        for command in (
-            "address add {}/16 dev eth0",
-            "link set eth0 up",
-            "link set lo up",
-            "route add default via {host}",
-        ):
-            run_ip("-n", network, *command.format(address, host=HOST).split())
+        self._stack.enter_context(host(network, outside, BRIDGE, f"{address}/16", HOST))
 
     def _set_status(self, content: Mapping[str, Any], status: Mapping[str, str]) -> None:
         path = f"/api/v1/namespaces/{content['metadata']['namespace']}/pods/{content['metadata']['name']}/status"
