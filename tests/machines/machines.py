@@ -30,7 +30,11 @@ GATEWAY = "10.77.0.1"
 ADDRESSES = ("10.77.0.11", "10.77.0.12", "10.77.0.13")
 CONTROL_PLANE = ("sentry", "placement", "scheduler")
 # Two processes of each role, on different machines.
-ROLES_OF_MACHINE = ((ORDER, KITCHEN, DELIVERY), (ORDER, STOREFRONT, DELIVERY, WORKFLOW), (STOREFRONT, KITCHEN, WORKFLOW))
+ROLES_OF_MACHINE = (
+    (ORDER, KITCHEN, DELIVERY),
+    (ORDER, STOREFRONT, DELIVERY, WORKFLOW),
+    (STOREFRONT, KITCHEN, WORKFLOW),
+)
 TOKEN = "a-token-of-32-characters-or-more"
 # As a supervisor does.
 RESTART = 'while :; do "$@"; sleep 1; done'
@@ -65,8 +69,9 @@ class Machines:
         with self._stack as stack:
             stack.enter_context(self._client)
             stack.enter_context(bridge(_BRIDGE, f"{GATEWAY}/24"))
-            shared = {"listen_addresses": GATEWAY, "idle_in_transaction_session_timeout": "10s"}
-            self._env = {**self._env, "PIZZASHOP_POSTGRES_URL": stack.enter_context(self._postgresql(shared))}
+            settings = {"listen_addresses": GATEWAY, "idle_in_transaction_session_timeout": "10s"}
+            url = stack.enter_context(own_postgresql(self._directory / "postgresql", **settings))
+            self._env = {**self._env, "PIZZASHOP_POSTGRES_URL": url}
             stack.enter_context(self._valkey())
             self._write_shared_files()
             for number, address in enumerate(ADDRESSES):
@@ -143,7 +148,7 @@ class Machines:
         for machine in self.machines:
             (machine.directory / "ca").mkdir()
         self.start(first, "sentry")
-        wait_until(lambda: "Sentry server is running" in first.log("sentry") or self._has_ca(first), "the certificates")
+        wait_until(lambda: self._has_ca(first), "the certificates")
         for machine in others:
             shutil.copytree(first.directory / "ca", machine.directory / "ca", dirs_exist_ok=True)
         for machine in self.machines:
@@ -163,11 +168,6 @@ class Machines:
         resources.mkdir()
         for path in [*(ROOT / "resources").glob("*.yaml"), ROOT / "resources" / "postgresql" / "statestore.yaml"]:
             (resources / path.name).write_text(path.read_text().replace("localhost:6379", f"{GATEWAY}:6379"))
-
-    @contextmanager
-    def _postgresql(self, settings: Mapping[str, str]) -> Iterator[str]:
-        with own_postgresql(self._directory / "postgresql", **settings) as url:
-            yield url
 
     @contextmanager
     def _valkey(self) -> Iterator[None]:

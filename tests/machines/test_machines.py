@@ -1,18 +1,18 @@
 """A machine is cut off in the midst of orders, and then another dies: none is lost, nothing is done twice.
 
-Each time it is the machine on which the leading placement is. `make test-machines` runs this file, as root on Linux.
+Each time it is the machine whose placement leads. `make test-machines` runs this file, as root on Linux.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from statistics import median
 
 import pytest
 from go_programs import sentry
-from machines import ROOT, Machines
+from machines import ROOT, Machine, Machines
 from network_namespaces import reason_without_namespaces
-from shop_client import eventually, new_order, stages
+from shop_client import FaultTable, new_order, stages
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
@@ -20,13 +20,10 @@ from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.roles import ORDER, WORKFLOW
 
 PACE = 0.2
-# Orders are placed one after another, this many seconds apart.
-GAP = 1.0
-ORDERS_BEFORE, ORDERS_AFTER = 15, 5
-CUT_SECONDS = 40.0
-# An order takes at most this long, whatever happens to one machine.
+# A customer comes every second: before something happens to a machine, while it is away, and afterwards.
+BEFORE, CUT_OFF, AFTER = 15, 40, 5
+# No order takes longer, whatever happens to one machine.
 MAX_SECONDS = 180.0
-COLUMNS = ("event                             ", "orders", "in flight", "lost", "twice", "median s", "slowest s", "all s")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +34,8 @@ def machines(dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         pytest.skip("there is no Sentry yet: `make sentry` builds it")
     config = ROOT / "resources" / "config" / "mdns.yaml"
     directory = tmp_path_factory.mktemp("machines")
-    with Machines(directory, dapr, {"PIZZASHOP_PACE": str(PACE)}, config).running() as all_of_them:
-        yield all_of_them
+    with Machines(directory, dapr, {"PIZZASHOP_PACE": str(PACE)}, config).running() as three:
+        yield three
 
 
 class Orders:
@@ -48,76 +45,41 @@ class Orders:
         self._machines, self._pool = machines, pool
         self._seconds: dict[str, Future[float]] = {}
 
-    def place(self, count: int) -> None:
-        """Place these orders, one after another."""
-        for _ in range(count):
-            order = new_order("machine")
-            self._seconds[order["order_id"]] = self._pool.submit(self._follow, order)
-            time.sleep(GAP)
-
-    def place_for(self, seconds: float) -> None:
-        """Place orders for so long."""
-        self.place(int(seconds / GAP))
-
-    def in_flight(self) -> int:
-        return sum(self._status(order_id) not in (*FINAL, "") for order_id in self._seconds)
-
-    def wait(self) -> list[float]:
-        """Return how long each order took from its first request until it was delivered."""
-        return [each.result() for each in self._seconds.values()]
-
     @property
     def ids(self) -> list[str]:
         return list(self._seconds)
 
+    def place(self, count: int) -> None:
+        """Place these orders, one every second."""
+        for _ in range(count):
+            order = new_order("machine")
+            self._seconds[order["order_id"]] = self._pool.submit(self._follow, order)
+            time.sleep(1)
+
+    def count_in_flight(self) -> int:
+        return sum(self._status(order_id) not in (*FINAL, "") for order_id in self._seconds)
+
+    def wait(self) -> list[float]:
+        """Wait until all are delivered; return how many seconds each order took."""
+        return [each.result() for each in self._seconds.values()]
+
     def _follow(self, order: dict[str, object]) -> float:
         begin, order_id = time.monotonic(), str(order["order_id"])
-        self._until(lambda: self._machines.call(WORKFLOW, "POST", "/start-order", order)[0] == 200, "started", order_id)
         decision = {"order_id": order_id, "approved": True}
-        self._until(
-            lambda: self._machines.call(WORKFLOW, "POST", "/validate-pizza", decision)[0] == 200, "approved", order_id
-        )
-        self._until(lambda: self._status(order_id) == "delivered", "delivered", order_id)
+        self._until(order_id, lambda: self._machines.call(WORKFLOW, "POST", "/start-order", order)[0] == 200)
+        self._until(order_id, lambda: self._machines.call(WORKFLOW, "POST", "/validate-pizza", decision)[0] == 200)
+        self._until(order_id, lambda: self._status(order_id) == "delivered")
         return time.monotonic() - begin
 
-    def _until(self, is_so, word: str, order_id: str) -> None:
+    def _until(self, order_id: str, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + MAX_SECONDS
         while not is_so():
-            assert time.monotonic() < deadline, f"{order_id} is not {word}, but {self._status(order_id)}"
+            assert time.monotonic() < deadline, f"{order_id} remains {self._status(order_id)!r}"
             time.sleep(0.5)
 
     def _status(self, order_id: str) -> str:
         status, record = self._machines.call(ORDER, "GET", f"/order/{order_id}")
         return str(record["status"]) if status == 200 else ""
-
-
-@pytest.mark.timeout(1500)
-def test_orders_survive_the_loss_of_a_machine(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[tuple[object, ...]] = []
-    with ThreadPoolExecutor(64) as pool:
-        warm = Orders(machines, pool)
-        warm.place(2)
-        warm.wait()
-        for event in ("none", "cut off for 40 s", "killed"):
-            orders = Orders(machines, pool)
-            orders.place(ORDERS_BEFORE)
-            machine = machines.placement_leader()
-            in_flight, at = orders.in_flight(), time.time()
-            if event == "killed":
-                machines.kill(machine)
-            elif event != "none":
-                machine.host.cut_off()
-                orders.place_for(CUT_SECONDS)
-                machine.host.reconnect()
-            orders.place(ORDERS_AFTER)
-            seconds = sorted(orders.wait())
-            all_after = time.time() - at
-            lost, doubled = judge(machines, orders, at)
-            name = event if event == "none" else f"machine {machine.number} {event}"
-            rows.append((name, len(seconds), in_flight, len(lost), len(doubled), *map(round, (seconds[len(seconds) // 2], seconds[-1], all_after))))
-            with capsys.disabled():
-                print("\n" + "   ".join(f"{c!s:<{len(h)}}" for h, c in zip(COLUMNS, rows[-1], strict=True)))
-            assert (lost, doubled) == ([], [])
 
 
 def judge(machines: Machines, orders: Orders, at: float) -> tuple[list[str], list[object]]:
@@ -126,3 +88,31 @@ def judge(machines: Machines, orders: Orders, at: float) -> tuple[list[str], lis
     lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     over, under_way = twice(runs(orders.ids), at)
     return lost, [*over, *under_way]
+
+
+@pytest.mark.timeout(1500)
+def test_orders_survive_the_loss_of_a_machine(machines: Machines, loss_table: FaultTable) -> None:
+    with ThreadPoolExecutor(64) as pool:
+
+        def lose(title: str, happen: Callable[[Orders, Machine], None]) -> None:
+            orders = Orders(machines, pool)
+            orders.place(BEFORE)
+            machine = machines.placement_leader()
+            in_flight, at = orders.count_in_flight(), time.time()
+            happen(orders, machine)
+            orders.place(AFTER)
+            seconds = orders.wait()
+            all_after = time.time() - at
+            lost, doubled = judge(machines, orders, at)
+            times = (round(each) for each in (median(seconds), max(seconds), all_after))
+            loss_table((title, len(seconds), in_flight, len(lost), len(doubled), *times))
+            assert (lost, doubled) == ([], [])
+
+        def cut_off(orders: Orders, machine: Machine) -> None:
+            machine.host.cut_off()
+            orders.place(CUT_OFF)
+            machine.host.reconnect()
+
+        lose("all there", lambda _orders, _machine: None)
+        lose(f"cut off for {CUT_OFF} s", cut_off)
+        lose("killed", lambda _orders, machine: machines.kill(machine))
