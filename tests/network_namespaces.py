@@ -63,9 +63,17 @@ class Host:
 
 
 @contextmanager
-def host(name: str, link: str, bridge_name: str, address: str, gateway: str) -> Iterator[Host]:
-    """Have a host with this address (`10.0.0.2/24`) on the bridge within the block; kill its processes at the end."""
+def host(name: str, link: str, bridge_name: str, address: str, gateway: str, hosts_file: Path) -> Iterator[Host]:
+    """Have a host with this address (`10.0.0.2/24`) on the bridge within the block; kill its processes at the end.
+
+    It knows the names of the hosts file and, without a name server, no others.
+    """
+    files = Path("/etc/netns") / name
     with ExitStack() as stack:
+        files.mkdir(parents=True)
+        stack.callback(shutil.rmtree, files)
+        (files / "hosts").symlink_to(hosts_file)
+        (files / "resolv.conf").symlink_to(os.devnull)
         run_ip("netns", "add", name)
         stack.callback(run_ip, "netns", "delete", name)
         made = Host(name, link)

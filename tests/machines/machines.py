@@ -1,17 +1,20 @@
-"""A shop on three machines: hosts in network namespaces, whose processes are those of `deploy/machines/run`.
+"""A shop on three machines: hosts in network namespaces that follow `docs/how-to/run-on-several-machines.md`.
 
 The store and the broker are on the address of the bridge, which is never cut off.
 """
 
-import os
 import random
 import re
+import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 from go_programs import sentry
 from network_namespaces import Host, bridge, host, running
 from own_postgresql import own_postgresql
@@ -25,10 +28,11 @@ from pizzashop.local.shutdown import wait_until
 from pizzashop.roles import DELIVERY, KITCHEN, ORDER, STOREFRONT, WORKFLOW, Role
 
 ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "how-to" / "run-on-several-machines.md"
 RUN = ROOT / "deploy" / "machines" / "run"
-GATEWAY = "10.77.0.1"
-ADDRESSES = ("10.77.0.11", "10.77.0.12", "10.77.0.13")
-CONTROL_PLANE = ("sentry", "placement", "scheduler")
+# The addresses of the guide.
+SERVERS = "10.0.0.10"
+ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
 # Two processes of each role, on different machines.
 ROLES_OF_MACHINE = (
     (ORDER, KITCHEN, DELIVERY),
@@ -36,18 +40,37 @@ ROLES_OF_MACHINE = (
     (STOREFRONT, KITCHEN, WORKFLOW),
 )
 TOKEN = "a-token-of-32-characters-or-more"
-# As a supervisor does.
+# What a supervisor does.
 RESTART = 'while :; do "$@"; sleep 1; done'
 _BRIDGE = "machines"
+
+
+def guide_block(text: str) -> str:
+    """Return the block of code in the guide that contains the text, without the prompts of a shell."""
+    blocks = re.findall(r"```\w*\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if text in block)
+    return re.sub(r"^ +(\$ )?", "", block, flags=re.MULTILINE)
+
+
+def shop_env(**values: str) -> dict[str, str]:
+    """Return the variables of `deploy/machines/shop.env` with these values."""
+    lines = (RUN.parent / "shop.env").read_text().splitlines()
+    names = [line.partition("=")[0] for line in lines if not line.startswith("#")]
+    assert sorted(names) == sorted(values)
+    return values
 
 
 class Machine:
     """One of the machines: its host, its address, its roles, and the directory of its files and logs."""
 
     def __init__(self, number: int, lan_host: Host, directory: Path) -> None:
-        self.number, self.host, self.directory = number, lan_host, directory
+        self.host, self.directory = lan_host, directory
         self.address, self.roles = ADDRESSES[number], ROLES_OF_MACHINE[number]
         self.is_alive = True
+
+    @property
+    def certificates(self) -> Path:
+        return self.directory / "ca"
 
     def log(self, name: str) -> str:
         path = self.directory / f"{name}.log"
@@ -57,40 +80,28 @@ class Machine:
 class Machines:
     """The three machines with all their processes; `call` asks a role on any of them, as a proxy would."""
 
-    def __init__(self, directory: Path, dapr: Dapr, env: Mapping[str, str], config: Path) -> None:
-        self._directory, self._dapr, self._env, self._config = directory, dapr, env, config
+    def __init__(self, directory: Path, dapr: Dapr, pace: float) -> None:
+        self._directory, self._dapr, self._pace = directory, dapr, pace
         self._stack = ExitStack()
         self._client = ShopClient()
-        self.machines: list[Machine] = []
+        self._machines: list[Machine] = []
 
     @contextmanager
     def running(self) -> Iterator["Machines"]:
         """Run everything within the block; at its end no process and no namespace is left."""
-        with self._stack as stack:
-            stack.enter_context(self._client)
-            stack.enter_context(bridge(_BRIDGE, f"{GATEWAY}/24"))
-            settings = {"listen_addresses": GATEWAY, "idle_in_transaction_session_timeout": "10s"}
-            url = stack.enter_context(own_postgresql(self._directory / "postgresql", **settings))
-            self._env = {**self._env, "PIZZASHOP_POSTGRES_URL": url}
-            stack.enter_context(self._valkey())
+        with self._stack:
+            self._stack.enter_context(self._client)
+            self._stack.enter_context(bridge(_BRIDGE, f"{SERVERS}/24"))
+            self._start_servers()
             self._write_shared_files()
-            for number, address in enumerate(ADDRESSES):
-                name = f"pizzashop-{os.getpid()}-{number}"
-                lan_host = stack.enter_context(host(name, f"machine{number}", _BRIDGE, f"{address}/24", GATEWAY))
-                directory = self._directory / f"machine{number}"
-                directory.mkdir()
-                self.machines.append(Machine(number, lan_host, directory))
+            for number in range(len(ADDRESSES)):
+                self._machines.append(self._connect(number))
             self._start_control_plane()
-            for machine in self.machines:
+            for machine in self._machines:
                 for role in machine.roles:
-                    self.start(machine, f"sidecar-{role.name}")
-                    self.start(machine, role.name)
+                    self._start(machine, f"sidecar-{role.name}")
+                    self._start(machine, role.name)
             yield self
-
-    def start(self, machine: Machine, name: str) -> None:
-        """Start a process of `run` on a machine; it is started again when it ends."""
-        command = machine.host.command("sh", "-c", RESTART, "sh", RUN, name)
-        self._stack.enter_context(running(command, machine.directory / f"{name}.log", self._environment(machine)))
 
     def kill(self, machine: Machine) -> None:
         """Kill all processes of a machine and take it from the network: its peers get no answer, not even a refusal."""
@@ -99,18 +110,17 @@ class Machines:
         machine.host.kill_all()
 
     def placement_leader(self) -> Machine:
-        """Return the machine on which the placement is that leads, as far as the logs say."""
+        """Return the machine whose placement leads."""
         leaders = [
-            (found[-1], machine)
-            for machine in self.machines
-            if machine.is_alive
-            and (found := re.findall(r'time="([^"]+)".*has acquired leadership', machine.log("placement")))
+            (times[-1], machine)
+            for machine in self._machines
+            if machine.is_alive and (times := re.findall(r'time="(\S+)".* acquired lead', machine.log("placement")))
         ]
         return max(leaders, key=lambda each: each[0])[1]
 
     def call(self, role: Role, method: str, path: str, content: Any = None) -> tuple[int, Any]:
-        """Ask the role on one machine after another until one answers; return 503 if none does."""
-        machines = [machine for machine in self.machines if role in machine.roles and machine.is_alive]
+        """Ask the role on one machine, and on the other one if the first does not answer; return 503 if none does."""
+        machines = [machine for machine in self._machines if role in machine.roles]
         answer: tuple[int, Any] = (503, None)
         for machine in random.sample(machines, len(machines)):
             url = f"http://{machine.address}:{role.port}{path}"
@@ -122,56 +132,62 @@ class Machines:
                 break
         return answer
 
-    def _environment(self, machine: Machine) -> dict[str, str]:
-        # The variables of deploy/machines/shop.env.
-        return {
-            "PATH": command_path(),
-            "MACHINE": machine.address,
-            "MACHINES": " ".join(ADDRESSES),
-            "DAPR": str(self._directory / "bin"),
-            "CREDENTIALS": str(machine.directory / "ca"),
-            "RESOURCES": str(self._directory / "resources"),
-            "CONFIG": str(self._config),
-            "DATA": str(machine.directory),
-            "PIZZASHOP_STAFF_TOKEN": TOKEN,
-            "PIZZASHOP_SECRET": TOKEN,
-            "APP_API_TOKEN": TOKEN[::-1],
-            "DAPR_API_TOKEN": TOKEN.upper(),
-            # Thirty processes share the cores of this one machine.
-            "GOMAXPROCS": "1",
-            **self._env,
-        }
-
-    def _start_control_plane(self) -> None:
-        """Start Sentry on the first machine, copy its certificates to the others, and start the rest."""
-        first, *others = self.machines
-        for machine in self.machines:
-            (machine.directory / "ca").mkdir()
-        self.start(first, "sentry")
-        wait_until(lambda: self._has_ca(first), "the certificates")
-        for machine in others:
-            shutil.copytree(first.directory / "ca", machine.directory / "ca", dirs_exist_ok=True)
-        for machine in self.machines:
-            for name in CONTROL_PLANE[machine is first :]:
-                self.start(machine, name)
-
-    @staticmethod
-    def _has_ca(machine: Machine) -> bool:
-        return all((machine.directory / "ca" / name).exists() for name in ("ca.crt", "issuer.crt", "issuer.key"))
+    def _start_servers(self) -> None:
+        directory = self._directory / "postgresql"
+        self._url = self._stack.enter_context(own_postgresql(directory, listen_addresses=SERVERS))
+        with psycopg.connect(self._url, autocommit=True) as server:
+            server.execute(guide_block("ALTER ROLE shop").encode())
+        options = ("--bind", "127.0.0.1", SERVERS, "--protected-mode", "no", "--save", "", "--dir", self._directory)
+        self._stack.enter_context(running([valkey_binary(), *options], self._directory / "valkey.log"))
+        wait_until(lambda: is_listening(6379, SERVERS), "valkey")
 
     def _write_shared_files(self) -> None:
+        commands = guide_block("cp resources").replace("/etc/pizzashop", shlex.quote(str(self._directory)))
+        subprocess.run(["sh", "-ec", commands], cwd=ROOT, check=True)
+        (self._directory / "hosts").write_text("127.0.0.1 localhost\n" + guide_block("10.0.0.11 dapr-scheduler"))
         binaries = self._directory / "bin"
         binaries.mkdir()
         for name, path in [*((name, getattr(self._dapr, name)) for name in NAMES), ("sentry", sentry())]:
             (binaries / name).symlink_to(path)
-        resources = self._directory / "resources"
-        resources.mkdir()
-        for path in [*(ROOT / "resources").glob("*.yaml"), ROOT / "resources" / "postgresql" / "statestore.yaml"]:
-            (resources / path.name).write_text(path.read_text().replace("localhost:6379", f"{GATEWAY}:6379"))
 
-    @contextmanager
-    def _valkey(self) -> Iterator[None]:
-        options = ("--bind", "127.0.0.1", GATEWAY, "--protected-mode", "no", "--save", "", "--dir", self._directory)
-        with running([valkey_binary(), *options], self._directory / "valkey.log"):
-            wait_until(lambda: is_listening(6379, GATEWAY), "valkey")
-            yield
+    def _connect(self, number: int) -> Machine:
+        name, hosts_file = f"pizzashop-{uuid4().hex[:8]}-{number}", self._directory / "hosts"
+        lan_host = host(name, f"machine{number}", _BRIDGE, f"{ADDRESSES[number]}/24", SERVERS, hosts_file)
+        machine = Machine(number, self._stack.enter_context(lan_host), self._directory / f"machine{number}")
+        machine.certificates.mkdir(parents=True)
+        for line in guide_block("net.ipv4").splitlines():
+            key, _, value = line.partition(" = ")
+            machine.host.run("sh", "-c", f"echo {value} > /proc/sys/{key.replace('.', '/')}")
+        return machine
+
+    def _start_control_plane(self) -> None:
+        first, *others = self._machines
+        self._start(first, "sentry")
+        files = [first.certificates / name for name in ("ca.crt", "issuer.crt", "issuer.key")]
+        wait_until(lambda: all(file.exists() for file in files), "the certificates of Sentry")
+        for machine in others:
+            shutil.copytree(first.certificates, machine.certificates, dirs_exist_ok=True)
+            self._start(machine, "sentry")
+        for machine in self._machines:
+            self._start(machine, "placement")
+            self._start(machine, "scheduler")
+
+    def _start(self, machine: Machine, name: str) -> None:
+        env = shop_env(
+            MACHINE=machine.address,
+            MACHINES=" ".join(ADDRESSES),
+            DAPR=str(self._directory / "bin"),
+            CREDENTIALS=str(machine.certificates),
+            RESOURCES=str(self._directory / "resources"),
+            CONFIG=str(self._directory / "mdns.yaml"),
+            DATA=str(machine.directory),
+            PIZZASHOP_POSTGRES_URL=self._url,
+            PIZZASHOP_STAFF_TOKEN=TOKEN,
+            PIZZASHOP_SECRET=TOKEN,
+            APP_API_TOKEN=TOKEN[::-1],
+            DAPR_API_TOKEN=TOKEN.upper(),
+        )
+        # Thirty processes share the cores of this machine.
+        env |= {"PATH": command_path(), "PIZZASHOP_PACE": str(self._pace), "GOMAXPROCS": "1"}
+        command = machine.host.command("sh", "-c", RESTART, "sh", RUN, name)
+        self._stack.enter_context(running(command, machine.directory / f"{name}.log", env))

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 from go_programs import sentry
-from machines import ROOT, Machine, Machines
+from machines import Machine, Machines
 from network_namespaces import reason_without_namespaces
 from shop_client import FaultTable, new_order, stages
 from told import runs, twice
@@ -32,9 +32,7 @@ def machines(dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         pytest.skip(reason)
     if not sentry().exists():
         pytest.skip("there is no Sentry yet: `make sentry` builds it")
-    config = ROOT / "resources" / "config" / "mdns.yaml"
-    directory = tmp_path_factory.mktemp("machines")
-    with Machines(directory, dapr, {"PIZZASHOP_PACE": str(PACE)}, config).running() as three:
+    with Machines(tmp_path_factory.mktemp("machines"), dapr, PACE).running() as three:
         yield three
 
 
