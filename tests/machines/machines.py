@@ -83,7 +83,8 @@ class Machines:
     def __init__(self, directory: Path, dapr: Dapr, pace: float) -> None:
         self._directory, self._dapr, self._pace = directory, dapr, pace
         self._stack = ExitStack()
-        self._client = ShopClient()
+        # A role answers within 20 s, if its machine can be reached.
+        self._client = ShopClient(timeout_seconds=20)
         self._machines: list[Machine] = []
 
     @contextmanager

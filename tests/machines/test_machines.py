@@ -12,7 +12,7 @@ import pytest
 from go_programs import sentry
 from machines import Machine, Machines
 from network_namespaces import reason_without_namespaces
-from shop_client import FaultTable, new_order, stages
+from shop_client import FaultTable, eventually, new_order, stages
 from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
@@ -73,7 +73,7 @@ class Orders:
         deadline = time.monotonic() + MAX_SECONDS
         while not is_so():
             assert time.monotonic() < deadline, f"{order_id} remains {self._status(order_id)!r}"
-            time.sleep(0.5)
+            time.sleep(1)
 
     def _status(self, order_id: str) -> str:
         status, record = self._machines.call(ORDER, "GET", f"/order/{order_id}")
@@ -82,7 +82,11 @@ class Orders:
 
 def judge(machines: Machines, orders: Orders, at: float) -> tuple[list[str], list[object]]:
     """Return the orders with a wrong history, and the stages that two runs began."""
-    records = [machines.call(ORDER, "GET", f"/order/{order_id}")[1] for order_id in orders.ids]
+    replies = [
+        eventually(lambda each=order_id: machines.call(ORDER, "GET", f"/order/{each}"), lambda reply: reply[0] == 200)
+        for order_id in orders.ids
+    ]
+    records = [record for _, record in replies]
     lost = [record["order_id"] for record in records if stages(record) != list(HAPPY_PATH)]
     over, under_way = twice(runs(orders.ids), at)
     return lost, [*over, *under_way]
