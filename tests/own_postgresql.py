@@ -1,5 +1,6 @@
 """A real PostgreSQL: the embedded one, and one of a user with a port and a password."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
             wait_until(lambda: _create_login(admin), "postgresql", seconds=20)
             yield f"postgresql://shop:{PASSWORD}@{options['listen_addresses']}:{port}/postgres"
         finally:
-            child.terminate()
+            # With this signal it does not wait for its clients, of which some may be on a lost machine.
+            child.send_signal(signal.SIGINT)
             child.wait()
 
 
