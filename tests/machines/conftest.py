@@ -8,7 +8,16 @@ __all__ = ["clean_end", "dapr"]
 
 LOSSES = pytest.StashKey[list[tuple[object, ...]]]()
 COLUMNS = (
-    *("machine            ", "orders", "in flight", "lost", "begun twice", "median of an order", "slowest order"),
+    *(
+        "names ",
+        "machine            ",
+        "orders",
+        "in flight",
+        "lost",
+        "begun twice",
+        "median of an order",
+        "slowest order",
+    ),
     "until all were delivered",
 )
 

@@ -49,7 +49,7 @@ def guide_block(text: str) -> str:
     """Return the block of code in the guide that contains the text, without the prompts of a shell."""
     blocks = re.findall(r"```\w*\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     (block,) = (block for block in blocks if text in block)
-    return re.sub(r"^ +(\$ )?", "", block, flags=re.MULTILINE)
+    return re.sub(r"^ *(\$ )?", "", block, flags=re.MULTILINE)
 
 
 def shop_env(**values: str) -> dict[str, str]:
@@ -78,10 +78,13 @@ class Machine:
 
 
 class Machines:
-    """The three machines with all their processes; `call` asks a role on any of them, as a proxy would."""
+    """The three machines with all their processes; `call` asks a role on any of them, as a proxy would.
 
-    def __init__(self, directory: Path, dapr: Dapr, pace: float) -> None:
-        self._directory, self._dapr, self._pace = directory, dapr, pace
+    `names` is how the sidecars find each other: `mdns` or `consul`.
+    """
+
+    def __init__(self, directory: Path, dapr: Dapr, pace: float, names: str) -> None:
+        self._directory, self._dapr, self._pace, self._names = directory, dapr, pace, names
         self._stack = ExitStack()
         # A role answers within 20 s, if its machine can be reached.
         self._client = ShopClient(timeout_seconds=20)
@@ -99,6 +102,8 @@ class Machines:
                 self._machines.append(self._connect(number))
             self._start_control_plane()
             for machine in self._machines:
+                if self._names == "consul":
+                    self._start_consul(machine)
                 for role in machine.roles:
                     self._start(machine, f"sidecar-{role.name}")
                     self._start(machine, role.name)
@@ -143,8 +148,9 @@ class Machines:
         wait_until(lambda: is_listening(6379, SERVERS), "valkey")
 
     def _write_shared_files(self) -> None:
-        commands = guide_block("cp resources").replace("/etc/pizzashop", shlex.quote(str(self._directory)))
-        subprocess.run(["sh", "-ec", commands], cwd=ROOT, check=True)
+        for text in ("cp resources/config/mdns.yaml", "cp resources/config/consul.yaml"):
+            commands = guide_block(text).replace("/etc/pizzashop", shlex.quote(str(self._directory)))
+            subprocess.run(["sh", "-ec", commands], cwd=ROOT, check=True)
         (self._directory / "hosts").write_text("127.0.0.1 localhost\n" + guide_block("10.0.0.11 dapr-scheduler"))
         binaries = self._directory / "bin"
         binaries.mkdir()
@@ -173,14 +179,29 @@ class Machines:
             self._start(machine, "placement")
             self._start(machine, "scheduler")
 
+    def _start_consul(self, machine: Machine) -> None:
+        definitions = machine.directory / "consul.d"
+        definitions.mkdir()
+        for role in machine.roles:
+            # The ports of roles differ in their last digit.
+            text = re.sub(r"\b(8|35)(\d*)1\b", rf"\g<1>\g<2>{role.port % 10}", guide_block('"service"'))
+            (definitions / f"{role.name}.json").write_text(text.replace(ORDER.app_id, role.app_id))
+        command = guide_block("consul agent").replace("/etc/consul.d", str(definitions))
+        command = command.replace("/var/lib/consul", str(machine.directory / "consul"))
+        self._run(machine, "consul", "sh", "-c", command)
+
     def _start(self, machine: Machine, name: str) -> None:
+        """Start a process of `run` on a machine."""
+        self._run(machine, name, str(RUN), name)
+
+    def _run(self, machine: Machine, name: str, *command: str) -> None:
         env = shop_env(
             MACHINE=machine.address,
             MACHINES=" ".join(ADDRESSES),
             DAPR=str(self._directory / "bin"),
             CREDENTIALS=str(machine.certificates),
             RESOURCES=str(self._directory / "resources"),
-            CONFIG=str(self._directory / "mdns.yaml"),
+            CONFIG=str(self._directory / f"{self._names}.yaml"),
             DATA=str(machine.directory),
             PIZZASHOP_POSTGRES_URL=self._url,
             PIZZASHOP_STAFF_TOKEN=TOKEN,
@@ -190,5 +211,5 @@ class Machines:
         )
         # Thirty processes share the cores of this machine.
         env |= {"PATH": command_path(), "PIZZASHOP_PACE": str(self._pace), "GOMAXPROCS": "1"}
-        command = machine.host.command("sh", "-c", RESTART, "sh", RUN, name)
-        self._stack.enter_context(running(command, machine.directory / f"{name}.log", env))
+        supervised = machine.host.command("sh", "-c", RESTART, "sh", *command)
+        self._stack.enter_context(running(supervised, machine.directory / f"{name}.log", env))

@@ -3,9 +3,11 @@
 Each time it is the machine whose placement leads. `make test-machines` runs this file, as root on Linux.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -26,13 +28,16 @@ BEFORE, CUT_OFF, AFTER = 15, 40, 5
 MAX_SECONDS = 180.0
 
 
-@pytest.fixture(scope="module")
-def machines(dapr: Dapr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+@pytest.fixture(params=["mdns", "consul"])
+def machines(dapr: Dapr, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machines]:
+    """The machines, whose sidecars find each other by mDNS, or by Consul where `consul` is on the PATH."""
     if reason := reason_without_namespaces():
         pytest.skip(reason)
     if not sentry().exists():
         pytest.skip("there is no Sentry yet: `make sentry` builds it")
-    with Machines(tmp_path_factory.mktemp("machines"), dapr, PACE).running() as three:
+    if request.param == "consul" and shutil.which("consul") is None:
+        pytest.skip("there is no `consul` on the PATH")
+    with Machines(tmp_path, dapr, PACE, request.param).running() as three:
         yield three
 
 
@@ -93,7 +98,10 @@ def judge(machines: Machines, orders: Orders, at: float) -> tuple[list[str], lis
 
 
 @pytest.mark.timeout(1500)
-def test_orders_survive_the_loss_of_a_machine(machines: Machines, loss_table: FaultTable) -> None:
+def test_orders_survive_the_loss_of_a_machine(
+    machines: Machines, loss_table: FaultTable, request: pytest.FixtureRequest
+) -> None:
+    names = request.node.callspec.params["machines"]
     with ThreadPoolExecutor(64) as pool:
 
         def lose(title: str, happen: Callable[[Orders, Machine], None]) -> None:
@@ -107,7 +115,7 @@ def test_orders_survive_the_loss_of_a_machine(machines: Machines, loss_table: Fa
             all_after = time.time() - at
             lost, doubled = judge(machines, orders, at)
             times = (round(each) for each in (median(seconds), max(seconds), all_after))
-            loss_table((title, len(seconds), in_flight, len(lost), len(doubled), *times))
+            loss_table((names, title, len(seconds), in_flight, len(lost), len(doubled), *times))
             assert (lost, doubled) == ([], [])
 
         def cut_off(orders: Orders, machine: Machine) -> None:
