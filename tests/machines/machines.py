@@ -84,11 +84,11 @@ class Machines:
     """
 
     def __init__(self, directory: Path, dapr: Dapr, pace: float, names: str) -> None:
-        self._directory, self._dapr, self._pace, self._names = directory, dapr, pace, names
+        self._directory, self._dapr, self._pace, self.names = directory, dapr, pace, names
         self._stack = ExitStack()
         # A role answers within 20 s, if its machine can be reached.
         self._client = ShopClient(timeout_seconds=20)
-        self._machines: list[Machine] = []
+        self.machines: list[Machine] = []
 
     @contextmanager
     def running(self) -> Iterator["Machines"]:
@@ -99,10 +99,10 @@ class Machines:
             self._start_servers()
             self._write_shared_files()
             for number in range(len(ADDRESSES)):
-                self._machines.append(self._connect(number))
+                self.machines.append(self._connect(number))
             self._start_control_plane()
-            for machine in self._machines:
-                if self._names == "consul":
+            for machine in self.machines:
+                if self.names == "consul":
                     self._start_consul(machine)
                 for role in machine.roles:
                     self._start(machine, f"sidecar-{role.name}")
@@ -119,14 +119,14 @@ class Machines:
         """Return the machine whose placement leads."""
         leaders = [
             (times[-1], machine)
-            for machine in self._machines
+            for machine in self.machines
             if machine.is_alive and (times := re.findall(r'time="(\S+)".* acquired lead', machine.log("placement")))
         ]
         return max(leaders, key=lambda each: each[0])[1]
 
     def call(self, role: Role, method: str, path: str, content: Any = None) -> tuple[int, Any]:
         """Ask the role on one machine, and on the other one if the first does not answer; return 503 if none does."""
-        machines = [machine for machine in self._machines if role in machine.roles]
+        machines = [machine for machine in self.machines if role in machine.roles]
         answer: tuple[int, Any] = (503, None)
         for machine in random.sample(machines, len(machines)):
             url = f"http://{machine.address}:{role.port}{path}"
@@ -168,14 +168,14 @@ class Machines:
         return machine
 
     def _start_control_plane(self) -> None:
-        first, *others = self._machines
+        first, *others = self.machines
         self._start(first, "sentry")
         files = [first.certificates / name for name in ("ca.crt", "issuer.crt", "issuer.key")]
         wait_until(lambda: all(file.exists() for file in files), "the certificates of Sentry")
         for machine in others:
             shutil.copytree(first.certificates, machine.certificates, dirs_exist_ok=True)
             self._start(machine, "sentry")
-        for machine in self._machines:
+        for machine in self.machines:
             self._start(machine, "placement")
             self._start(machine, "scheduler")
 
@@ -201,7 +201,7 @@ class Machines:
             DAPR=str(self._directory / "bin"),
             CREDENTIALS=str(machine.certificates),
             RESOURCES=str(self._directory / "resources"),
-            CONFIG=str(self._directory / f"{self._names}.yaml"),
+            CONFIG=str(self._directory / f"{self.names}.yaml"),
             DATA=str(machine.directory),
             PIZZASHOP_POSTGRES_URL=self._url,
             PIZZASHOP_STAFF_TOKEN=TOKEN,

@@ -4,10 +4,11 @@ Each time it is the machine whose placement leads. `make test-machines` runs thi
 """
 
 import shutil
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 
 import pytest
@@ -19,6 +20,7 @@ from told import runs, twice
 
 from pizzashop.domain.lifecycle import FINAL, HAPPY_PATH
 from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import is_listening
 from pizzashop.roles import ORDER, WORKFLOW
 
 PACE = 0.2
@@ -28,8 +30,10 @@ BEFORE, CUT_OFF, AFTER = 15, 40, 5
 MAX_SECONDS = 180.0
 
 
-@pytest.fixture(params=["mdns", "consul"])
-def machines(dapr: Dapr, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machines]:
+@pytest.fixture(scope="module", params=["mdns", "consul"])
+def machines(
+    dapr: Dapr, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Machines]:
     """The machines, whose sidecars find each other by mDNS, or by Consul where `consul` is on the PATH."""
     if reason := reason_without_namespaces():
         pytest.skip(reason)
@@ -37,7 +41,7 @@ def machines(dapr: Dapr, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
         pytest.skip("there is no Sentry yet: `make sentry` builds it")
     if request.param == "consul" and shutil.which("consul") is None:
         pytest.skip("there is no `consul` on the PATH")
-    with Machines(tmp_path, dapr, PACE, request.param).running() as three:
+    with Machines(tmp_path_factory.mktemp("machines"), dapr, PACE, request.param).running() as three:
         yield three
 
 
@@ -97,11 +101,20 @@ def judge(machines: Machines, orders: Orders, at: float) -> tuple[list[str], lis
     return lost, [*over, *under_way]
 
 
+def test_a_program_without_a_certificate_reaches_no_sidecar_of_another_machine(machines: Machines) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for machine in machines.machines:
+        for role in machine.roles:
+            address = machine.address, 3510 + role.port % 10
+            eventually(lambda address=address: is_listening(address[1], address[0]), seconds=60)
+            with socket.create_connection(address) as plain, context.wrap_socket(plain) as connection:
+                with pytest.raises(ssl.SSLError, match="certificate required"):
+                    connection.recv(1)
+
+
 @pytest.mark.timeout(1500)
-def test_orders_survive_the_loss_of_a_machine(
-    machines: Machines, loss_table: FaultTable, request: pytest.FixtureRequest
-) -> None:
-    names = request.node.callspec.params["machines"]
+def test_orders_survive_the_loss_of_a_machine(machines: Machines, loss_table: FaultTable) -> None:
     with ThreadPoolExecutor(64) as pool:
 
         def lose(title: str, happen: Callable[[Orders, Machine], None]) -> None:
@@ -115,7 +128,7 @@ def test_orders_survive_the_loss_of_a_machine(
             all_after = time.time() - at
             lost, doubled = judge(machines, orders, at)
             times = (round(each) for each in (median(seconds), max(seconds), all_after))
-            loss_table((names, title, len(seconds), in_flight, len(lost), len(doubled), *times))
+            loss_table((machines.names, title, len(seconds), in_flight, len(lost), len(doubled), *times))
             assert (lost, doubled) == ([], [])
 
         def cut_off(orders: Orders, machine: Machine) -> None:
