@@ -108,9 +108,12 @@ def test_a_program_without_a_certificate_reaches_no_sidecar_of_another_machine(m
         for role in machine.roles:
             address = machine.address, 3510 + role.port % 10
             eventually(lambda address=address: is_listening(address[1], address[0]), seconds=60)
-            with socket.create_connection(address) as plain, context.wrap_socket(plain) as connection:
-                with pytest.raises(ssl.SSLError, match="certificate required"):
-                    connection.recv(1)
+            with (
+                pytest.raises(ssl.SSLError, match="certificate required"),
+                socket.create_connection(address) as plain,
+                context.wrap_socket(plain) as connection,
+            ):
+                connection.recv(1)
 
 
 @pytest.mark.timeout(1500)
