@@ -49,7 +49,7 @@ def build(
     """
     if home.exists():
         return
-    click.echo(f"Building {title}, for tests ...")
+    click.echo(f"Building {title} ...")
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="test-building-", dir=home.parent) as name:
         directory = Path(name)
