@@ -12,8 +12,8 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile -q --upgrade
     --python-version 3.11
 .DEFAULT_GOAL := help
 .PHONY: help up up-telemetry prepare prepare-cli prepare-telemetry doctor install test browser pictures test-faults \
-    test-brokers test-telemetry test-services test-chart test-image test-cluster bench growth unit histories lint format \
-    lock helm promtool dashboards clean
+    test-brokers test-telemetry test-services test-chart test-image test-cluster test-machines sentry bench growth unit \
+    histories lint format lock helm promtool dashboards clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,13 @@ test-image: helm ## Build the image without a container engine, and run its role
 test-cluster: helm prepare ## Install the chart on a real API server with Dapr's control plane; needs root, builds both once
 	PYTHONPATH=tests $(BIN)/python tests/cluster/cluster.py
 	unshare --net $(BIN)/pytest tests/cluster
+
+# In a network and with process ids of their own: whatever ends the tests, the machine's network is as before.
+test-machines: sentry prepare ## Take one of three machines away in the midst of orders; needs root, for network namespaces
+	unshare --net --pid --fork --kill-child --mount-proc $(BIN)/pytest tests/machines
+
+sentry: $(VENV)/.installed-test ## Build Dapr's Sentry, which several machines need (about 2 minutes)
+	@PYTHONPATH=tests $(BIN)/python tests/go_programs.py
 
 bench: $(VENV)/.installed-test ## Measure the shop beside the bare engine; writes docs/measurements.md
 	PYTHONPATH=tests $(BIN)/python tests/benchmark/bench.py $(BENCH)

@@ -1,4 +1,7 @@
-"""Build programs that tests need from Go modules, or copy files of such a module, once, into the cache directory."""
+"""Build programs that tests need from Go modules, or copy files of such a module, once, into the cache directory.
+
+`python tests/go_programs.py` builds Dapr's Sentry and prints its path.
+"""
 
 import json
 import shutil
@@ -12,6 +15,7 @@ from pathlib import Path
 import click
 
 from pizzashop.local.build import build_environment, fetch_go, installed_go
+from pizzashop.local.dapr_binaries import VERSION, machine_name
 from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import Settings
 
@@ -23,14 +27,30 @@ def cache_dir() -> Path:
     return Settings.from_env().cache_dir.expanduser()
 
 
-def build(home: Path, title: str, modules: Mapping[Path, Sequence[str]], variables: Sequence[str] = ()) -> None:
-    """Build the packages of each module, and copy Dapr's own chart to `home / "dapr"`; do nothing if `home` exists.
+def sentry() -> Path:
+    """Return the path of Dapr's Sentry, which a shop on one machine does not have; `build_sentry` makes it."""
+    return cache_dir() / f"sentry-{VERSION}-{machine_name()}" / "sentry"
 
-    `variables` are values that the linker sets, as `name=value`.
+
+def build_sentry() -> None:
+    build(sentry().parent, f"Dapr's Sentry {VERSION}", {DAPR_MODULE: ["github.com/dapr/dapr/cmd/sentry"]})
+
+
+def build(
+    home: Path,
+    title: str,
+    modules: Mapping[Path, Sequence[str]],
+    variables: Sequence[str] = (),
+    *,
+    with_dapr_chart: bool = False,
+) -> None:
+    """Build the packages of each module into `home`; do nothing if it exists.
+
+    `variables` are values that the linker sets, as `name=value`. Dapr's own chart is copied to `home / "dapr"`.
     """
     if home.exists():
         return
-    click.echo(f"Building {title}, for tests ...")
+    click.echo(f"Building {title} ...")
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="test-building-", dir=home.parent) as name:
         directory = Path(name)
@@ -42,8 +62,9 @@ def build(home: Path, title: str, modules: Mapping[Path, Sequence[str]], variabl
         (directory / "home").mkdir()
         for module, packages in modules.items():
             _run([go, "build", *options, *packages], module, env)
-        chart = _run([go, "list", "-modcacherw", "-f={{.Dir}}", _DAPR_CHART], DAPR_MODULE, env).strip()
-        shutil.copytree(chart, directory / "home" / "dapr")
+        if with_dapr_chart:
+            chart = _run([go, "list", "-modcacherw", "-f={{.Dir}}", _DAPR_CHART], DAPR_MODULE, env).strip()
+            shutil.copytree(chart, directory / "home" / "dapr")
         (directory / "home").replace(home)
 
 
@@ -66,3 +87,8 @@ def _run(command: Sequence[str | Path], directory: Path, env: Mapping[str, str])
     if result.returncode:
         sys.exit(f"The build in {directory} has failed:\n{result.stderr}")
     return result.stdout
+
+
+if __name__ == "__main__":
+    build_sentry()
+    click.echo(sentry())

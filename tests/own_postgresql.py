@@ -1,5 +1,6 @@
 """A real PostgreSQL: the embedded one, and one of a user with a port and a password."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,10 @@ class SystemPostgresql(EmbeddedPostgresql):
 
 @contextmanager
 def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
-    """Run a server with these settings on a free port of loopback within the block, and yield its URL with a login."""
+    """Run a server with these settings on a free port within the block, and yield its URL with a login.
+
+    It listens on loopback, or on the address `listen_addresses`; only hosts of the same network may log in.
+    """
     has_tls = settings.get("ssl") == "on"
     server = SystemPostgresql(directory) if has_tls else embedded_postgresql(directory)
     server.prepare()
@@ -44,7 +48,7 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
     rules = directory / "data/pg_hba.conf"
     # With TLS, it accepts no other connection from a network.
     kind = "hostssl" if has_tls else "host"
-    rules.write_text(f"local all all trust\n{kind} all all 127.0.0.1/32 scram-sha-256\n")
+    rules.write_text(f"local all all trust\n{kind} all all samenet scram-sha-256\n")
     options = {"listen_addresses": "127.0.0.1", "port": str(port), **settings}
     command = [*server.command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
     admin = f"{server.url} port={port}"
@@ -52,9 +56,10 @@ def own_postgresql(directory: Path, **settings: str) -> Iterator[str]:
         child = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_until(lambda: _create_login(admin), "postgresql", seconds=20)
-            yield f"postgresql://shop:{PASSWORD}@127.0.0.1:{port}/postgres"
+            yield f"postgresql://shop:{PASSWORD}@{options['listen_addresses']}:{port}/postgres"
         finally:
-            child.terminate()
+            # With this signal it does not wait for its clients, of which some may be on a lost machine.
+            child.send_signal(signal.SIGINT)
             child.wait()
 
 

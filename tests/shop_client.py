@@ -45,8 +45,8 @@ def new_order(prefix: str = "t") -> dict[str, Any]:
 class ShopClient:
     """The calls of the contract. Each returns the status and the JSON of the reply."""
 
-    def __init__(self) -> None:
-        self._http = HttpClient()
+    def __init__(self, timeout_seconds: float = 60.0) -> None:
+        self._http, self._timeout_seconds = HttpClient(), timeout_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +59,7 @@ class ShopClient:
         options: dict[str, Any] = {"headers": headers}
         if content is not None:
             options = {"data": json.dumps(content), "headers": {"Content-Type": "application/json", **headers}}
-        return self._http.request(method, url, 60.0, **options)
+        return self._http.request(method, url, self._timeout_seconds, **options)
 
     def call(self, method: str, url: str, content: Any = None, **headers: str) -> tuple[int, Any]:
         """Send any request, and return the status and JSON of the reply."""

@@ -39,7 +39,7 @@ def build_helm() -> None:
         f"{package}.k8sVersion{part}={value}" for part, value in zip(("Major", "Minor"), KUBERNETES, strict=True)
     ]
     module = Path(__file__).parent / "golang"
-    build(HOME, f"Helm {VERSION}", {module: ["helm.sh/helm/v3/cmd/helm"]}, variables)
+    build(HOME, f"Helm {VERSION}", {module: ["helm.sh/helm/v3/cmd/helm"]}, variables, with_dapr_chart=True)
 
 
 def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -13,14 +13,15 @@ import threading
 import urllib.error
 import urllib.request
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from chart.helm import HOME as HELM_HOME
-from go_programs import DAPR_MODULE, build, cache_dir
+from go_programs import DAPR_MODULE, build, build_sentry, cache_dir
+from network_namespaces import bridge, run_ip, running
 
 from pizzashop.local.dapr_binaries import VERSION as DAPR_VERSION
 from pizzashop.local.dapr_binaries import machine_name
@@ -33,11 +34,12 @@ BRIDGE = "pods"
 HOST = "10.244.0.1"
 API_PORT = 6443
 _TOKEN = "the-token-of-the-administrator"
-_CONTROL_PLANE = [f"github.com/dapr/dapr/cmd/{name}" for name in ("operator", "injector", "sentry")]
+_CONTROL_PLANE = [f"github.com/dapr/dapr/cmd/{name}" for name in ("operator", "injector")]
 
 
 def build_cluster() -> None:
     """Build the API server, etcd and the parts of Dapr's control plane that a local shop does not have."""
+    build_sentry()
     kubernetes = Path(__file__).parent / "golang"
     packages = ["k8s.io/kubernetes/cmd/kube-apiserver", "go.etcd.io/etcd/server/v3"]
     modules = {kubernetes: packages, DAPR_MODULE: _CONTROL_PLANE}
@@ -45,22 +47,6 @@ def build_cluster() -> None:
     variables = [f"k8s.io/component-base/version.gitVersion=v{KUBERNETES_VERSION}"]
     title = f"Kubernetes' API server {KUBERNETES_VERSION} and Dapr's control plane {DAPR_VERSION}"
     build(HOME, title, modules, variables)
-
-
-def run_ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True)
-
-
-@contextmanager
-def running(command: Sequence[str | Path], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program within the block; kill it and its children at the end."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            yield process
-        finally:
-            subprocess.run(["kill", "-KILL", "--", f"-{process.pid}"], check=False, stderr=subprocess.DEVNULL)
-            process.wait()
 
 
 class Cluster:
@@ -76,12 +62,7 @@ class Cluster:
     @contextmanager
     def running(self) -> Iterator["Cluster"]:
         with ExitStack() as stack:
-            run_ip("link", "set", "lo", "up")
-            # Without an address of its own, a bridge takes that of a new port now and then, and connections are lost.
-            run_ip("link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
-            stack.callback(run_ip, "link", "delete", BRIDGE)
-            run_ip("address", "add", f"{HOST}/16", "dev", BRIDGE)
-            run_ip("link", "set", BRIDGE, "up")
+            stack.enter_context(bridge(BRIDGE, f"{HOST}/16"))
             self.hosts_file.touch()
             stack.enter_context(running([HOME / "server", "--data-dir", self.directory / "etcd"], self._log("etcd")))
             stack.enter_context(running(self._api_server(), self._log("kube-apiserver")))

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from cluster import BRIDGE, HOST, Cluster, run_ip, running
+from cluster import BRIDGE, HOST, Cluster
+from network_namespaces import host, running
 
 from pizzashop.local.shutdown import wait_until
 
@@ -80,7 +81,8 @@ class Kubelet:
         """Give a pod its address and its names; its containers do not run yet."""
         self._count += 1
         pod = Pod(content, f"10.244.1.{self._count}", f"pizzashop-{os.getpid()}-{self._count}")
-        self._add_network(pod.network, f"pod{self._count}", pod.address)
+        network = host(pod.network, f"pod{self._count}", BRIDGE, f"{pod.address}/16", HOST, self._cluster.hosts_file)
+        self._stack.enter_context(network)
         meta = content["metadata"]
         self._cluster.addresses[meta["namespace"], meta["name"]] = pod.address
         self._set_status(content, {"phase": "Running", "podIP": pod.address})
@@ -117,25 +119,6 @@ class Kubelet:
     def _check(self, pod: Pod) -> None:
         for name, process in pod.processes.items():
             assert process.poll() is None, f"{pod.name}: {name} has ended\n{self.log(pod, name)[-3000:]}"
-
-    def _add_network(self, network: str, outside: str, address: str) -> None:
-        files = Path("/etc/netns") / network
-        files.mkdir(parents=True)
-        self._stack.callback(files.rmdir)
-        for name, target in (("hosts", self._cluster.hosts_file), ("resolv.conf", Path(os.devnull))):
-            (files / name).symlink_to(target)
-            self._stack.callback((files / name).unlink)
-        run_ip("netns", "add", network)
-        self._stack.callback(run_ip, "netns", "delete", network)
-        run_ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", network)
-        run_ip("link", "set", outside, "master", BRIDGE, "up")
-        for command in (
-            "address add {}/16 dev eth0",
-            "link set eth0 up",
-            "link set lo up",
-            "route add default via {host}",
-        ):
-            run_ip("-n", network, *command.format(address, host=HOST).split())
 
     def _set_status(self, content: Mapping[str, Any], status: Mapping[str, str]) -> None:
         path = f"/api/v1/namespaces/{content['metadata']['namespace']}/pods/{content['metadata']['name']}/status"

@@ -4,8 +4,6 @@ Pods run as processes (`kubelet.py`). Nothing stands in for a network plugin: th
 It needs root, for network namespaces. `make test-cluster` builds the programs and runs this file in one of its own.
 """
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +14,10 @@ from typing import Any
 import pytest
 from chart.helm import CHART
 from chart.helm import HOME as HELM_HOME
-from cluster import HOME, HOST, Cluster, running
+from cluster import HOME, HOST, Cluster
+from go_programs import sentry
 from kubelet import Kubelet, Pod
+from network_namespaces import reason_without_namespaces, running
 from shop_client import PIZZASHOP
 
 from pizzashop.local.build import find_dapr
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    if os.getuid() or shutil.which("ip") is None:
-        pytest.skip("root and the program `ip` are needed, for network namespaces")
+    if reason := reason_without_namespaces():
+        pytest.skip(reason)
     with Cluster(tmp_path_factory.mktemp("cluster")).running() as running_cluster:
         yield running_cluster
 
@@ -50,7 +50,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def kubelet(cluster: Cluster) -> Iterator[Kubelet]:
     dapr = find_dapr(Settings.from_env().cache_dir.expanduser())
     assert dapr is not None
-    programs = {f"/{name}": [HOME / name] for name in ("sentry", "operator", "injector")}
+    programs = {f"/{name}": [HOME / name] for name in ("operator", "injector")} | {"/sentry": [sentry()]}
     programs |= {"/daprd": [dapr.daprd], "/placement": [dapr.placement], "/scheduler": [dapr.scheduler]}
     programs |= {"pizzashop": [PIZZASHOP], "python": [sys.executable]}
     with ExitStack() as stack:
