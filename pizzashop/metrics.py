@@ -23,9 +23,8 @@ from pizzashop.domain.lifecycle import (
     DECISION_TABLE,
     DELIVERED,
     FAILED,
-    FAILURE_REASONS,
+    FAILURE_TABLE,
     HAPPY_PATH,
-    OTHER_REASON,
     STEP_BY_NAME,
 )
 from pizzashop.domain.reconciliation import Need
@@ -101,8 +100,8 @@ class OrderMetrics:
             registry=registry,
         )
         self.ended = _children(ended, (DELIVERED, CANCELLED), ("",))
-        for reason in (*FAILURE_REASONS.values(), OTHER_REASON):
-            self.ended(FAILED, reason)
+        for failure in FAILURE_TABLE:
+            self.ended(FAILED, failure.reason)
         stage_seconds = Histogram(
             "pizzashop_order_stage_seconds",
             "Time that an order spent in a stage, until the next stage began; pauses count",
