@@ -188,6 +188,19 @@ def test_the_work_for_several_callers_is_linked_to_each_of_them(spans: Spans) ->
     assert batch.parent is None
 
 
+def test_muted_work_makes_no_spans_here_or_elsewhere(spans: Spans, daprd: FakeDaprd) -> None:
+    with tracing.span("caller"), tracing.muted(), tracing.span("inner"), HttpClient() as http:
+        daprd.will_answer(200, {})
+        SidecarClient(http, daprd.port).invoke(KITCHEN, "GET", "/healthz")
+        with tracing.member_spans("member", [tracing.Member(tracing.current_traceparent(), "1")]):
+            pass
+        with tracing.batch_span("batch", [tracing.current_traceparent()] * 2):
+            pass
+    assert [span.name for span in spans.all()] == ["caller"]
+    trace_id, _, flags = daprd.asked[0].headers["traceparent"].split("-")[1:]
+    assert (int(trace_id, 16), flags) == (trace_of(spans.one("caller")), "00")
+
+
 def test_events_that_are_published_together_keep_the_contexts_of_their_orders(spans: Spans) -> None:
     events = []
     for order_id in ("1", "2"):
