@@ -305,8 +305,8 @@ def test_roles_and_sidecars_send_their_traces_to_one_place() -> None:
         assert configuration["spec"]["tracing"] == {"samplingRate": "0.0001", "otel": otel}
     for role in ROLES:
         env = environment(resources, role)
-        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"] == "http://collector.monitoring.svc:4318"
-        assert env["OTEL_TRACES_SAMPLER_ARG"]["value"] == "0.1"
+        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring.svc:4318"
+        assert env["OTEL_TRACES_SAMPLER_ARG"] == "0.1"
 
 
 @pytest.mark.parametrize(
