@@ -75,7 +75,7 @@ def check_settings(env: Mapping[str, str] = os.environ) -> None:
     for name in _ENDPOINT_VARIABLES:
         if env.get(name) and not _is_url(env[name]):
             raise InvalidSettings(f"{name} is {env[name]!r}: it needs a URL such as http://127.0.0.1:4318.")
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not _is_installed():
         raise InvalidSettings(
             "The OTEL_ variables ask for traces, which need more packages: install pizzashop[telemetry]."
         )
@@ -351,6 +351,17 @@ def _propagator() -> "TextMapPropagator":
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     return TraceContextTextMapPropagator()
+
+
+def _is_installed() -> bool:
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False
 
 
 def _is_url(text: str) -> bool:
