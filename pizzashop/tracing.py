@@ -75,7 +75,7 @@ def check_settings(env: Mapping[str, str] = os.environ) -> None:
     for name in _ENDPOINT_VARIABLES:
         if env.get(name) and not _is_url(env[name]):
             raise InvalidSettings(f"{name} is {env[name]!r}: it needs a URL such as http://127.0.0.1:4318.")
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not _is_installed():
         raise InvalidSettings(
             "The OTEL_ variables ask for traces, which need more packages: install pizzashop[telemetry]."
         )
@@ -181,12 +181,13 @@ def batch_span(name: str, callers: Iterable[str | None]) -> AbstractContextManag
     """
     if _tracer is None:
         return nullcontext()
-    links = [each for each in callers if each]
-    if len(links) < 2:
+    contexts = list(callers)
+    links = [each for each in contexts if each and _is_sampled(each)]
+    if len(contexts) < 2 or not links:
         return nullcontext()
     from opentelemetry.context import Context
 
-    return _open_span(_tracer, name, "internal", Context(), links, {"pizzashop.batch_size": len(links)})
+    return _open_span(_tracer, name, "internal", Context(), links, {"pizzashop.batch_size": len(contexts)})
 
 
 @contextmanager
@@ -202,6 +203,19 @@ def member_spans(name: str, members: Iterable[Member], kind: Kind = "internal") 
                 attributes = _with_order(member.attributes, member.order_id)
                 made = _start_span(_tracer, name, kind, _context_of(member.traceparent), [present], attributes)
                 stack.callback(made.end)
+        yield
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Make no spans within the block, here and in the processes that it calls."""
+    if _tracer is None:
+        yield
+        return
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+
+    present = _present_span().get_span_context()
+    with use_span(NonRecordingSpan(SpanContext(present.trace_id, present.span_id, is_remote=False))):
         yield
 
 
@@ -321,6 +335,12 @@ def _links(traceparents: Iterable[str | None]) -> "list[Link]":
     return [Link(context) for context in contexts if context.is_valid]
 
 
+def _is_sampled(traceparent: str) -> bool:
+    from opentelemetry.trace import get_current_span
+
+    return get_current_span(_context_of(traceparent)).get_span_context().trace_flags.sampled
+
+
 def _present_span() -> "Span":
     from opentelemetry.trace import get_current_span
 
@@ -333,6 +353,20 @@ def _propagator() -> "TextMapPropagator":
     return TraceContextTextMapPropagator()
 
 
+def _is_installed() -> bool:
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False
+
+
 def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -66,6 +66,8 @@ def test_the_conventional_variables_switch_tracing_on(env: Mapping[str, str], re
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER"),
         ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "127.0.0.1:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[:1"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:99999"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_an_invalid_variable_is_refused_by_its_name(env: Mapping[str, str], named: str) -> None:
@@ -73,17 +75,20 @@ def test_an_invalid_variable_is_refused_by_its_name(env: Mapping[str, str], name
         tracing.check_settings(env)
 
 
+# The API alone may be there: other packages need it.
 WITHOUT_EXTRA = """
 import sys
-sys.modules["opentelemetry"] = None
+sys.modules["{missing}"] = None
 from pizzashop.cli import main
 main(["serve", "--role", "kitchen"])
 """
 
 
-def test_an_endpoint_without_the_packages_is_refused_in_one_sentence() -> None:
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter", "opentelemetry.sdk"])
+def test_an_endpoint_without_the_packages_is_refused_in_one_sentence(missing: str) -> None:
+    program = WITHOUT_EXTRA.format(missing=missing)
     run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRA], env=ENDPOINT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], env=ENDPOINT, capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1].endswith("install pizzashop[telemetry].")
@@ -186,6 +191,19 @@ def test_the_work_for_several_callers_is_linked_to_each_of_them(spans: Spans) ->
     assert linked_spans(batch) == {spans.one(f"caller {number}").context.span_id for number in (1, 2)}
     assert trace_of(batch) not in [trace_of(spans.one(f"caller {number}")) for number in range(3)]
     assert batch.parent is None
+
+
+def test_muted_work_makes_no_spans_here_or_elsewhere(spans: Spans, daprd: FakeDaprd) -> None:
+    with tracing.span("caller"), tracing.muted(), tracing.span("inner"), HttpClient() as http:
+        daprd.will_answer(200, {})
+        SidecarClient(http, daprd.port).invoke(KITCHEN, "GET", "/healthz")
+        with tracing.member_spans("member", [tracing.Member(tracing.current_traceparent(), "1")]):
+            pass
+        with tracing.batch_span("batch", [tracing.current_traceparent()] * 2):
+            pass
+    assert [span.name for span in spans.all()] == ["caller"]
+    trace_id, _, flags = daprd.asked[0].headers["traceparent"].split("-")[1:]
+    assert (int(trace_id, 16), flags) == (trace_of(spans.one("caller")), "00")
 
 
 def test_events_that_are_published_together_keep_the_contexts_of_their_orders(spans: Spans) -> None:
