@@ -27,7 +27,7 @@ TELEMETRY_PORTS = {
     "victoriametrics": (8428,),
     "jaeger": (16686, 16685, 4318),
 }
-DASHBOARDS_PATH = "/vmui/#/dashboards"
+DASHBOARDS_PATH = "/vmui/#/dashboards?g0.relative_time=last_5_minutes"
 
 RETENTION_DAYS = 7
 # Each time, role `order` reads the open orders from the store.

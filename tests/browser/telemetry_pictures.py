@@ -14,6 +14,7 @@ from pizzashop.local.telemetry import DASHBOARDS_PATH, SCRAPE_SECONDS, TELEMETRY
 from pizzashop.settings import Settings
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
+WHOLE_WORKFLOW = '"what">orchestration||pizza_workflow'
 DASHBOARD = f"http://localhost:{TELEMETRY_PORTS['victoriametrics'][0]}{DASHBOARDS_PATH}"
 
 
@@ -33,7 +34,7 @@ def test_an_order_whose_kitchen_was_killed_and_the_dashboard(
         client.decide(each, approved=True, by="ana")
     client.wait_for_status(order_id, "delivered", seconds=60)
     manager = person(viewport=DESKTOP)
-    eventually(lambda: content_of(manager, order_id), lambda html: "orchestration||pizza_workflow" in html)
+    eventually(lambda: content_of(manager, order_id), lambda html: WHOLE_WORKFLOW in html)
     for size, viewport in SIZES.items():
         someone = person(viewport=viewport)
         someone.open_page(f"/manager/orders/{order_id}")
