@@ -224,8 +224,12 @@ SIDECARS = [
         [
             Panel(
                 "Published",
-                [("sum by (app_id, success) (rate(dapr_component_pubsub_egress_bulk_event_count[5m]))", "{{app_id}}")],
+                [
+                    ("sum by (app_id) (rate(dapr_component_pubsub_egress_bulk_count[5m]))", "{{app_id}}, several"),
+                    ("sum by (app_id) (rate(dapr_component_pubsub_egress_count[5m]))", "{{app_id}}, single"),
+                ],
                 "ops",
+                "Requests to the broker; one has the events of several orders.",
             ),
             Panel(
                 "Delivered",
@@ -251,7 +255,7 @@ SIDECARS = [
                 ],
                 "ops",
             ),
-            Panel("Late by", quantiles("dapr_scheduler_trigger_latency"), "ms"),
+            Panel("Trigger latency", quantiles("dapr_scheduler_trigger_latency"), "ms"),
             Panel("Actor hosts", [("max(dapr_placement_actor_runtimes_total)", "placement")]),
         ],
     ),

@@ -23,9 +23,8 @@ from pizzashop.domain.lifecycle import (
     DECISION_TABLE,
     DELIVERED,
     FAILED,
-    FAILURE_REASONS,
+    FAILURE_TABLE,
     HAPPY_PATH,
-    OTHER_REASON,
     STEP_BY_NAME,
 )
 from pizzashop.domain.reconciliation import Need
@@ -38,7 +37,7 @@ _STAGE_BUCKETS = (0.1, 0.5, 1, 1.5, 2.5, 4, 6, 10, 30, 60, 300, 1800)
 # By default the manager is reminded after 300, 600, 1200 and 2400 s.
 _DECISION_BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800)
 # At pace 1 the stages of an order last 30 s.
-_DELIVERY_BUCKETS = (1, 15, 30, 32, 35, 40, 50, 75, 120, 300, 600, 1800, 3600, 7200)
+_DELIVERY_BUCKETS = (1, 15, 30, 35, 40, 50, 75, 120, 300, 600, 1800, 3600, 7200)
 
 Child = TypeVar("Child", bound=MetricWrapperBase)
 
@@ -101,8 +100,8 @@ class OrderMetrics:
             registry=registry,
         )
         self.ended = _children(ended, (DELIVERED, CANCELLED), ("",))
-        for reason in (*FAILURE_REASONS.values(), OTHER_REASON):
-            self.ended(FAILED, reason)
+        for failure in FAILURE_TABLE:
+            self.ended(FAILED, failure.reason)
         stage_seconds = Histogram(
             "pizzashop_order_stage_seconds",
             "Time that an order spent in a stage, until the next stage began; pauses count",

@@ -205,32 +205,29 @@ def remake_text(note: str | None = None) -> str:
     return f"The manager asked for a new one: {reason}{stop} We're making it again."
 
 
-# The reasons of a failed order, by how the text begins that the workflow or the record gives it.
-FAILURE_REASONS = {
-    "Order failed": "order",
-    "Cooking failed": "cooking",
-    "Pizza validation failed - no decision": "no_decision",
-    "Pizza validation failed - need to remake": "rejected",
-    "Pizza validation failed - remade too often": "remade_too_often",
-    "Pizza validation failed": "validation",
-    "Delivery failed": "delivery",
-}
-OTHER_REASON = "other"
+class Failure(NamedTuple):
+    """Why an order failed: how the error in its record begins, the reason in one word, and the customer's words."""
+
+    error: str
+    reason: str
+    text: str
 
 
-def failure_reason(error: str | None) -> str:
-    """Return the reason of a failed order as one word; OTHER_REASON if its text is none of the shop's own."""
-    error = error or ""
-    return next((reason for text, reason in FAILURE_REASONS.items() if error.startswith(text)), OTHER_REASON)
+_NO_GOOD = "It did not pass the manager's look, and we will not bring you a bad pizza. We are sorry."
+_OUR_FAULT = "Something went wrong on our side. We are sorry."
+# The first row that matches counts, and the last one matches every text.
+FAILURE_TABLE = (
+    Failure("Order failed", "order", _OUR_FAULT),
+    Failure("Cooking failed", "cooking", _OUR_FAULT),
+    Failure("Pizza validation failed - no decision", "no_decision", "Nobody of us looked at it in time. We are sorry."),
+    Failure("Pizza validation failed - need to remake", "rejected", _NO_GOOD),
+    Failure("Pizza validation failed - remade too often", "remade_too_often", _NO_GOOD),
+    Failure("Pizza validation failed", "validation", _NO_GOOD),
+    Failure("Delivery failed", "delivery", "It was ready, and we could not bring it to you. We are sorry."),
+    Failure("", "other", _OUR_FAULT),
+)
 
 
-def failure_text(error: str | None) -> str:
-    """Tell the customer that the order failed; `error` is the technical text of the record."""
-    error = error or ""
-    if error.startswith("Pizza validation failed - no decision"):
-        return "Nobody of us looked at it in time. We are sorry."
-    if error.startswith("Pizza validation failed"):
-        return "It did not pass the manager's look, and we will not bring you a bad pizza. We are sorry."
-    if error.startswith("Delivery failed"):
-        return "It was ready, and we could not bring it to you. We are sorry."
-    return "Something went wrong on our side. We are sorry."
+def find_failure(error: str | None) -> Failure:
+    """Return why an order failed; `error` is the technical text of its record."""
+    return next(failure for failure in FAILURE_TABLE if (error or "").startswith(failure.error))

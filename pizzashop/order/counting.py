@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, Self
 
 from pizzashop.domain.history import HistoryEntry, epoch_seconds
-from pizzashop.domain.lifecycle import DELIVERED, FAILED, OVERDUE, RANK, failure_reason
+from pizzashop.domain.lifecycle import DELIVERED, FAILED, OVERDUE, RANK, find_failure
 from pizzashop.domain.record import Record
 from pizzashop.metrics import OrderMetrics
 
@@ -35,7 +35,7 @@ def count_write(metrics: OrderMetrics, before: Written | None, record: Record) -
     if len(record.history) > len(known):
         _count_entries(metrics, set(map(id, known)), record)
     if record.is_final and not (before and before.is_final):
-        reason = failure_reason(record.error) if record.status == FAILED else ""
+        reason = find_failure(record.error).reason if record.status == FAILED else ""
         metrics.ended(record.status, reason).inc()
 
 

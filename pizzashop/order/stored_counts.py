@@ -12,7 +12,7 @@ from pizzashop.order.repository import Repository
 
 def count_stored(repository: Repository, dead_letters: DeadLetters, clock: Clock) -> StoredCounts:
     """Count the open orders and the kept dead letters; raise Unavailable if the store cannot be read."""
-    records = [each for each in repository.find_many(repository.open_orders.ids()) if not each.is_closed]
+    records = [each for each in repository.find_many(repository.open_orders.ids()) if not each.is_final]
     now = clock()
     seconds, at = now.timestamp(), format_timestamp(now)
     # A status without an order counts 0, so that its series goes on.

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.people import CUSTOMER, MANAGER
 from pizzashop.domain.history import utc_timestamp
-from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, failure_text
+from pizzashop.domain.lifecycle import DECISION_BY_NAME, FAILED, find_failure
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.domain.text import to_single_line
 from pizzashop.pages.backend import Backend
@@ -51,7 +51,7 @@ def _context(record: OrderSnapshot, pace: float) -> dict[str, object]:
         "size": to_single_line(order["size"]),
         "record": record,
         "headline": row.headline.replace("{pizza}", name),
-        "apology": failure_text(record.error) if record.status == FAILED else "",
+        "apology": find_failure(record.error).text if record.status == FAILED else "",
         "points": progress_line(record),
         "picture": row.picture,
         "arrival": estimate_arrival(record, pace, now),

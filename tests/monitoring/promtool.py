@@ -54,4 +54,4 @@ def queries() -> list[str]:
 
 def metric_names(expressions: Iterable[str]) -> set[str]:
     """Return the names of the metrics in queries."""
-    return {name for each in expressions for name in re.findall(r"\b(?:pizzashop|dapr|process|go)_\w+", each)}
+    return {name for each in expressions for name in re.findall(r"\b(?:pizzashop|dapr|go|process)_(?!status)\w+", each)}

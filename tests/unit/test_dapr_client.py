@@ -14,6 +14,7 @@ from pizzashop.dapr.client import SidecarClient, _encode_event
 from pizzashop.dapr.http import HttpClient
 from pizzashop.dapr.sidecar import EtagMismatch, Sidecar, StoredValue, Write
 from pizzashop.errors import Conflict, InvalidRequest, NotFound, ShopError, Unavailable
+from pizzashop.metrics import RoleMetrics
 from pizzashop.roles import KITCHEN
 from pizzashop.web.problems import problem_response
 
@@ -37,6 +38,31 @@ def http() -> Iterator[HttpClient]:
 @pytest.fixture
 def sidecar(daprd: FakeDaprd, http: HttpClient) -> SidecarClient:
     return SidecarClient(http, daprd.port)
+
+
+def test_requests_to_the_sidecar_are_counted_by_their_result(daprd: FakeDaprd, http: HttpClient) -> None:
+    metrics = RoleMetrics()
+    sidecar = SidecarClient(http, daprd.port, metrics=metrics)
+
+    def count(operation: str, result: str) -> float | None:
+        labels = {"operation": operation, "result": result}
+        return metrics.registry.get_sample_value("pizzashop_sidecar_requests_total", labels)
+
+    daprd.will_answer(204)
+    sidecar.load("order_1")
+    daprd.will_answer(500, {"errorCode": "ERR_STATE_GET"})
+    with pytest.raises(Unavailable):
+        sidecar.load("order_1")
+    daprd.will_answer(409, {"errorCode": "ERR_STATE_SAVE"})
+    with pytest.raises(EtagMismatch):
+        sidecar.save("order_1", "{}", "1")
+    daprd.will_answer(404, problem(404), Content_Type=PROBLEM)
+    with pytest.raises(NotFound):
+        sidecar.invoke(KITCHEN, "GET", "/none")
+    assert (count("load", "ok"), count("load", "failed")) == (1, 1)
+    # A refusal is an answer.
+    assert (count("save", "ok"), count("invoke", "ok"), count("invoke", "failed")) == (1, 1, 0)
+    assert metrics.registry.get_sample_value("pizzashop_store_conflicts_total") == 1
 
 
 def in_loop(sidecar: SidecarClient, call: Coroutine[Any, Any, T]) -> T:

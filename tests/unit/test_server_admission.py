@@ -59,10 +59,19 @@ def test_a_request_beyond_the_limit_is_answered_with_503_and_retry_after(full: A
 
 
 @pytest.mark.parametrize(
-    "call", [Call("/healthz"), Call("/orders-sub"), Call("/claims", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen")]
+    "call",
+    [Call("/healthz"), Call("/metrics"), Call("/orders-sub"), Call("/claims", HTTP_DAPR_CALLER_APP_ID="pizza-kitchen")],
 )
-def test_health_checks_events_and_other_roles_are_always_served(full: AdmissionControl, call: Call) -> None:
+def test_health_checks_metrics_events_and_other_roles_are_always_served(full: AdmissionControl, call: Call) -> None:
     assert call.send(full).status == "200 OK"
+
+
+def test_each_refused_request_is_noted_and_no_other() -> None:
+    refused: list[WSGIEnvironment] = []
+    admission = AdmissionControl(answer_ok, 0, lambda _token: False, refused.append)
+    for path in ("/start-order", "/healthz", "/orders"):
+        Call(path).send(admission)
+    assert [each["PATH_INFO"] for each in refused] == ["/start-order", "/orders"]
 
 
 @pytest.mark.parametrize(("token", "is_served"), [("the sidecar's", True), ("another", False), ("", False)])
