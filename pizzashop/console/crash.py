@@ -98,9 +98,9 @@ class _LineView:
         for text, at in _crash_events(progress.crash):
             self._print_once(text, at)
         for each in progress.orders:
-            if each.after:
+            if each.went_on:
                 held_up = f", held up {each.cost_seconds:.1f} s" if each.is_held_up else ""
-                self._print_once(f"order {each.order_id}: {each.text} → {each.text_after}{held_up}", each.after.at)
+                self._print_once(f"order {each.order_id}: {each.text}{held_up}", each.latest.at)
             elif each.is_held_up:
                 self._print_once(f"order {each.order_id} waits: {each.text}", None)
 
@@ -153,11 +153,9 @@ def draw_crash(progress: CrashProgress) -> RenderableType:
 
 
 def _order_cells(order: OrderProgress) -> tuple[Text, ...]:
-    stage = order.text if order.after is None else f"{order.text} → {order.text_after}"
-    cost = Text(
-        f"held up {order.cost_seconds:.1f} s" if order.is_held_up else "", "yellow" if order.after is None else ""
-    )
-    return Text(*(_PENDING if order.after is None else _DONE)), Text(order.order_id, "bold"), Text(stage), cost
+    cost = f"held up {order.cost_seconds:.1f} s" if order.is_held_up else ""
+    symbol = Text(*(_DONE if order.went_on else _PENDING))
+    return symbol, Text(order.order_id, "bold"), Text(order.text), Text(cost, "" if order.went_on else "yellow")
 
 
 def _crash_events(crash: Crash) -> Iterator[tuple[str, str]]:

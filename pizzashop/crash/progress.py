@@ -6,14 +6,18 @@ from typing import Any
 
 from pizzashop.crash.requests import MAX_ORDERS, Crash
 from pizzashop.domain.claims import LEASE_SECONDS
-from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since
-from pizzashop.domain.lifecycle import STATUS_BY_NAME, status_text
+from pizzashop.domain.history import HistoryEntry, epoch_seconds, seconds_since, utc_timestamp
+from pizzashop.domain.lifecycle import COOK_STEP, FINAL, PENDING_VALIDATION, STATUS_BY_NAME, Phase, status_text
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.progress import phase_of
 from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
 
 # These roles run steps, each under a lease.
 _ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
+# In these phases an order moves by itself.
+MOVING_PHASES: frozenset[Phase] = frozenset({"to_make", "cooking", "ending", "on_the_way"})
+# An order in these statuses waits for the manager, and for no part of the shop.
+_AT_REST = (COOK_STEP.done_status, PENDING_VALIDATION)
 # Whoever watches a crash stops after this time, if an order still waits.
 MAX_WATCH_SECONDS = 120.0
 # A shorter delay is no delay: stages take a little longer at any time.
@@ -24,13 +28,14 @@ _MIN_COST_SECONDS = 0.5
 class OrderProgress:
     """An order that was under way when a part was killed.
 
-    `before` is the stage that it was in, `after` the first thing that happened to it since. `cost_seconds` is how much
-    longer the stage has lasted than it should; without `after` it still grows.
+    `before` is the stage that it was in, `latest` the one in which it is, or with which it `went_on`. `cost_seconds` is
+    how much longer the stages have lasted since the crash than they should; while the order waits it grows.
     """
 
     order_id: str
     before: HistoryEntry
-    after: HistoryEntry | None
+    latest: HistoryEntry
+    went_on: bool
     cost_seconds: float
 
     @property
@@ -40,21 +45,17 @@ class OrderProgress:
 
     @property
     def text(self) -> str:
-        """The stage in which the crash met the order, in words for the staff."""
-        return status_text(self.before.status)
-
-    @property
-    def text_after(self) -> str:
-        """What happened next, in words for the staff; empty while the order waits."""
-        return status_text(self.after.status) if self.after else ""
+        """The stage in which the crash met the order and the latest one, in words for the staff."""
+        stages = [self.before] if self.latest == self.before else [self.before, self.latest]
+        return " → ".join(status_text(entry.status) for entry in stages)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a program gets."""
         return {
             "order_id": self.order_id,
             "stage": self.before.status,
-            "next": self.after.status if self.after else None,
-            "went_on_at": self.after.at if self.after else None,
+            "latest_stage": self.latest.status,
+            "went_on_at": self.latest.at if self.went_on else None,
             "cost_seconds": round(self.cost_seconds, 3),
         }
 
@@ -73,8 +74,8 @@ class CrashProgress:
 
     @property
     def waiting(self) -> list[OrderProgress]:
-        """The orders to which nothing has happened since the crash."""
-        return [each for each in self.orders if each.after is None]
+        """The orders that did not go on yet."""
+        return [each for each in self.orders if not each.went_on]
 
     @property
     def is_over(self) -> bool:
@@ -147,9 +148,7 @@ def orders_under_way(records: Iterable[OrderSnapshot]) -> dict[str, int]:
 
     Each id has the number of entries in its history, so that a missing one would be noticed.
     """
-    moving = [
-        each for each in records if not each.paused and phase_of(each) in ("to_make", "cooking", "on_the_way", "ending")
-    ]
+    moving = [each for each in records if not each.paused and phase_of(each) in MOVING_PHASES]
     return {each.order["order_id"]: len(each.history) for each in moving[:MAX_ORDERS]}
 
 
@@ -158,7 +157,6 @@ def crash_progress(crash: Crash, records: Mapping[str, OrderSnapshot | None]) ->
 
     `records` are the present ones: None for an order that does not exist, nothing for one that could not be read.
     """
-    killed_at = crash.killed_at or crash.request.at
     orders, lost, unread = list[OrderProgress](), list[str](), list[str]()
     for order_id, length in crash.request.orders.items():
         if order_id not in records:
@@ -167,18 +165,40 @@ def crash_progress(crash: Crash, records: Mapping[str, OrderSnapshot | None]) ->
         record = records[order_id]
         if record is None or len(record.history) < length:
             lost.append(order_id)
-        elif progress := _order_progress(order_id, record.history, killed_at, crash.pace):
+        elif progress := _order_progress(crash, order_id, record.history):
             orders.append(progress)
     return CrashProgress(crash, orders, lost, unread)
 
 
-def _order_progress(order_id: str, history: list[HistoryEntry], killed_at: str, pace: float) -> OrderProgress | None:
-    stages = [entry for entry in history if entry.kind == "stage"]
+def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) -> OrderProgress | None:
+    killed_at = crash.killed_at or crash.request.at
+    stages = [entry for entry in history if entry.kind == "stage" or entry.status in FINAL]
     before = next((entry for entry in reversed(stages) if entry.at <= killed_at), None)
-    if before is None:
+    # An order may have ended, or have come to the manager, just before the part was killed.
+    if before is None or before.status in FINAL or (before.status in _AT_REST and before == stages[-1]):
         return None
-    after = next((entry for entry in history if entry.at > killed_at), None)
-    status = STATUS_BY_NAME.get(before.status)
-    planned = (status.seconds or 0.0) * pace if status else 0.0
-    lasted = epoch_seconds(after.at) - epoch_seconds(before.at) if after else seconds_since(before.at)
-    return OrderProgress(order_id, before, after, max(0.0, lasted - planned))
+    # The role of a step goes on with its stages while the engine or the store is away, so that shows at the next step.
+    by_step = crash.request.part.removeprefix("sidecar-") not in _ROLES_WITH_STEPS
+    path, went_on = [before], False
+    for entry in stages[stages.index(before) + 1 :]:
+        path.append(entry)
+        if went_on := entry.status in FINAL or not by_step or _step(entry) != _step(before):
+            break
+    ends = [entry.at for entry in path[1:]] + ([] if went_on else [utc_timestamp()])
+    costs = [_excess_seconds(stage, end, killed_at, crash.pace) for stage, end in zip(path, ends, strict=False)]
+    return OrderProgress(order_id, before, path[-1], went_on, sum(costs))
+
+
+def _excess_seconds(stage: HistoryEntry, end: str, killed_at: str, pace: float) -> float:
+    """Return how much longer a stage has lasted than it should; what it lost before the crash does not count."""
+    status = STATUS_BY_NAME.get(stage.status)
+    planned_seconds = (status.seconds or 0.0) * pace if status else 0.0
+    planned_end = max(epoch_seconds(stage.at) + planned_seconds, epoch_seconds(killed_at))
+    excess = epoch_seconds(end) - planned_end
+    # Between two stages some milliseconds pass at any time.
+    return excess if excess >= _MIN_COST_SECONDS else 0.0
+
+
+def _step(stage: HistoryEntry) -> str | None:
+    status = STATUS_BY_NAME.get(stage.status)
+    return status.step if status else None

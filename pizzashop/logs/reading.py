@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from pizzashop.domain.text import to_single_line
+from pizzashop.errors import ShopError
 from pizzashop.logs import CONTEXT_FIELDS
 
 # A log file has this ending; those of earlier processes of the part have a number behind it, 1 for the latest.
@@ -198,7 +199,7 @@ def _parse_line(part: str, raw: str) -> LogLine | None:
         if raw.startswith("{"):
             return _parse_json(part, raw)
         if match := _OWN.match(raw):
-            return _parse_own(part, datetime.fromisoformat(match[1]), match[2], match[3])
+            return _parse_own(part, datetime.fromisoformat(match[1]), match[2], to_single_line(match[3]))
         if match := _VALKEY.match(raw):
             at = datetime.strptime(match[1], "%d %b %Y %H:%M:%S.%f").astimezone()
             return LogLine(at, part, _level(match[2]), to_single_line(match[3]))
@@ -218,7 +219,7 @@ def _parse_line(part: str, raw: str) -> LogLine | None:
 def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
     found = _CONTEXT.search(rest)
     context = dict(pair.split("=", 1) for pair in found[0].split()) if found else {}
-    text = to_single_line(rest[: found.start()] if found else rest)
+    text = rest[: found.start()] if found else rest
     attempt = context.get("attempt", "")
     return LogLine(at, part, _level(level), text, context.get("order"), int(attempt) if attempt.isdecimal() else None)
 
@@ -226,7 +227,7 @@ def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
 def _parse_json(part: str, raw: str) -> LogLine | None:
     """Return a line of `JsonFormatter`, or of Dapr with its option `log-as-json`; None for any other JSON."""
     content = json.loads(raw)
-    at, text = content.get("at") or content.get("time"), content.get("message") or content.get("msg")
+    at, text = content.get("at", content.get("time")), content.get("message", content.get("msg"))
     if not isinstance(at, str) or not isinstance(text, str):
         return None
     order, attempt = content.get("order"), content.get("attempt")
@@ -236,7 +237,7 @@ def _parse_json(part: str, raw: str) -> LogLine | None:
         part,
         _level(str(content.get("level"))),
         "\n".join(to_single_line(line) for line in lines if line),
-        order if isinstance(order, str) else None,
+        to_single_line(order) if isinstance(order, str) else None,
         attempt if isinstance(attempt, int) else None,
     )
 
@@ -268,6 +269,8 @@ def _open(path: Path) -> IO[bytes] | None:
         return path.open("rb")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ShopError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _read_rest(file: IO[bytes]) -> tuple[str, datetime]:

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from pizzashop.auth.authentication import is_for_this_machine_alone
 from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import MANAGER
-from pizzashop.crash.progress import crash_progress, orders_under_way
-from pizzashop.crash.requests import NOT_SUPERVISED, CrashFiles
+from pizzashop.crash.progress import MOVING_PHASES, crash_progress, orders_under_way
+from pizzashop.crash.requests import MAX_ORDERS, NOT_SUPERVISED, CrashFiles
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.errors import NotAllowed, Refused, Unavailable
@@ -45,8 +45,8 @@ def make_crash_routes(
     def kill() -> ResponseReturnValue:
         """Have `pizzashop up` kill a part of the shop."""
         parts = require_parts()
-        board = backend.load_board()
-        ids = {row.order_id: 0 for row in board.orders}
+        moving_rows = [row for row in backend.load_board().orders if row.phase in MOVING_PHASES and not row.paused]
+        ids = {row.order_id: 0 for row in moving_rows[:MAX_ORDERS]}
         moving = orders_under_way(backend.load_changes({"orders": ids}).orders if ids else ())
         part = request.form.get("part", "")
         try:
@@ -84,7 +84,9 @@ def make_crash_routes(
 
     def page(parts: list[str], **more: object) -> str:
         html, _ = render_progress()
-        return render_template("crash.html", parts=parts, progress_html=html, etag=_digest(html), **more)
+        return render_template(
+            "crash.html", parts=parts, progress_html=html, etag=_digest(html), now=utc_timestamp(), **more
+        )
 
     def render_progress() -> tuple[str, bool]:
         """Return the HTML of the part that changes, and whether it will not change any more."""
@@ -100,7 +102,7 @@ def make_crash_routes(
                 # The killed part may be one that this page needs: it shows the orders when that is back.
                 records = {}
         progress = crash_progress(crash, records)
-        return render_template("_crash.html", progress=progress, now=utc_timestamp()), progress.is_over
+        return render_template("_crash.html", progress=progress), progress.is_over
 
     def stream_events(
         render: Callable[[], tuple[str, bool]], connection: StreamSocket, may_read: Callable[[], bool]

@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def shop(open_shop: OpenShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop for the tests of one module."""
-    with open_shop(tmp_path_factory.mktemp("shop"), pace=PACE) as opened:
+    directory = tmp_path_factory.mktemp("shop")
+    with open_shop(directory, pace=PACE, state_dir=directory) as opened:
         yield opened
 
 

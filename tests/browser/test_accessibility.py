@@ -1,13 +1,15 @@
 """Every page can be used without scripts, with the keyboard alone and on a small phone; axe-core agrees."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from fakes.supervisor import supervised
 from person import DESKTOP, PHONE, SMALL_PHONE, NewPerson, Person
 from playwright.sync_api import expect
 from shop_client import ShopClient
 
+from pizzashop.crash.requests import CrashFiles
 from pizzashop.local.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -18,6 +20,7 @@ PAGES = (
     "/manager",
     "/delivery",
     "/manager/orders",
+    "/manager/crash",
     "/orders/{id}",
     "/manager/orders/{id}",
     "/nowhere",
@@ -25,12 +28,13 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def waiting(shop: Shop, client: ShopClient) -> str:
-    """An order that waits for the manager, so that no page is empty."""
-    assert shop, "opened before anybody orders"
+def waiting(shop: Shop, client: ShopClient) -> Iterator[str]:
+    """An order that waits for the manager, and a crash before, so that no page is empty."""
     order_id = client.place_order("a")
     client.wait_for_status(order_id, "pending_validation")
-    return order_id
+    with supervised(shop.state_dir):
+        CrashFiles(shop.state_dir).kill("kitchen", {})
+        yield order_id
 
 
 def test_the_pages_work_without_scripts(person: NewPerson, client: ShopClient) -> None:

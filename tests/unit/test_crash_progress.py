@@ -36,7 +36,7 @@ def progress_of(record: OrderSnapshot | None, *, length: int = 1, pace: float = 
 def test_an_order_that_went_on_was_held_up_by_what_its_stage_lasted_too_long() -> None:
     progress = progress_of(record(BAKING, ("cooking_quality_check", 9)))
     [order] = progress.orders
-    assert (order.before.status, order.text_after) == ("cooking_baking", "a last check in the kitchen")
+    assert (order.before.status, order.text) == ("cooking_baking", "in the oven → a last check in the kitchen")
     # Baking lasts 5 seconds, and lasted 11.
     assert order.cost_seconds == pytest.approx(6)
     assert progress.is_over
@@ -64,8 +64,37 @@ def test_an_order_that_waits_is_held_up_longer_and_longer() -> None:
 
 
 def test_the_pace_of_the_shop_counts() -> None:
-    [order] = progress_of(record(BAKING, ("cooking_quality_check", 9)), pace=0.2).orders
-    assert order.cost_seconds == pytest.approx(10)
+    baking = "cooking_baking", -0.5
+    [order] = progress_of(record(baking, ("cooking_quality_check", 9)), pace=0.2).orders
+    assert order.cost_seconds == pytest.approx(8.5)
+
+
+def test_what_a_stage_lost_before_the_crash_does_not_count() -> None:
+    [order] = progress_of(record(("cooking_baking", -60), ("cooking_quality_check", 9))).orders
+    assert order.cost_seconds == pytest.approx(9)
+
+
+def test_a_crash_of_the_engine_shows_at_the_next_step() -> None:
+    request = CrashRequest(part="scheduler", orders={"123": 1})
+    crash = Crash(request=request, killed_at=at(0), ready_at=at(2))
+    checked = BAKING, ("cooking_quality_check", 3), ("cooked", 4)
+    [order] = crash_progress(crash, {"123": record(*checked)}).orders
+    assert (order.went_on, order.latest.status) == (False, "cooked")
+    [order] = crash_progress(crash, {"123": record(*checked, ("pending_validation", 16))}).orders
+    assert (order.went_on, order.latest.status) == (True, "pending_validation")
+    assert order.cost_seconds == pytest.approx(12)
+
+
+@pytest.mark.parametrize("last", ["delivered", "cancelled", "failed", "pending_validation"])
+def test_an_order_that_was_done_just_before_the_crash_does_not_wait(last: str) -> None:
+    progress = progress_of(record(BAKING, (last, -0.1)))
+    assert (progress.orders, progress.is_over) == ([], True)
+
+
+def test_an_order_that_was_cancelled_since_does_not_wait() -> None:
+    cancelled = HistoryEntry(kind="action", status="cancelled", at=at(3), by="kim")
+    [order] = progress_of(record(BAKING, history=[*record(BAKING).history, cancelled])).orders
+    assert order.went_on
 
 
 def test_the_crash_is_not_over_before_the_part_is_ready() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pizzashop.errors import ShopError
 from pizzashop.logs import JsonFormatter, TextFormatter
 from pizzashop.logs.reading import EARLIER_LOGS, LogLine, LogReader, parse_lines, read_log_lines
 
@@ -84,6 +85,18 @@ def test_no_control_character_of_a_log_reaches_the_reader(character: str) -> Non
     texts = [line.text for line in parse(raw)]
     assert len(texts) == 3
     assert not any(character in text for text in texts)
+
+
+def test_no_control_character_of_an_id_reaches_the_reader() -> None:
+    text = JsonFormatter().format(logging.makeLogRecord({"created": AT.timestamp(), "order": "1\x1b[2J"}))
+    raw = f"2026-11-23 17:20:31.042+00:00 kitchen    INFO    text order=1\x1b[2J\n{text}\n"
+    assert [("\x1b" in (line.order or "") + line.text) for line in parse(raw)] == [False, False]
+
+
+def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "kitchen.log").mkdir()
+    with pytest.raises(ShopError, match=r"kitchen\.log cannot be read: Is a directory"):
+        read_log_lines(tmp_path)
 
 
 @pytest.fixture
