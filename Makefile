@@ -101,7 +101,7 @@ dashboards: $(VENV)/.installed-test ## Write the dashboards for Grafana anew, in
 lock: $(VENV)/.installed-test ## Pin anew what the image installs, in deploy/
 	$(PIP) install uv
 	$(LOCK) deploy/requirements-build.in -o deploy/requirements-build.txt
-	$(LOCK) pyproject.toml -o deploy/requirements.txt
+	$(LOCK) --extra telemetry pyproject.toml -o deploy/requirements.txt
 
 clean: ## Remove what can be made again; orders and the built Dapr stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

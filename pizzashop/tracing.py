@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ORDER_ID = "pizzashop.order_id"
 # How long a process that stops waits for its last spans to be sent.
-STOP_SECONDS = 2.0
+STOP_SECONDS = 1.0
 # The protocol that roles and sidecars both speak.
 PROTOCOL = "http/protobuf"
 
@@ -181,12 +181,13 @@ def batch_span(name: str, callers: Iterable[str | None]) -> AbstractContextManag
     """
     if _tracer is None:
         return nullcontext()
-    links = [each for each in callers if each]
-    if len(links) < 2:
+    contexts = list(callers)
+    links = [each for each in contexts if each and _is_sampled(each)]
+    if len(contexts) < 2 or not links:
         return nullcontext()
     from opentelemetry.context import Context
 
-    return _open_span(_tracer, name, "internal", Context(), links, {"pizzashop.batch_size": len(links)})
+    return _open_span(_tracer, name, "internal", Context(), links, {"pizzashop.batch_size": len(contexts)})
 
 
 @contextmanager
@@ -202,6 +203,19 @@ def member_spans(name: str, members: Iterable[Member], kind: Kind = "internal") 
                 attributes = _with_order(member.attributes, member.order_id)
                 made = _start_span(_tracer, name, kind, _context_of(member.traceparent), [present], attributes)
                 stack.callback(made.end)
+        yield
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Make no spans within the block, here and in the processes that it calls."""
+    if _tracer is None:
+        yield
+        return
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+
+    present = _present_span().get_span_context()
+    with use_span(NonRecordingSpan(SpanContext(present.trace_id, present.span_id, is_remote=False))):
         yield
 
 
@@ -319,6 +333,12 @@ def _links(traceparents: Iterable[str | None]) -> "list[Link]":
 
     contexts = (get_current_span(_context_of(each)).get_span_context() for each in traceparents if each)
     return [Link(context) for context in contexts if context.is_valid]
+
+
+def _is_sampled(traceparent: str) -> bool:
+    from opentelemetry.trace import get_current_span
+
+    return get_current_span(_context_of(traceparent)).get_span_context().trace_flags.sampled
 
 
 def _present_span() -> "Span":

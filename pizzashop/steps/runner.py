@@ -134,8 +134,12 @@ class _StepRun:
     def _wait_for_lease(self) -> None:
         """Claim the lease, and with it the first stage. While another run has the lease, wait for it."""
         first = self._statuses_from(self._step.published_statuses[0])
-        while (answer := self._lease.claim(first)).result == "taken":
-            self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
+        answer = self._lease.claim(first)
+        if answer.result == "taken":
+            with tracing.span("wait for lease", order_id=self._checked.order_id), tracing.muted():
+                while answer.result == "taken":
+                    self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
+                    answer = self._lease.claim(first)
         self._require_open(answer)
         if answer.crashed_run is not None:
             tracing.describe({"pizzashop.crashed_run": answer.crashed_run})

@@ -106,9 +106,9 @@ def test_there_are_five_deployments_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_every_variable_is_a_setting_of_the_shop(role: Role) -> None:
+def test_every_variable_is_a_setting_of_the_shop_or_of_opentelemetry(role: Role) -> None:
     known = {environment_variable(name) for name in Settings.model_fields}
-    assert set(environment(render(ANY), role)) <= known
+    assert {name for name in environment(render(ANY), role) if not name.startswith("OTEL_")} <= known
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -328,10 +328,22 @@ def test_events_are_delivered_as_in_the_local_shop(file: str) -> None:
 
 
 def test_nothing_is_traced_unless_the_values_say_so() -> None:
-    for example, rate in (("redis", "0"), ("postgresql-kafka", "0.1")):
-        for configuration in of_kind(render(example), "Configuration").values():
-            assert configuration["spec"]["tracing"]["samplingRate"] == rate
-            assert ("otel" in configuration["spec"]["tracing"]) == (rate != "0")
+    resources = render("redis")
+    for configuration in of_kind(resources, "Configuration").values():
+        assert configuration["spec"]["tracing"] == {"samplingRate": "0"}
+    for role in ROLES:
+        assert not any(name.startswith("OTEL_") for name in environment(resources, role))
+
+
+def test_roles_and_sidecars_send_their_traces_to_one_place() -> None:
+    resources = render("postgresql-kafka")
+    otel = {"endpointAddress": "collector.monitoring.svc:4318", "protocol": "http", "isSecure": False}
+    for configuration in of_kind(resources, "Configuration").values():
+        assert configuration["spec"]["tracing"] == {"samplingRate": "0.0001", "otel": otel}
+    for role in ROLES:
+        env = environment(resources, role)
+        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring.svc:4318"
+        assert env["OTEL_TRACES_SAMPLER_ARG"] == "0.1"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +359,7 @@ def test_nothing_is_traced_unless_the_values_say_so() -> None:
         (["replicas=3"], "replicas"),
         (['secrets.signIn=""'], "/secrets/signIn"),
         (['metrics.interval="often"'], "/metrics/interval"),
+        (['telemetry.endpoint="collector:4317"'], "/telemetry/endpoint"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -1,73 +1,98 @@
-"""Traces on the real shop: one trace leads from the command to the page, across all roles, and across a killed one."""
+"""Traces of the real shop: one leads from the command to the page, through all roles and across a killed kitchen."""
 
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from otlp_receiver import OtlpReceiver, otlp_receiver
-from shop_client import PIZZASHOP, ShopClient
+from otlp_receiver import OtlpReceiver, ReceivedSpan, otlp_receiver
+from shop_client import PIZZASHOP, ShopClient, eventually
 from shop_processes import ShopProcesses
 from sse import Page
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.project import Project
+from pizzashop.roles import APP_IDS
+
+ORDER_ID = "traced"
+# The libraries that make the spans of a sidecar.
+SIDECAR_LIBRARIES = ("dapr-diagnostics", "durabletask")
+# What ends last. Spans arrive in no certain order.
+LAST_SPANS = {"orchestration||pizza_workflow", "activity: deliver_pizza", "POST /deliver", "show order"}
+TO_WORKFLOW = ["pizzashop order", "POST /start-order", "POST /order/<order_id>/accept", "schedule workflow"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver() -> Iterator[OtlpReceiver]:
     with otlp_receiver() as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(
-    tmp_path: Path, project: Project, dapr: Dapr, store_name: str, receiver: OtlpReceiver
+    tmp_path_factory: pytest.TempPathFactory, project: Project, dapr: Dapr, store_name: str, receiver: OtlpReceiver
 ) -> Iterator[ShopProcesses]:
     env = {**receiver.environment, "PIZZASHOP_PACE": "0.3"}
-    with ShopProcesses(tmp_path, project, dapr, env, store_name).running() as shop:
+    with ShopProcesses(tmp_path_factory.mktemp("state"), project, dapr, env, store_name).running() as shop:
         yield shop
 
 
-def test_x(shop: ShopProcesses, client: ShopClient, receiver: OtlpReceiver) -> None:
-    order_id = "traced"
-    command = [PIZZASHOP, "order", "pepperoni", "--id", order_id]
+@pytest.fixture(scope="module")
+def trace(shop: ShopProcesses, client: ShopClient, receiver: OtlpReceiver) -> list[ReceivedSpan]:
+    """The trace of an order that a command placed and a page showed, and whose kitchen was killed in mid-step."""
+    command = [PIZZASHOP, "order", "pepperoni", "--id", ORDER_ID]
     subprocess.run(command, env={**os.environ, **receiver.environment}, check=True, capture_output=True)
-    page = Page(f"/live/orders/{order_id}")
+    page = Page(f"/live/orders/{ORDER_ID}")
     page.start()
-    client.wait_for_status(order_id, "cooking_baking")
+    client.wait_for_status(ORDER_ID, "cooking_baking")
     shop.kill("kitchen")
     shop.start("kitchen")
-    client.wait_for_status(order_id, "pending_validation", seconds=40)
-    assert client.decide(order_id, approved=True)[0] == 200
-    client.wait_for_status(order_id, "delivered")
-    import time
+    client.wait_for_status(ORDER_ID, "pending_validation", seconds=60)
+    assert client.decide(ORDER_ID, approved=True)[0] == 200
+    client.wait_for_status(ORDER_ID, "delivered")
+    page.join(20)
+    return eventually(
+        lambda: receiver.trace_of("pizzashop order"), lambda spans: {span.name for span in spans} >= LAST_SPANS
+    )
 
-    time.sleep(3)
-    spans = receiver.trace_of("pizzashop order")
-    by_parent = {}
-    for s in spans:
-        by_parent.setdefault(s.parent_id, []).append(s)
-    ids = {s.span_id for s in spans}
-    out = open("/root/w-traces/tree.txt", "w")
 
-    def show(parent, depth):
-        for s in by_parent.get(parent, []):
-            print(
-                "  " * depth,
-                f"{s.service} [{s.library}] {s.name} links={len(s.links)} {s.attributes.get('pizzashop.order_id', '')}",
-                file=out,
-            )
-            show(s.span_id, depth + 1)
+def own_path(trace: list[ReceivedSpan], name: str) -> list[str]:
+    """Return the names of a span and its ancestors, the oldest first, without those of the sidecars."""
+    by_id = {each.span_id: each for each in trace}
+    (span,) = (each for each in trace if each.name == name)
+    path: list[str] = []
+    while True:
+        path = path if span.library in SIDECAR_LIBRARIES else [span.name, *path]
+        if not span.parent_id:
+            return path
+        span = by_id[span.parent_id]
 
-    show("", 0)
-    for p in by_parent:
-        if p and p not in ids:
-            print("ORPHANS OF", p, file=out)
-            show(p, 1)
-    others = [s for s in receiver.spans() if s.trace_id != spans[0].trace_id]
-    from collections import Counter
 
-    for k, n in Counter((s.service, s.library, s.name, s.parent_id != "") for s in others).most_common():
-        print("OTHER", n, k, file=out)
+def test_one_trace_tells_the_story_of_an_order_across_a_killed_kitchen(
+    trace: list[ReceivedSpan], receiver: OtlpReceiver
+) -> None:
+    own = [span for span in trace if span.library not in SIDECAR_LIBRARIES]
+    assert {span.service for span in own} == {"pizzashop", *APP_IDS}
+    assert {span.service for span in trace if span.library in SIDECAR_LIBRARIES} == APP_IDS
+    # The kitchen was killed while it baked: that stage, and what followed, is of its second run.
+    to_cook = [*TO_WORKFLOW, "activity: cook_pizza", "POST /cook", "step cook"]
+    for stage in ("cooking_baking", "cooking_quality_check"):
+        assert own_path(trace, f"stage {stage}") == [*to_cook, f"stage {stage}"]
+    assert own_path(trace, "wait for lease") == [*to_cook, "wait for lease"]
+    (step,) = (span for span in trace if span.name == "step cook")
+    assert "pizzashop.crashed_run" in step.attributes
+    to_deliver = [*TO_WORKFLOW, "activity: deliver_pizza", "POST /deliver", "step deliver"]
+    assert own_path(trace, "stage delivery_on_the_way") == [*to_deliver, "stage delivery_on_the_way"]
+    # Nothing that concerns the order alone is elsewhere.
+    alone = ("step ", "stage ", "claim", "take in event", "show order", "activity: ")
+    trace_ids = {span.trace_id for span in receiver.spans() if span.name.startswith(alone)}
+    assert trace_ids == {trace[0].trace_id}
+
+
+def test_a_claim_and_an_event_are_in_the_trace_of_their_order_and_linked_to_the_request(
+    trace: list[ReceivedSpan], receiver: OtlpReceiver
+) -> None:
+    by_id = {span.span_id: span for span in receiver.spans()}
+    for name, request in (("claim", "POST /claims"), ("take in event", "POST /orders-sub")):
+        linked = {by_id[link].name for span in trace if span.name == name for link in span.links}
+        assert linked == {request}

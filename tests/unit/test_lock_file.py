@@ -23,9 +23,10 @@ def pins(file: str) -> dict[str, list[str]]:
     ("file", "requirements"),
     [
         ("requirements.txt", PROJECT["project"]["dependencies"]),
+        ("requirements.txt", PROJECT["project"]["optional-dependencies"]["telemetry"]),
         ("requirements-build.txt", PROJECT["build-system"]["requires"]),
     ],
-    ids=["requirements.txt", "requirements-build.txt"],
+    ids=["requirements.txt", "the telemetry in requirements.txt", "requirements-build.txt"],
 )
 def test_each_requirement_is_pinned_to_a_version_that_it_allows(file: str, requirements: list[str]) -> None:
     locked = pins(file)

@@ -188,6 +188,19 @@ def test_the_work_for_several_callers_is_linked_to_each_of_them(spans: Spans) ->
     assert batch.parent is None
 
 
+def test_muted_work_makes_no_spans_here_or_elsewhere(spans: Spans, daprd: FakeDaprd) -> None:
+    with tracing.span("caller"), tracing.muted(), tracing.span("inner"), HttpClient() as http:
+        daprd.will_answer(200, {})
+        SidecarClient(http, daprd.port).invoke(KITCHEN, "GET", "/healthz")
+        with tracing.member_spans("member", [tracing.Member(tracing.current_traceparent(), "1")]):
+            pass
+        with tracing.batch_span("batch", [tracing.current_traceparent()] * 2):
+            pass
+    assert [span.name for span in spans.all()] == ["caller"]
+    trace_id, _, flags = daprd.asked[0].headers["traceparent"].split("-")[1:]
+    assert (int(trace_id, 16), flags) == (trace_of(spans.one("caller")), "00")
+
+
 def test_events_that_are_published_together_keep_the_contexts_of_their_orders(spans: Spans) -> None:
     events = []
     for order_id in ("1", "2"):
@@ -200,7 +213,7 @@ def test_events_that_are_published_together_keep_the_contexts_of_their_orders(sp
         assert sent[1:3] == [f"{made.trace_id:032x}", f"{made.span_id:016x}"]
 
 
-def test_each_stage_has_a_span_that_lasts_as_long_as_the_stage(spans: Spans) -> None:
+def test_each_stage_has_a_span_below_that_of_its_run(spans: Spans) -> None:
     shop = FakeShop()
     shop.place()
     shop.sidecar.deliver(stage("confirmed"))
@@ -210,7 +223,6 @@ def test_each_stage_has_a_span_that_lasts_as_long_as_the_stage(spans: Spans) -> 
     for timed in COOK_STEP.timed_stages:
         made = spans.one(f"stage {timed.status}")
         assert made.parent.span_id == step.context.span_id
-        assert made.end_time - made.start_time >= 0.9 * timed.seconds * 0.01 * 1e9
         assert made.attributes["pizzashop.order_id"] == "123"
 
 
