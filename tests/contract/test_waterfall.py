@@ -113,7 +113,7 @@ def test_a_store_that_answers_otherwise_leaves_the_record_and_says_so(
 def test_a_store_that_is_away_leaves_the_record_and_says_so(tmp_path: Path) -> None:
     shop = FakeShop(traces_url="http://127.0.0.1:9", state_dir=tmp_path)
     shop.place_and_run()
-    assert "The spans cannot be shown" in page_of(shop)
+    assert "The spans cannot be shown: http://127.0.0.1:9 does not answer." in page_of(shop)
 
 
 def test_a_hostile_name_of_a_span_is_only_text(jaeger: FakeJaeger, observed: FakeShop) -> None:
