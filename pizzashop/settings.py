@@ -81,7 +81,7 @@ class Settings(BaseModel):
     traces_url: str = Field(
         "",
         pattern=r"^$|^http://[^\s/?#]+/?$",
-        description="the address of a Jaeger, whose spans the manager's page shows",
+        description="the address of the Jaeger that the manager's page asks",
     )
     state_dir: Path = Field(
         default_factory=lambda: _user_directory("XDG_STATE_HOME", ".local/state", "state_dir"),

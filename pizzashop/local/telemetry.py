@@ -106,7 +106,7 @@ class Telemetry:
 
 
 def require_usable(env: Mapping[str, str] = os.environ) -> None:
-    """Raise LocalError if the roles could not send their spans to this Jaeger: packages lack, or variables forbid it."""
+    """Raise LocalError if the roles cannot send their spans to this Jaeger, for want of packages or by a variable."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter") is None:
         raise LocalError(f"--telemetry needs the packages of OpenTelemetry: run `{_EXTRA}` in the project.")
     if names := ", ".join(name for name in _FOREIGN_VARIABLES if env.get(name)):
