@@ -80,7 +80,9 @@ class Settings(BaseModel):
     broker: BrokerName = Field("redis", description="the broker that `up` uses")
     broker_url: str = Field("", repr=False, description="the address of RabbitMQ or Kafka, with its login")
     traces_url: str = Field(
-        "", pattern=r"^$|^https?://[^\s/]+", description="the address of a Jaeger, whose spans the manager's page shows"
+        "",
+        pattern=r"^$|^http://[^\s/?#]+/?$",
+        description="the address of the Jaeger that the manager's page asks",
     )
     state_dir: Path = Field(
         default_factory=lambda: _user_directory("XDG_STATE_HOME", ".local/state", "state_dir"),

@@ -300,8 +300,9 @@ def _build_lock(cache_dir: Path, console: Console, shutdown: Shutdown) -> Iterat
 
 def _compile(target: Target, directory: Path, console: Console, shutdown: Shutdown) -> None:
     """Compile the target's binaries into `directory / "home"`; `directory` also holds all that Go writes meanwhile."""
+    minutes = "a minute" if target.minutes == 1 else f"{target.minutes} minutes"
     console.print(
-        f"  {target.name} {target.version} is built now, once, and then kept: about {target.minutes} minutes on"
+        f"  {target.name} {target.version} is built now, once, and then kept: about {minutes} on"
         f" 2 cores, and up to {BUILD_GIGABYTES} GB of disk meanwhile.\n"
         f"  To do without it: {target.alternative}. Ctrl-C stops it.",
         soft_wrap=True,

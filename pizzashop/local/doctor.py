@@ -125,9 +125,9 @@ def check_dapr(cache_dir: Path) -> Iterator[Finding]:
 
 
 def check_telemetry(cache_dir: Path) -> Finding:
-    """Check the servers that keep metrics and traces, and the packages with which the roles send spans."""
+    """Check the servers that keep metrics and traces, and whether the roles can send them their spans."""
     try:
-        telemetry.require_packages()
+        telemetry.require_usable()
     except LocalError as error:
         return Finding("Telemetry", "wrong", str(error).rstrip("."))
     if find_telemetry(cache_dir):

@@ -4,6 +4,7 @@ VictoriaMetrics scrapes the metrics of all processes, and shows them on the dash
 the spans by OTLP, and answers queries as JSON. Both keep their data in one directory, and listen on loopback only.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,11 +28,16 @@ TELEMETRY_PORTS = {
     "victoriametrics": (8428,),
     "jaeger": (16686, 16685, 4318),
 }
-DASHBOARDS_PATH = "/vmui/#/dashboards"
+DASHBOARDS_PATH = "/vmui/#/dashboards?g0.relative_time=last_5_minutes"
 
 RETENTION_DAYS = 7
 # Each time, role `order` reads the open orders from the store.
 SCRAPE_SECONDS = 10
+# These would send the spans elsewhere, or nowhere.
+_FOREIGN_VARIABLES = (
+    *("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+    *("OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED"),
+)
 _EXTRA = "pip install -e '.[telemetry]'"
 _METRICS_MEMORY = "64MiB"
 # A dashboard shows what is at least this old: one scrape.
@@ -99,10 +105,12 @@ class Telemetry:
         return self.directory / "jaeger.yaml"
 
 
-def require_packages() -> None:
-    """Raise LocalError if this Python lacks the packages with which the roles send spans."""
+def require_usable(env: Mapping[str, str] = os.environ) -> None:
+    """Raise LocalError if the roles cannot send their spans to this Jaeger, for want of packages or by a variable."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter") is None:
         raise LocalError(f"--telemetry needs the packages of OpenTelemetry: run `{_EXTRA}` in the project.")
+    if names := ", ".join(name for name in _FOREIGN_VARIABLES if env.get(name)):
+        raise LocalError(f"--telemetry sends all spans to its own Jaeger: unset {names} first.")
 
 
 def _scrape_configuration(targets: Iterable["ScrapeTarget"], token: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
-from pizzashop.local.telemetry import DASHBOARDS_PATH, RETENTION_DAYS, TELEMETRY_PORTS, Telemetry, require_packages
+from pizzashop.local.telemetry import DASHBOARDS_PATH, RETENTION_DAYS, TELEMETRY_PORTS, Telemetry, require_usable
 from pizzashop.roles import STOREFRONT, WORKFLOW
 from pizzashop.settings import BROKERS, STORES, Settings, connectable_host, home_directory
 
@@ -69,7 +69,7 @@ def up(pace: float | None, store: str | None, broker: str | None, has_telemetry:
     tracing.check_settings()
     broker_env = brokers.component_environment(settings)
     if has_telemetry:
-        require_packages()
+        require_usable()
     project = Project.find().with_products(settings.products)
     state_dir = settings.state_dir.expanduser().absolute()
     pid_file = PidFile(state_dir)

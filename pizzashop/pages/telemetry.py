@@ -80,7 +80,10 @@ class Telemetry:
             "end": _microseconds(datetime.now(UTC)),
             "limit": MAX_TRACES,
         }
-        reply = self._client.request("GET", f"{self._url}/api/traces?{urlencode(query)}", TRACES_SECONDS)
+        try:
+            reply = self._client.request("GET", f"{self._url}/api/traces?{urlencode(query)}", TRACES_SECONDS)
+        except Unavailable:
+            raise Unavailable(f"{self._url} does not answer") from None
         if reply.status != 200:
             raise Unavailable(f"{self._url} answers with status {reply.status}")
         try:

@@ -11,7 +11,7 @@ from pizzashop.pages.timeline import Axis, draw_stage, end_of_record, is_stage
 
 # A page shows at most so many spans and log lines, and says how many more there are. Most spans are of calls that last
 # some milliseconds.
-MAX_SPANS = 80
+MAX_SPANS = 50
 MAX_LINES = 200
 # Spans within spans are moved to the right, up to this level.
 MAX_INDENT = 6

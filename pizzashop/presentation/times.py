@@ -23,8 +23,8 @@ def duration_text(seconds: float) -> str:
 
 def exact_duration_text(seconds: float) -> str:
     """Return a duration of any size, short ones with their parts: 4 ms, 1.3 s, 13 s, 2:10."""
-    if seconds < 1:
-        return f"{round(1000 * seconds)} ms" if seconds >= 0.001 else "under 1 ms"
+    if seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "<1 ms"
     return f"{seconds:.1f} s" if seconds < 10 else duration_text(seconds)
 
 

@@ -13,7 +13,9 @@ from pizzashop.local.build import find_telemetry
 from pizzashop.local.telemetry import DASHBOARDS_PATH, SCRAPE_SECONDS, TELEMETRY_PORTS
 from pizzashop.settings import Settings
 
+SECONDS_BETWEEN_ORDERS = 5
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
+WHOLE_WORKFLOW = '"what">orchestration||pizza_workflow'
 DASHBOARD = f"http://localhost:{TELEMETRY_PORTS['victoriametrics'][0]}{DASHBOARDS_PATH}"
 
 
@@ -25,19 +27,21 @@ def test_an_order_whose_kitchen_was_killed_and_the_dashboard(
     up.start("--telemetry", "--pace", "1")
     up.read_until(OPEN)
     order_id = client.place_order()
-    others = [client.place_order() for _ in range(5)]
     client.wait_for_status(order_id, "cooking_baking")
     os.killpg(up.find("serve --role kitchen").pid, signal.SIGKILL)
+    manager, others = person(viewport=DESKTOP), []
+    for _ in range(6):
+        others.append(client.place_order())
+        manager.page.wait_for_timeout(SECONDS_BETWEEN_ORDERS * 1000)
     for each in (order_id, *others):
         client.wait_for_status(each, "pending_validation", seconds=60)
         client.decide(each, approved=True, by="ana")
     client.wait_for_status(order_id, "delivered", seconds=60)
-    manager = person(viewport=DESKTOP)
-    eventually(lambda: content_of(manager, order_id), lambda html: "orchestration||pizza_workflow" in html)
+    eventually(lambda: content_of(manager, order_id), lambda html: WHOLE_WORKFLOW in html)
     for size, viewport in SIZES.items():
         someone = person(viewport=viewport)
         someone.open_page(f"/manager/orders/{order_id}")
-        someone.page.locator("#way-title").evaluate("each => each.scrollIntoView()")
+        someone.page.locator(".history .pill.bad").first.evaluate("each => each.scrollIntoView({block: 'center'})")
         save(someone, f"waterfall-{size}")
     # The dashboard has a line from the second scrape on.
     manager.page.wait_for_timeout(2 * SCRAPE_SECONDS * 1000)

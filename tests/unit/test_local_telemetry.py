@@ -9,9 +9,10 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from pizzashop.errors import LocalError
 from pizzashop.local.programs import ScrapeTarget, scrape_targets
 from pizzashop.local.project import Project
-from pizzashop.local.telemetry import TELEMETRY_PORTS, Telemetry
+from pizzashop.local.telemetry import TELEMETRY_PORTS, Telemetry, require_usable
 from pizzashop.metrics import OrderMetrics, RoleMetrics, WorkflowMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,13 @@ def test_roles_and_sidecars_send_their_spans_to_the_port_that_receives_them(tele
     jaeger = yaml.safe_load((telemetry.directory / "jaeger.yaml").read_text())
     endpoint = jaeger["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
     assert telemetry.environment()["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{endpoint}"
+
+
+@pytest.mark.parametrize("name", ["OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+def test_a_variable_that_sends_the_spans_elsewhere_is_named(name: str) -> None:
+    require_usable({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://replaced:4318"})
+    with pytest.raises(LocalError, match=f"unset {name}"):
+        require_usable({name: "true"})
 
 
 def test_the_dashboard_names_only_metrics_that_the_roles_report() -> None:

@@ -11,6 +11,7 @@ from pizzashop.presentation.times import (
     clock_time,
     date_and_time,
     duration_text,
+    exact_duration_text,
     midnight,
     running_text,
     zone_name,
@@ -77,3 +78,19 @@ def test_the_zone_has_a_name(zone_is) -> None:
 def test_durations_are_short() -> None:
     assert [running_text(seconds) for seconds in (0.9, 67, 3723, 300_000)] == ["0:00", "1:07", "1:02:03", "3 days"]
     assert [duration_text(seconds) for seconds in (0.2, 12.6, 60, 130)] == ["0 s", "13 s", "1:00", "2:10"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "<1 ms"),
+        (0.0042, "4 ms"),
+        (0.9994, "999 ms"),
+        (0.9999, "1.0 s"),
+        (9.94, "9.9 s"),
+        (13.2, "13 s"),
+        (130, "2:10"),
+    ],
+)
+def test_an_exact_duration_has_its_parts_where_it_is_short(seconds: float, text: str) -> None:
+    assert exact_duration_text(seconds) == text
