@@ -23,7 +23,7 @@ class WrittenUnit:
         settings = {key: value for key, value in lines if key != "Environment"}
         pairs = [_unescape(word) for key, value in lines if key == "Environment" for word in shlex.split(value)]
         return cls(
-            [_unescape(word).replace("$$", "$") for word in shlex.split(settings["ExecStart"])],
+            [_unescape(_unescape(word), "$") for word in shlex.split(settings["ExecStart"])],
             dict(pair.split("=", 1) for pair in pairs),
             settings["After"].split(),
             Path(_unescape(settings["WorkingDirectory"])) if "WorkingDirectory" in settings else None,
@@ -37,5 +37,8 @@ def in_order(units: dict[str, WrittenUnit]) -> list[str]:
     return list(TopologicalSorter(before).static_order())
 
 
-def _unescape(text: str) -> str:
-    return text.replace("%%", "%")
+def _unescape(text: str, special: str = "%") -> str:
+    """Return what systemd makes of a text without variables: it would replace `%n` and `$NAME`."""
+    rest = text.replace(special * 2, "")
+    assert special not in rest, text
+    return text.replace(special * 2, special)
