@@ -81,8 +81,12 @@ test-cluster: helm prepare ## Install the chart on a real API server with Dapr's
 	unshare --net $(BIN)/pytest tests/cluster
 
 # In a network and with process ids of their own: whatever ends the tests, the machine's network is as before.
-test-machines: sentry prepare ## Take one of three machines away in the midst of orders; needs root, for network namespaces
+test-machines: root sentry prepare ## Take one of three machines away in the midst of orders; needs root, for network namespaces
 	unshare --net --pid --fork --kill-child --mount-proc $(BIN)/pytest tests/machines
+
+.PHONY: root
+root:
+	@[ "$$(id -u)" -eq 0 ] || { echo "Root is needed, for network namespaces." >&2; exit 1; }
 
 sentry: $(VENV)/.installed-test ## Build Dapr's Sentry, which several machines need (about 2 minutes)
 	@PYTHONPATH=tests $(BIN)/python tests/go_programs.py

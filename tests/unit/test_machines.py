@@ -94,5 +94,12 @@ def test_a_machine_that_is_none_of_the_machines_is_refused_in_one_sentence(tmp_p
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("name", ["oven", "sidecar-oven"])
+def test_a_name_that_no_process_has_is_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
+    result = run(tmp_path, name)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [f"run: there is no process {name}"]
+
+
 def addresses(port: int) -> str:
     return ",".join(f"10.0.0.1{number}:{port}" for number in (1, 2, 3))
