@@ -122,12 +122,16 @@ class CrashProgress:
 
     def explanation(self) -> str:
         """Return why orders wait longer than the part is away; empty if they do not."""
-        if self.crash.request.part not in _ROLES_WITH_STEPS or not any(each.is_held_up for each in self.orders):
+        if not any(each.is_held_up for each in self.orders):
             return ""
-        return (
-            f"A killed run still has the lease of its step, for at most {LEASE_SECONDS:g} s. Only then may another run"
-            " take the step, so that no two processes make one pizza."
-        )
+        if self.crash.request.part == "scheduler":
+            return "A killed scheduler still has its leadership for up to 20 s, and the new one waits for that."
+        if self.crash.request.part in _ROLES_WITH_STEPS:
+            return (
+                f"A killed run still has the lease of its step, for at most {LEASE_SECONDS:g} s. Only then may another"
+                " run take the step, so that no two processes make one pizza."
+            )
+        return ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that a program gets."""

@@ -225,9 +225,10 @@ def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
 
 
 def _parse_json(part: str, raw: str) -> LogLine | None:
-    """Return a line of `JsonFormatter`, or of Dapr with its option `log-as-json`; None for any other JSON."""
+    """Return a line of `JsonFormatter`, of Dapr with its option `log-as-json`, or of etcd; None for any other JSON."""
     content = json.loads(raw)
-    at, text = content.get("at", content.get("time")), content.get("message", content.get("msg"))
+    at = content.get("at") or content.get("time") or content.get("ts")
+    text = content.get("message", content.get("msg"))
     if not isinstance(at, str) or not isinstance(text, str):
         return None
     order, attempt = content.get("order"), content.get("attempt")

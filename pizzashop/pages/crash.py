@@ -14,7 +14,7 @@ from pizzashop.crash.progress import MOVING_PHASES, crash_progress, orders_under
 from pizzashop.crash.requests import MAX_ORDERS, NOT_SUPERVISED, CrashFiles
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import OrderSnapshot
-from pizzashop.errors import NotAllowed, Refused, Unavailable
+from pizzashop.errors import Conflict, Refused, Unavailable
 from pizzashop.pages.backend import Backend
 from pizzashop.pages.live import HEARTBEAT, MAX_STREAM_SECONDS, STREAM_HEAD, StreamSocket, format_event
 from pizzashop.pages.live_states import LiveStates
@@ -75,7 +75,7 @@ def make_crash_routes(
 
     def require_parts() -> list[str]:
         if not (parts := killable_parts()):
-            raise NotAllowed(NOT_SUPERVISED)
+            raise Conflict(NOT_SUPERVISED)
         return parts
 
     def killable_parts() -> list[str]:

@@ -106,7 +106,7 @@ def test_a_page_of_another_site_kills_nothing(client: FlaskClient, requests: lis
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_without_a_supervisor_it_is_refused(client: FlaskClient, method: str) -> None:
     answer = client.open(PATH, method=method, data={"part": "kitchen"} if method == "POST" else None)
-    assert answer.status_code == 403
+    assert answer.status_code == 409
     assert answer.json["detail"].startswith("Only in a shop that `pizzashop up` runs on this machine")
     assert PATH not in client.get("/manager", headers=PAGE).text
 
@@ -114,8 +114,8 @@ def test_without_a_supervisor_it_is_refused(client: FlaskClient, method: str) ->
 @pytest.mark.parametrize("path", [PATH, "/live/manager/crash"])
 def test_behind_a_proxy_it_is_refused(tmp_path: Path, requests: list[CrashRequest], path: str) -> None:
     client = FakeShop(state_dir=tmp_path, hosts="pizza.example").client(STOREFRONT)
-    assert client.get(path).status_code == 403
-    assert client.post(PATH, data={"part": "kitchen"}).status_code == 403
+    assert client.get(path).status_code == 409
+    assert client.post(PATH, data={"part": "kitchen"}).status_code == 409
     assert requests == []
 
 
@@ -125,6 +125,6 @@ def test_where_the_staff_signs_in_it_is_refused(tmp_path: Path, requests: list[C
     assert client.post(PATH, data={"part": "kitchen"}).status_code == 401
     sign_in(client)
     answer = client.post(PATH, data={"part": "kitchen", "csrf_token": csrf(client, "/manager")})
-    assert answer.status_code == 403
+    assert answer.status_code == 409
     assert answer.json["detail"].startswith("Only in a shop that `pizzashop up` runs")
     assert requests == []

@@ -49,8 +49,9 @@ def test_a_json_line_of_a_role_is_read_as_it_was_logged() -> None:
         ("22256:M {local:%d %b %Y %H:%M:%S}.042 # Memory overcommit", "warning", "Memory overcommit"),
         ("2026-11-23 17:20:31.042 UTC [77] ERROR:  deadlock detected", "error", "deadlock detected"),
         ('{{"time": "2026-11-23T17:20:31.042Z", "level": "warning", "msg": "as JSON"}}', "warning", "as JSON"),
+        ('{{"level": "info", "ts": "2026-11-23T17:20:31.042Z", "msg": "etcd"}}', "info", "etcd"),
     ],
-    ids=["daprd quoted", "daprd bare", "valkey", "postgresql", "daprd JSON"],
+    ids=["daprd quoted", "daprd bare", "valkey", "postgresql", "daprd JSON", "etcd"],
 )
 def test_the_formats_of_the_other_programs_are_read(raw: str, level: str, text: str) -> None:
     assert parse(raw.format(local=AT.astimezone())) == [LogLine(AT, "kitchen", level, text)]
