@@ -75,7 +75,7 @@ def check_settings(env: Mapping[str, str] = os.environ) -> None:
     for name in _ENDPOINT_VARIABLES:
         if env.get(name) and not _is_url(env[name]):
             raise InvalidSettings(f"{name} is {env[name]!r}: it needs a URL such as http://127.0.0.1:4318.")
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not _is_installed():
         raise InvalidSettings(
             "The OTEL_ variables ask for traces, which need more packages: install pizzashop[telemetry]."
         )
@@ -353,6 +353,20 @@ def _propagator() -> "TextMapPropagator":
     return TraceContextTextMapPropagator()
 
 
+def _is_installed() -> bool:
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False
+
+
 def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -66,6 +66,8 @@ def test_the_conventional_variables_switch_tracing_on(env: Mapping[str, str], re
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER"),
         ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "127.0.0.1:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[:1"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:99999"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_an_invalid_variable_is_refused_by_its_name(env: Mapping[str, str], named: str) -> None:
@@ -73,17 +75,20 @@ def test_an_invalid_variable_is_refused_by_its_name(env: Mapping[str, str], name
         tracing.check_settings(env)
 
 
+# The API alone may be there: other packages need it.
 WITHOUT_EXTRA = """
 import sys
-sys.modules["opentelemetry"] = None
+sys.modules["{missing}"] = None
 from pizzashop.cli import main
 main(["serve", "--role", "kitchen"])
 """
 
 
-def test_an_endpoint_without_the_packages_is_refused_in_one_sentence() -> None:
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter", "opentelemetry.sdk"])
+def test_an_endpoint_without_the_packages_is_refused_in_one_sentence(missing: str) -> None:
+    program = WITHOUT_EXTRA.format(missing=missing)
     run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRA], env=ENDPOINT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], env=ENDPOINT, capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1].endswith("install pizzashop[telemetry].")
