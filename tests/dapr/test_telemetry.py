@@ -16,6 +16,7 @@ from shop_client import ShopClient, eventually, new_order
 from up_process import OPEN, UpProcess
 
 from pizzashop.local.build import find_telemetry
+from pizzashop.local.ports import http_ok
 from pizzashop.local.processes import has_ended
 from pizzashop.local.telemetry import TELEMETRY_PORTS
 from pizzashop.roles import ROLES
@@ -101,6 +102,7 @@ def test_the_servers_of_telemetry_are_on_loopback_and_started_again(observed: Up
     for name in TELEMETRY_PORTS:
         observed.find(f"/{name}").kill()
         observed.read_until(f"{name} had ended: started again")
+    eventually(lambda: http_ok(TELEMETRY_PORTS["jaeger"][0], "/api/services"))
     order = new_order()
     assert client.start(order)[0] == 200
     eventually(lambda: traces(client, order["order_id"]), bool)
