@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pizzashop.errors import InvalidSettings, LocalError
+from pizzashop.local.findings import Problem
 from pizzashop.local.ports import HOST, is_listening
 from pizzashop.local.project import Project, find_component, is_true, metadata_value
-from pizzashop.local.redis import Problem
 from pizzashop.roles import PUBSUB
 from pizzashop.settings import Settings, bracket_ipv6
 

@@ -17,12 +17,13 @@ from rich.text import Text
 from pizzashop import roles
 from pizzashop.console.shop import ShopApi
 from pizzashop.errors import LocalError
-from pizzashop.local import brokers, checks, dapr_binaries, ports, repairs, telemetry
+from pizzashop.local import checks, dapr_binaries, ports, repairs, telemetry
 from pizzashop.local.build import TELEMETRY, find_dapr, find_telemetry, go_version, installed_go
-from pizzashop.local.checks import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.open_shop import check_open_shop
 from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.project import RUN_FILE, Project, find_component
+from pizzashop.local.servers import Servers
 from pizzashop.local.shop import PidFile
 from pizzashop.settings import BROKERS, STORES, Settings
 
@@ -72,8 +73,8 @@ def run_checks(settings: Settings, *, has_telemetry: bool = False) -> Iterator[F
         return
     pid_file = PidFile(state_dir)
     yield check_project(project)
-    yield from checks.check_storage(project, state_dir, settings.postgres_url)
-    yield from check_broker(project, settings)
+    yield checks.check_disk(state_dir)
+    yield from check_servers(project, state_dir, settings)
     yield check_ports(project, pid_file, has_telemetry=has_telemetry)
     yield from check_files(project)
     if pid_file.running_processes():
@@ -156,13 +157,14 @@ def check_project(project: Project) -> Finding:
     return Finding("Project", "ok", str(directory))
 
 
-def check_broker(project: Project, settings: Settings) -> Iterator[Finding]:
-    """Check the broker, unless it is one of the Redis servers that are checked already."""
+def check_servers(project: Project, state_dir: Path, settings: Settings) -> Iterator[Finding]:
+    """Check the servers of the components: Redis, PostgreSQL, RabbitMQ or Kafka."""
     try:
-        if broker := brokers.find_broker(project, brokers.component_environment(settings)):
-            yield checks.check_broker(broker)
+        servers = Servers.find(project, state_dir, settings)
     except LocalError as error:
-        yield Finding("Broker", "wrong", str(error))
+        yield Finding("Components", "wrong", str(error), f"correct that, or restore it: {_RESTORE_FILES}")
+    else:
+        yield from servers.check(state_dir)
 
 
 def check_ports(project: Project, pid_file: PidFile, *, has_telemetry: bool = False) -> Finding:

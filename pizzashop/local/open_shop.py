@@ -9,7 +9,7 @@ from pizzashop.console.shop import ShopApi
 from pizzashop.domain.history import seconds_since
 from pizzashop.domain.lifecycle import Phase, status_text
 from pizzashop.errors import NotFound, ShopError
-from pizzashop.local.checks import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.ports import http_ok
 from pizzashop.presentation.times import running_text
 from pizzashop.roles import ROLES

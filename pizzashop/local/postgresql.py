@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from pizzashop.errors import LocalError
+from pizzashop.local.findings import Problem
 from pizzashop.local.project import Project, find_component, metadata_value
-from pizzashop.local.redis import Problem
 from pizzashop.roles import STATE_STORE
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, Self, cast
 
 import valkey
 from valkey.sentinel import Sentinel
 
 from pizzashop.errors import LocalError
+from pizzashop.local.findings import Problem
 from pizzashop.local.ports import HOST, is_listening
 from pizzashop.local.project import Project, find_component, is_true, metadata_value
 from pizzashop.roles import PUBSUB, STATE_STORE, TOPIC
@@ -138,13 +139,6 @@ class Connection:
 
 # The server that the components name as they are shipped.
 EMBEDDED = Connection()
-
-
-class Problem(NamedTuple):
-    """A problem of a server, and its remedy."""
-
-    text: str
-    remedy: str
 
 
 @dataclass(frozen=True)

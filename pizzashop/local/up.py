@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -27,14 +26,13 @@ from pizzashop.auth.authentication import requires_sign_in, validate_exposure
 from pizzashop.auth.people import login_name
 from pizzashop.console.output import ignore_output_errors, raise_output_error
 from pizzashop.local import brokers, checks, postgresql, redis, repairs
-from pizzashop.local.brokers import Broker
 from pizzashop.local.build import provide_cli, provide_dapr, provide_telemetry
 from pizzashop.local.crashes import CrashRequests
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import HOST, ports_of_closing_connections, url_host
 from pizzashop.local.programs import scrape_targets
 from pizzashop.local.project import Project
-from pizzashop.local.redis import Connection
+from pizzashop.local.servers import ServerMonitor, Servers
 from pizzashop.local.shop import PidFile, Shop
 from pizzashop.local.shutdown import Interrupted, Shutdown
 from pizzashop.local.telemetry import DASHBOARDS_PATH, RETENTION_DAYS, TELEMETRY_PORTS, Telemetry, require_usable
@@ -90,10 +88,9 @@ def up(pace: float | None, store: str | None, broker: str | None, has_telemetry:
             numbers = ", ".join(map(str, held))
             _print_warning(console, f"Waiting up to a minute for closing connections, which still hold {numbers} ...")
         checks.require_startable(project, shutdown, has_telemetry=has_telemetry)
-        connections = checks.require_redis(project, state_dir, shutdown)
-        postgres = checks.require_postgresql(project, state_dir, settings.postgres_url)
-        own_broker = brokers.find_broker(project, broker_env)
-        checks.require_broker(own_broker)
+        checks.check_disk(state_dir).require()
+        servers = Servers.find(project, state_dir, settings)
+        servers.require(state_dir, shutdown)
         project = project.write_components(state_dir / "resources")
         dapr = provide_dapr(settings.cache_dir, console, shutdown)
         _print_dapr(console, dapr)
@@ -107,15 +104,15 @@ def up(pace: float | None, store: str | None, broker: str | None, has_telemetry:
             dapr,
             shutdown=shutdown,
             env=env,
-            needs_valkey=any(connection.is_embedded for connection in connections),
-            postgresql=postgres.embedded if postgres else None,
+            needs_valkey=any(each.is_embedded for each in servers.redis_connections),
+            postgresql=postgres.embedded if (postgres := servers.postgresql_connection) else None,
             telemetry=telemetry,
-            can_run_sidecars=partial(checks.can_reach_servers, connections, postgres, own_broker),
+            can_run_sidecars=servers.are_reachable,
         )
         try:
             with _follow([process.log for process in shop]) if verbose else nullcontext(), shop:
-                _open(shop, console, settings, connections, postgres, own_broker)
-                monitor = checks.ServerMonitor(connections, state_dir, postgres, own_broker)
+                _open(shop, console, settings, servers)
+                monitor = ServerMonitor(servers, state_dir)
                 crash_settings = settings if pace is None else settings.model_copy(update={"pace": pace})
                 crashes = CrashRequests(state_dir, shop.processes, crash_settings)
                 with crashes.accepted():
@@ -188,24 +185,17 @@ def _shorten_path(path: Path) -> str:
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
-def _open(
-    shop: Shop,
-    console: Console,
-    settings: Settings,
-    connections: list[Connection],
-    postgres: postgresql.Connection | None,
-    broker: Broker | None,
-) -> None:
+def _open(shop: Shop, console: Console, settings: Settings, servers: Servers) -> None:
     """Print the state of the services, open the shop, and print how to use it."""
     started = time.monotonic()
-    for text in (*shop.repairs, *checks.delete_half_written_workflows(connections)):
+    for text in (*shop.repairs, *servers.delete_half_written_workflows()):
         _print_warning(console, f"{text}.")
-    for connection in connections:
+    for connection in servers.redis_connections:
         _print_redis(console, shop, connection)
-    if postgres and not postgres.has_secret:
+    if (postgres := servers.postgresql_connection) and not postgres.has_secret:
         _print_postgresql(console, postgres)
-    if broker:
-        _print_line(console, broker.name, f"already running, {broker.address}")
+    if servers.broker:
+        _print_line(console, servers.broker.name, f"already running, {servers.broker.address}")
     for process in (shop.services["placement"], shop.services["scheduler"]):
         state = "ready" if process.was_started else "already running"
         _print_line(console, process.name, f"{state}, port {process.ports[0]}")
@@ -221,7 +211,7 @@ def _open(
     _print_open_shop(shop, console, settings, time.monotonic() - started)
 
 
-def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor, crashes: CrashRequests) -> None:
+def _watch(shop: Shop, console: Console, monitor: ServerMonitor, crashes: CrashRequests) -> None:
     """Restart ended processes and print changes of the storage until a shutdown is requested."""
     with suppress(Interrupted):
         for round_number in itertools.count(1):
@@ -240,7 +230,7 @@ def _watch(shop: Shop, console: Console, monitor: checks.ServerMonitor, crashes:
             crashes.note_progress()
 
 
-def _print_redis(console: Console, shop: Shop, connection: Connection) -> None:
+def _print_redis(console: Console, shop: Shop, connection: redis.Connection) -> None:
     if (server := redis.inspect_server(connection)) is None:
         return
     if connection.is_embedded and shop.services["valkey"].was_started:

@@ -17,10 +17,11 @@ from own_certificates import Certificates
 
 from pizzashop import roles
 from pizzashop.errors import InvalidSettings, LocalError
-from pizzashop.local import checks
 from pizzashop.local.brokers import Broker, component_environment, find_broker
 from pizzashop.local.ports import HOST
 from pizzashop.local.project import Project, find_component
+from pizzashop.local.servers import ServerMonitor, Servers
+from pizzashop.local.shutdown import Shutdown
 from pizzashop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -130,22 +131,23 @@ def test_a_component_of_the_users_own_is_read(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_a_broker_that_is_not_reachable_keeps_the_shop_closed(product: str) -> None:
+def test_a_broker_that_is_not_reachable_keeps_the_shop_closed(product: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     broker = chosen(product, f"127.0.0.1:{port}")
-    finding = checks.check_broker(broker)
+    servers = Servers(broker=broker)
+    (finding,) = servers.check(tmp_path)
     assert (finding.state, finding.found) == ("wrong", f"{broker.name} on port {port} cannot be reached")
     with pytest.raises(LocalError, match=r"cannot be reached: start it, or have PIZZASHOP_BROKER_URL name another\.$"):
-        checks.require_broker(broker)
-    assert not checks.can_reach_servers([], None, broker)
+        servers.require(tmp_path, Shutdown())
+    assert not servers.are_reachable()
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_broker_that_goes_away_is_reported_once_and_again_when_it_is_back(product: str, tmp_path: Path) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
-    monitor = checks.ServerMonitor([], tmp_path, broker=chosen(product, f"127.0.0.1:{port}"))
+    monitor = ServerMonitor(Servers(broker=chosen(product, f"127.0.0.1:{port}")), tmp_path)
     assert list(monitor.changes()) == []
     server.close()
     (away,) = monitor.changes()

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pizzashop.cli import main
 from pizzashop.local import dapr_binaries, doctor, telemetry
-from pizzashop.local.checks import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.ports import is_localhost_ipv6_only
 from pizzashop.local.programs import role_environment
 from pizzashop.local.project import App, Project

@@ -8,7 +8,7 @@ from fakes.shop import FakeShop
 from pizzashop.console.shop import OrderRecord, ShopApi
 from pizzashop.domain.history import utc_timestamp
 from pizzashop.errors import NotAllowed, NotFound
-from pizzashop.local.checks import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.open_shop import check_dead_letters, check_late_orders, check_open_shop, check_stuck_orders
 from pizzashop.presentation.boards import Board
 from pizzashop.roles import ORDER

@@ -12,11 +12,13 @@ import pytest
 from own_postgresql import PASSWORD, embedded_postgresql, own_postgresql
 
 from pizzashop.errors import LocalError
-from pizzashop.local import checks, postgresql
-from pizzashop.local.checks import Finding
+from pizzashop.local import postgresql
+from pizzashop.local.findings import Finding
 from pizzashop.local.postgresql import Connection, EmbeddedPostgresql
 from pizzashop.local.project import Project
+from pizzashop.local.servers import ServerMonitor, Servers
 from pizzashop.local.shutdown import wait_until
+from pizzashop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +45,8 @@ def running(server: EmbeddedPostgresql) -> Iterator["subprocess.Popen[bytes]"]:
 
 def check_postgresql(state_dir: Path, url: str = "") -> list[Finding]:
     project = Project.read(ROOT / "dapr.yaml").with_products(["postgresql"])
-    return [each for each in checks.check_storage(project, state_dir, url) if each.part == "PostgreSQL"]
+    servers = Servers.find(project, state_dir, Settings(postgres_url=url))
+    return [each for each in servers.check(state_dir) if each.part == "PostgreSQL"]
 
 
 def test_only_this_user_reaches_the_embedded_server(embedded: EmbeddedPostgresql) -> None:
@@ -121,7 +124,7 @@ def test_a_server_that_is_too_old_is_refused() -> None:
 
 
 def test_each_change_in_an_open_shop_is_reported_once(embedded: EmbeddedPostgresql, tmp_path: Path) -> None:
-    monitor = checks.ServerMonitor([], tmp_path, Connection(embedded.url))
+    monitor = ServerMonitor(Servers(postgresql_connection=Connection(embedded.url)), tmp_path)
     (change,) = monitor.changes()
     assert "Orders wait until that is repaired" in change
     assert list(monitor.changes()) == []

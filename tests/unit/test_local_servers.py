@@ -1,4 +1,4 @@
-"""The checks of disk and Redis: `doctor` reports them, and `up` refuses to open for the same reasons."""
+"""The checks of Redis: `doctor` reports them, and `up` refuses to open for the same reasons."""
 
 import shutil
 import socket
@@ -9,11 +9,12 @@ import pytest
 from own_valkey import client, own_valkey
 
 from pizzashop.errors import LocalError
-from pizzashop.local import checks
-from pizzashop.local.checks import Finding
+from pizzashop.local.findings import Finding
 from pizzashop.local.project import Project
 from pizzashop.local.redis import Connection
+from pizzashop.local.servers import ServerMonitor, Servers
 from pizzashop.local.shutdown import Shutdown
+from pizzashop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 NewProject = Callable[..., Project]
@@ -35,13 +36,17 @@ def new_project(tmp_path: Path) -> NewProject:
     return made
 
 
+def find_servers(project: Project, tmp_path: Path) -> Servers:
+    return Servers.find(project, tmp_path, Settings())
+
+
 def check_redis(project: Project, tmp_path: Path) -> list[Finding]:
-    return [each for each in checks.check_storage(project, tmp_path) if each.part == "Redis"]
+    return list(find_servers(project, tmp_path).check(tmp_path))
 
 
 def refusal(project: Project, tmp_path: Path) -> str:
     with pytest.raises(LocalError) as error:
-        checks.require_redis(project, tmp_path, Shutdown())
+        find_servers(project, tmp_path).require(tmp_path, Shutdown())
     return str(error.value)
 
 
@@ -50,14 +55,14 @@ def test_a_usable_server_is_ok(new_project: NewProject, tmp_path: Path) -> None:
         project = new_project(port, "s3cret")
         (found,) = check_redis(project, tmp_path)
         assert (found.state, f"runs, port {port}, every write" in found.found) == ("ok", True)
-        assert checks.require_redis(project, tmp_path, Shutdown()) == [Connection(port=port, password="s3cret")]
+        assert find_servers(project, tmp_path).redis_connections == (Connection(port=port, password="s3cret"),)
 
 
 def test_a_server_that_may_lose_orders_is_a_note(new_project: NewProject, tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own") as port:
         project = new_project(port)
         assert [each.state for each in check_redis(project, tmp_path)] == ["ok", "note"]
-        assert checks.require_redis(project, tmp_path, Shutdown())
+        find_servers(project, tmp_path).require(tmp_path, Shutdown())
 
 
 def test_up_refuses_with_the_words_of_doctor(new_project: NewProject, tmp_path: Path) -> None:
@@ -90,7 +95,7 @@ def test_a_server_that_does_not_speak_redis_is_named(new_project: NewProject, tm
 
 def test_each_change_in_an_open_shop_is_reported_once(tmp_path: Path) -> None:
     with own_valkey(tmp_path / "own", appendonly="yes") as port, client(port) as admin:
-        monitor = checks.ServerMonitor([Connection(port=port)], tmp_path)
+        monitor = ServerMonitor(Servers(redis_connections=(Connection(port=port),)), tmp_path)
         assert list(monitor.changes()) == []
         admin.config_set("maxmemory", 1)
         (change,) = monitor.changes()
@@ -108,6 +113,7 @@ def test_a_server_with_a_login_from_a_secret_store_is_not_checked(new_project: N
             secret = "secretKeyRef: {name: redis, key: password}"
             path.write_text(path.read_text().replace('value: ""', secret))
         assert [each.state for each in check_redis(project, tmp_path)] == ["note"]
-        connections = checks.require_redis(project, tmp_path, Shutdown())
-        assert list(checks.ServerMonitor(connections, tmp_path).changes()) == []
-        assert list(checks.delete_half_written_workflows(connections)) == []
+        servers = find_servers(project, tmp_path)
+        servers.require(tmp_path, Shutdown())
+        assert list(ServerMonitor(servers, tmp_path).changes()) == []
+        assert list(servers.delete_half_written_workflows()) == []
