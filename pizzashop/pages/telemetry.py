@@ -5,7 +5,7 @@ The traces come from the JSON API of Jaeger, which other stores of traces have t
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,10 +167,3 @@ def _line_of(span: _Span, by_id: dict[str, _Span]) -> Iterator[_Span]:
 
 def _microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
-
-
-def limit_spans(spans: Iterable[Span], most: int) -> list[Span]:
-    """Return at most so many spans in the same order: failed ones, then the longest."""
-    found = list(spans)
-    chosen = sorted(range(len(found)), key=lambda n: (not found[n].is_error, -found[n].seconds))[:most]
-    return [found[n] for n in sorted(chosen)]

@@ -20,23 +20,23 @@ class Axis:
 
     def __init__(self, start: float, end: float) -> None:
         self.start, self.end = start, end
-        self._span = max(1.0, end - start)
+        self.seconds = max(1.0, end - start)
 
     def x(self, moment: float) -> float:
         """Return the place of a moment."""
-        return round(100 * (moment - self.start) / self._span, 2)
+        return round(100 * (moment - self.start) / self.seconds, 2)
 
     def bar(self, begin: float, end: float) -> tuple[float, float]:
         """Return the place and the width of what lasted from `begin` to `end`."""
-        width = max(MIN_WIDTH, 100 * (end - begin) / self._span)
+        width = max(MIN_WIDTH, 100 * (end - begin) / self.seconds)
         return round(min(self.x(begin), 100 - width), 2), round(width, 2)
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the place and the label of each tick: the time since the start."""
-        longest = TICK_SECONDS[-1] * (1 + self._span // 600000)
-        step = next((seconds for seconds in TICK_SECONDS if self._span / seconds <= MAX_TICKS), longest)
-        numbers = range(int(self._span // step) + 1)
-        return [(round(100 * number * step / self._span, 2), running_text(number * step)) for number in numbers]
+        longest = TICK_SECONDS[-1] * (1 + self.seconds // 600000)
+        step = next((seconds for seconds in TICK_SECONDS if self.seconds / seconds <= MAX_TICKS), longest)
+        numbers = range(int(self.seconds // step) + 1)
+        return [(round(100 * number * step / self.seconds, 2), running_text(number * step)) for number in numbers]
 
 
 class StageBar(NamedTuple):

@@ -1,18 +1,22 @@
 """The waterfall of one order: its record, its spans and its log lines in order of time, with their bars on one axis."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from pizzashop.domain.history import HistoryEntry, epoch_seconds, format_timestamp
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.logs.reading import LogLine
-from pizzashop.pages.telemetry import OrderTelemetry, Span, limit_spans
+from pizzashop.pages.telemetry import OrderTelemetry, Span
 from pizzashop.pages.timeline import Axis, draw_stage, end_of_record, is_stage
 
-# A page shows at most so many spans and log lines, and says how many more there are. Most spans are of calls that last
-# some milliseconds.
+# A page shows at most so many spans and log lines, and says how many more there are.
 MAX_SPANS = 50
 MAX_LINES = 200
+# Most spans are of calls that last some milliseconds. Those below this share of the axis are left out, unless they are
+# longer than the second limit or have failed.
+MIN_SPAN_SHARE = 0.001
+MIN_SPAN_SECONDS = 0.1
 # Spans within spans are moved to the right, up to this level.
 MAX_INDENT = 6
 
@@ -73,7 +77,7 @@ def make_axis(record: OrderSnapshot, telemetry: OrderTelemetry, now: str) -> Axi
 
 def draw_waterfall(record: OrderSnapshot, telemetry: OrderTelemetry, axis: Axis) -> Waterfall:
     """Return the waterfall of an order."""
-    spans, lines = limit_spans(telemetry.spans, MAX_SPANS), telemetry.lines[-MAX_LINES:]
+    spans, lines = _choose_spans(telemetry.spans, axis), telemetry.lines[-MAX_LINES:]
     rows = [_record_row(entry, record, axis) for entry in record.history]
     rows += [_span_row(span, axis) for span in spans]
     rows += [Row("log", line.level, _moment(line.at.timestamp(), axis), line=line) for line in lines]
@@ -88,6 +92,14 @@ def draw_waterfall(record: OrderSnapshot, telemetry: OrderTelemetry, axis: Axis)
         len(telemetry.lines) - len(lines),
         telemetry.fault,
     )
+
+
+def _choose_spans(spans: Sequence[Span], axis: Axis) -> list[Span]:
+    """Return the spans to show, in the same order: the failed ones, then the longest."""
+    shortest = min(MIN_SPAN_SECONDS, MIN_SPAN_SHARE * axis.seconds)
+    visible = [span for span in spans if span.is_error or span.seconds >= shortest]
+    chosen = sorted(visible, key=lambda span: (not span.is_error, -span.seconds))[:MAX_SPANS]
+    return [span for span in visible if span in chosen]
 
 
 def _record_row(entry: HistoryEntry, record: OrderSnapshot, axis: Axis) -> Row:

@@ -125,12 +125,22 @@ def test_a_hostile_name_of_a_span_is_only_text(jaeger: FakeJaeger, observed: Fak
 
 def test_a_page_shows_the_longest_of_many_spans(jaeger: FakeJaeger, observed: FakeShop) -> None:
     began = accepted_at(observed)
-    many: list[dict[str, Any]] = [span(f"short {n}", began, 0.001, **MINE) for n in range(300)]
+    many: list[dict[str, Any]] = [span(f"short {n}", began, 0.2, **MINE) for n in range(300)]
     jaeger.body = {"data": [trace(*many, span("long", began, 5, **MINE))]}
     html = page_of(observed)
     shown = [text for kind, text in rows(html) if kind == "span"]
     assert (len(shown), "long pizza-workflow" in shown) == (50, True)
     assert "251 shorter spans" in html
+
+
+def test_a_call_of_some_milliseconds_is_shown_only_if_it_failed(jaeger: FakeJaeger, observed: FakeShop) -> None:
+    began = accepted_at(observed)
+    failed = {**span("failed claim", began, 0.005, **MINE)}
+    failed["tags"].append({"key": "error", "type": "bool", "value": True})
+    jaeger.body = {"data": [trace(span("claim", began, 0.005, **MINE), failed, span("cook", began, 13, **MINE))]}
+    html = page_of(observed)
+    assert [text.split(" pizza-")[0] for kind, text in rows(html) if kind == "span"] == ["failed failed claim", "cook"]
+    assert "1 shorter span is not shown" in html
 
 
 def test_parents_in_a_circle_do_no_harm(jaeger: FakeJaeger, observed: FakeShop) -> None:
