@@ -17,7 +17,7 @@ from machine import describe_machine, load_warning
 from memory import memory
 from overload import overload
 from parts import parts
-from real_pace import pace, rush, sustained
+from real_pace import pace, rush, sustained, telemetry
 from reserved import reserved
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -39,6 +39,7 @@ ROWS: dict[str, Callable[[TestBed], Iterator[Figure]]] = {
     "pace": pace,
     "rush": rush,
     "sustained": sustained,
+    "telemetry": telemetry,
     "parts": parts,
     "alone": alone,
     "burst": burst,

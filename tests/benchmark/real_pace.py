@@ -1,4 +1,4 @@
-"""Rows `pace`, `sustained` and `rush`: orders at pace 1, at which a pizza takes half a minute.
+"""Rows `pace`, `telemetry`, `sustained` and `rush`: orders at pace 1, at which a pizza takes half a minute.
 
 At pace 0 many orders share each request to the sidecar and to the store. At pace 1 little comes at once, so an order
 costs more. People live with these figures.
@@ -30,6 +30,8 @@ ORDER_SECONDS = sum(STEP_SECONDS)
 FIRST_READ_SECONDS = 0.8
 # What runs beside the bare engine's own sidecar and worker, and works for it.
 SERVICES = ("placement", "scheduler", "valkey-server")
+# What keeps the metrics and traces of `up --telemetry`.
+TELEMETRY_SERVERS = ("victoria", "jaeger")
 WARM_UP_ORDERS = 20
 
 SUSTAINED_RATE = 14
@@ -52,10 +54,10 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
             for rate in RATES:
                 orders = rate * RATE_SECONDS
                 testbed.report(f"pace: {rate} bare workflows a second, run {run + 1}")
-                cost = _costs(shop, bare, idle, lambda rate=rate: _run_bare(bare, rate))
+                cost = _costs(shop, idle, lambda rate=rate: _run_bare(bare, rate), bare)
                 bare_cost = 1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders
                 testbed.report(f"pace: {rate} orders a second, run {run + 1}")
-                cost = _costs(shop, bare, idle, lambda rate=rate: asyncio.run(_place_at_rate(rate, RATE_SECONDS)))
+                cost = _costs(shop, idle, lambda rate=rate: _run_orders(rate), bare)
                 order_cost = 1000 * sum(cost[name] for name in cost if name != "bare") / orders
                 bare_costs[rate].append(bare_cost)
                 order_costs[rate].append(order_cost)
@@ -72,6 +74,25 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
         yield Figure("pace", f"CPU of an order at pace 1, {rate} a second: {process}", "ms", samples)
     total = 100 * sum(seconds for name, seconds in idle.items() if name != "bare")
     yield Figure("pace", "CPU of the whole shop idle, of one core", "%", [total], 3.0)
+
+
+def telemetry(testbed: TestBed) -> Iterator[Figure]:
+    """Measure what an order costs more when `up --telemetry` keeps metrics and traces."""
+    rate, costs = RATES[-1], dict[bool, list[float]]()
+    for has_telemetry in (False, True):
+        with testbed.shop(pace=1, has_telemetry=has_telemetry) as shop:
+            asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
+            idle = _idle_rates(shop)
+            costs[has_telemetry] = []
+            for run in range(testbed.runs):
+                state = "on" if has_telemetry else "off"
+                testbed.report(f"telemetry {state}: {rate} orders a second, run {run + 1}")
+                cost = _costs(shop, idle, lambda: _run_orders(rate))
+                own = [seconds for name, seconds in cost.items() if not name.startswith(TELEMETRY_SERVERS)]
+                costs[has_telemetry].append(1000 * sum(own) / (rate * RATE_SECONDS))
+    name = f"CPU of an order at pace 1, {rate} a second"
+    yield Figure("telemetry", f"{name}: telemetry off", "ms", costs[False])
+    yield Figure("telemetry", f"{name}: telemetry on, without its servers", "ms", costs[True])
 
 
 def sustained(testbed: TestBed) -> Iterator[Figure]:
@@ -109,14 +130,20 @@ def _run_bare(bare: BareEngine, rate: float) -> None:
     bare.run_at_rate(rate, RATE_SECONDS, STEP_SECONDS, FIRST_READ_SECONDS)
 
 
-def _idle_rates(shop: Shop, bare: BareEngine) -> dict[str, float]:
+def _run_orders(rate: int) -> None:
+    asyncio.run(_place_at_rate(rate, RATE_SECONDS))
+
+
+def _idle_rates(shop: Shop, bare: BareEngine | None = None) -> dict[str, float]:
     """Return the CPU seconds that each process uses in a second in which nobody orders."""
     before = _cpu(shop, bare)
     time.sleep(IDLE_SECONDS)
     return {name: (seconds - before[name]) / IDLE_SECONDS for name, seconds in _cpu(shop, bare).items()}
 
 
-def _costs(shop: Shop, bare: BareEngine, idle: dict[str, float], work: Callable[[], object]) -> dict[str, float]:
+def _costs(
+    shop: Shop, idle: dict[str, float], work: Callable[[], object], bare: BareEngine | None = None
+) -> dict[str, float]:
     """Return the CPU seconds that each process uses for `work`, beyond what it uses when nothing happens."""
     before, began = _cpu(shop, bare), time.monotonic()
     work()
@@ -124,8 +151,8 @@ def _costs(shop: Shop, bare: BareEngine, idle: dict[str, float], work: Callable[
     return {name: after - before[name] - idle[name] * seconds for name, after in _cpu(shop, bare).items()}
 
 
-def _cpu(shop: Shop, bare: BareEngine) -> dict[str, float]:
-    return {**cpu_seconds(shop), "bare": bare.cpu_seconds()}
+def _cpu(shop: Shop, bare: BareEngine | None) -> dict[str, float]:
+    return cpu_seconds(shop) | ({"bare": bare.cpu_seconds()} if bare else {})
 
 
 async def _place_at_rate(rate: float, seconds: float) -> tuple[list[float], Counter[int]]:

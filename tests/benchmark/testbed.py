@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from bare import BareEngine, open_bare_engine
+from rich.console import Console
 from run_files import write_run_file
 
+from pizzashop.local.build import provide_telemetry
 from pizzashop.local.dapr_binaries import Dapr
+from pizzashop.local.ports import HOST
+from pizzashop.local.programs import scrape_targets
 from pizzashop.local.project import Project
 from pizzashop.local.shop import Shop
+from pizzashop.local.shutdown import Shutdown
+from pizzashop.local.telemetry import Telemetry
+from pizzashop.settings import Settings
 
 
 class TestBed:
@@ -22,14 +29,20 @@ class TestBed:
         self.runs, self.report = runs, report
 
     @contextmanager
-    def shop(self, pace: float, *, one_process: bool = False, **settings: object) -> Iterator[Shop]:
-        """Open a shop in a temporary directory; with `one_process`, one process serves all roles."""
+    def shop(
+        self, pace: float, *, one_process: bool = False, has_telemetry: bool = False, **settings: object
+    ) -> Iterator[Shop]:
+        """Open a shop in a temporary directory.
+
+        With `one_process`, one process serves all roles; with `has_telemetry`, the shop is that of `up --telemetry`.
+        """
         self.report("opening")
         env = {"PIZZASHOP_PACE": str(pace)} | {f"PIZZASHOP_{name.upper()}": str(v) for name, v in settings.items()}
         with tempfile.TemporaryDirectory(prefix="pizzashop-bench-") as name:
             directory = Path(name)
             project = _one_process_project(self._project, directory) if one_process else self._project
-            with Shop(directory, project, self._dapr, env=env) as shop:
+            telemetry = _telemetry(self._project, directory) if has_telemetry else None
+            with Shop(directory, project, self._dapr, env=env, telemetry=telemetry) as shop:
                 shop.open()
                 yield shop
 
@@ -38,6 +51,13 @@ class TestBed:
         """Start the bare engine on the services of an open shop."""
         with open_bare_engine(shop.state_dir, self._project, self._dapr) as bare:
             yield bare
+
+
+def _telemetry(project: Project, directory: Path) -> Telemetry:
+    binaries = provide_telemetry(Settings.from_env().cache_dir, Console(stderr=True), Shutdown())
+    telemetry = Telemetry(directory / "telemetry", binaries)
+    telemetry.write_configuration(scrape_targets(project, HOST), token="")
+    return telemetry
 
 
 def _one_process_project(project: Project, directory: Path) -> Project:

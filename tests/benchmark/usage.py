@@ -8,6 +8,7 @@ from psutil import Process
 from valkey import Valkey
 
 from pizzashop.dapr.http import HttpClient
+from pizzashop.local.programs import SERVICE_PORTS
 from pizzashop.local.shop import Shop
 
 # The start of a key shows what the key is for.
@@ -44,12 +45,13 @@ def measure_usage(shop: Shop, state_dir: Path) -> dict[str, str]:
     for name in ("valkey", "scheduler"):
         files = [path for path in (state_dir / name).rglob("*") if path.is_file()]
         row[f"{name} on disk"] = f"{sum(path.stat().st_size for path in files) >> 20} MB"
-    return row | _scheduler_usage(shop) | _resident_memory(shop)
+    return row | _scheduler_usage() | _resident_memory(shop)
 
 
-def _scheduler_usage(shop: Shop) -> dict[str, str]:
+def _scheduler_usage() -> dict[str, str]:
     """Return what the scheduler's database holds, read through the HTTP gateway of its etcd."""
-    etcd = f"http://127.0.0.1:{shop.services['scheduler'].ports[2]}/v3"
+    *_, etcd_port, _ = SERVICE_PORTS["scheduler"]
+    etcd = f"http://127.0.0.1:{etcd_port}/v3"
     with HttpClient() as http:
         every_key = json.dumps({"key": "AA==", "range_end": "AA==", "count_only": True})
         found = json.loads(http.request("POST", f"{etcd}/kv/range", 10.0, data=every_key).body)
