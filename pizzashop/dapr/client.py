@@ -240,13 +240,13 @@ class SidecarClient(Sidecar):
 
     @contextmanager
     def _counted(self, operation: str) -> Iterator[None]:
-        """Count the request to the sidecar that the block makes; it failed if the block raises Unavailable."""
+        """Count the block's request to the sidecar: as ok also if it raises Refused, as failed for any other error."""
         result = "failed"
         try:
             yield
             result = "ok"
         except Refused:
-            # Another role has answered.
+            # Another role has answered, so the sidecar did its work.
             result = "ok"
             raise
         finally:
@@ -292,7 +292,7 @@ class _Event(NamedTuple):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata in a bulk, where the sidecar would give all events the trace of the request."""
+        """The metadata of the event in a bulk. Without a context of its own it would get that of the request."""
         context = {"cloudevent.traceparent": self.traceparent} if self.traceparent else {}
         return {"partitionKey": self.order_id, **context}
 

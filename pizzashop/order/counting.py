@@ -1,7 +1,7 @@
-"""Count for the metrics what each write of a record made durable: an acceptance, stages, decisions, an end.
+"""Count for the metrics what a write added to a record: its acceptance, stages, decisions, or its end.
 
-The repository calls this after a write that the store has taken. So a fact counts once, however often its change was
-made again after a conflict. A fact whose write was answered by nobody does not count, although the store may have it.
+The repository calls `count_write` after each write that the store has confirmed. So a fact counts once, however often
+its change was made again after a conflict. A write without an answer does not count, although the store may have it.
 """
 
 from itertools import pairwise
@@ -13,20 +13,20 @@ from pizzashop.domain.record import Record
 from pizzashop.metrics import OrderMetrics
 
 
-class Written(NamedTuple):
-    """What a record had before a change: whether it had ended, and its history."""
+class PreviousState(NamedTuple):
+    """A record before a change: whether its order had ended, and its history."""
 
     is_final: bool
     history: tuple[HistoryEntry, ...]
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """Return it for a record that was just read."""
+        """Return the state of a record that was just read."""
         return cls(record.is_final, tuple(record.history))
 
 
-def count_write(metrics: OrderMetrics, before: Written | None, record: Record) -> None:
-    """Count what a write has added to a record; `before` is None if the order was accepted by it."""
+def count_write(metrics: OrderMetrics, before: PreviousState | None, record: Record) -> None:
+    """Count what a write has added to a record; `before` is None if the write created the record."""
     if before is None:
         metrics.accepted.inc()
     if record.deleted:
@@ -41,7 +41,7 @@ def count_write(metrics: OrderMetrics, before: Written | None, record: Record) -
 
 def _count_entries(metrics: OrderMetrics, known: set[int], record: Record) -> None:
     stages = [entry for entry in record.history if entry.kind == "stage" and entry.status in RANK]
-    # A stage that comes late, after one that follows it, is not measured: the time until that one was counted already.
+    # Do not measure a stage that is recorded after its successor: the time until the successor was counted already.
     for number, (before, stage) in enumerate(pairwise(stages), 1):
         if id(stage) not in known and not any(id(later) in known for later in stages[number + 1 :]):
             metrics.stage_seconds(before.status).observe(_seconds_between(before, stage))

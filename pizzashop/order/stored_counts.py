@@ -1,4 +1,4 @@
-"""What the metrics say of the orders and dead letters in the store, read at each scrape."""
+"""Count the open orders and the dead letters in the store, for the metrics: at each scrape."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ def count_stored(repository: Repository, dead_letters: DeadLetters, clock: Clock
     records = [each for each in repository.find_many(repository.open_orders.ids()) if not each.is_final]
     now = clock()
     seconds, at = now.timestamp(), format_timestamp(now)
-    # A status without an order counts 0, so that its series goes on.
+    # A status without an order counts as 0, so that its series does not end.
     by_status = Counter({status.name: 0 for status in STATUS_TABLE if status.name not in FINAL})
     by_status.update(record.status for record in records)
     return StoredCounts(
