@@ -176,7 +176,7 @@ def span(
 def order_span(
     name: str, order_id: str, *, parent: str | None = None, links: Iterable[str | None] = (), **attributes: Value
 ) -> AbstractContextManager[None]:
-    """Make a span of the block as `span` does, for work on one order. Attribute `run` is named `pizzashop.run`."""
+    """Make a span of the block as `span` does, for work on one order; an attribute `run` becomes `pizzashop.run`."""
     if _tracer is None:
         return nullcontext()
     return span(name, parent=parent, links=links, attributes={ORDER_ID: order_id, **_named(attributes)})

@@ -1,16 +1,23 @@
-"""Count for the metrics what a write added to a record: its acceptance, stages, decisions, or its end.
+"""Count for the metrics: what each write added to a record, and at each scrape what the store has.
 
-The repository calls `count_write` after each write that the store has confirmed. So a fact counts once, however often
-its change was made again after a conflict. A write without an answer does not count, although the store may have it.
+A write adds the acceptance of an order, stages, decisions or the end. The repository calls `count_write` after each
+write that the store has confirmed. So a fact counts once, however often its change was made again after a conflict. A
+write without an answer does not count, although the store may have it.
 """
 
+from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from pizzashop.domain.history import HistoryEntry, epoch_seconds
-from pizzashop.domain.lifecycle import DELIVERED, FAILED, OVERDUE, RANK, find_failure
+from pizzashop.domain.history import Clock, HistoryEntry, epoch_seconds, format_timestamp
+from pizzashop.domain.lifecycle import DELIVERED, FAILED, FINAL, OVERDUE, RANK, STATUS_TABLE, find_failure
+from pizzashop.domain.reconciliation import is_stuck
 from pizzashop.domain.record import Record
-from pizzashop.metrics import OrderMetrics
+from pizzashop.metrics import OrderMetrics, StoredCounts
+
+if TYPE_CHECKING:
+    from pizzashop.order.dead_letters import DeadLetters
+    from pizzashop.order.repository import Repository
 
 
 class PreviousState(NamedTuple):
@@ -37,6 +44,22 @@ def count_write(metrics: OrderMetrics, before: PreviousState | None, record: Rec
     if record.is_final and not (before and before.is_final):
         reason = find_failure(record.error).reason if record.status == FAILED else ""
         metrics.ended(record.status, reason).inc()
+
+
+def count_stored(repository: "Repository", dead_letters: "DeadLetters", clock: Clock) -> StoredCounts:
+    """Count the open orders and the kept dead letters; raise Unavailable if the store cannot be read."""
+    records = [each for each in repository.find_many(repository.open_orders.ids()) if not each.is_final]
+    now = clock()
+    seconds, at = now.timestamp(), format_timestamp(now)
+    # A status without an order counts as 0, so that its series does not end.
+    by_status = Counter({status.name: 0 for status in STATUS_TABLE if status.name not in FINAL})
+    by_status.update(record.status for record in records)
+    return StoredCounts(
+        by_status,
+        stuck=sum(is_stuck(record, seconds, at) for record in records),
+        overdue=sum(record.is_overdue for record in records),
+        dead_letters_by_origin=dead_letters.count_by_origin(),
+    )
 
 
 def _count_entries(metrics: OrderMetrics, known: set[int], record: Record) -> None:
