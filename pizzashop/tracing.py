@@ -224,7 +224,7 @@ def muted() -> Iterator[None]:
         return
     from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 
-    # A context without the flag `sampled`: whoever reads it makes no spans either.
+    # A context without the flag `sampled`: a process that receives it makes no spans either.
     current = _current_span().get_span_context()
     with use_span(NonRecordingSpan(SpanContext(current.trace_id, current.span_id, is_remote=False))):
         yield

@@ -145,7 +145,7 @@ def validate_exposure(settings: Settings) -> None:
 
 
 def is_for_this_machine_alone(settings: Settings) -> bool:
-    """Return whether only people at this machine use the shop: nobody signs in, and no proxy serves it to others."""
+    """Return whether only this machine reaches the shop: it is on loopback, without a sign-in and without a proxy."""
     try:
         return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
     except CorruptData:

@@ -145,14 +145,16 @@ class SidecarClient(Sidecar):
                 raise_for_status(reply)
         if not is_mismatch:
             return [True] * len(encoded)
-        are_written = [False]
-        if len(encoded) > 1:
-            # Some of the values were written, and the sidecar does not say which.
-            present = self.load_many([write.key for write, _ in encoded])
-            pairs = zip(present, encoded, strict=True)
-            are_written = [stored.value == write.value.encode() for stored, (write, _) in pairs]
+        are_written = self._find_written([write for write, _ in encoded])
         self._metrics.store_conflicts.inc(are_written.count(False))
         return are_written
+
+    def _find_written(self, writes: Sequence[Write]) -> list[bool]:
+        """Return for each write of a request whether it succeeded. The sidecar only says that one of them did not."""
+        if len(writes) == 1:
+            return [False]
+        present = self.load_many([write.key for write in writes])
+        return [stored.value == write.value.encode() for stored, write in zip(present, writes, strict=True)]
 
     @cached_property
     def _dialect(self) -> StoreDialect:
