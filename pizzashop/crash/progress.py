@@ -18,7 +18,7 @@ _ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
 MOVING_PHASES: frozenset[Phase] = frozenset({"to_make", "cooking", "ending", "on_the_way"})
 # In these statuses an order waits for the manager, and for no part of the shop.
 _WAITING_FOR_MANAGER = (COOK_STEP.done_status, PENDING_VALIDATION)
-# The page and the command stop to follow a crash after this time, also if an order still waits.
+# The page and the command follow a crash no longer than this, also if an order still waits.
 MAX_WATCH_SECONDS = 120.0
 # A shorter delay does not count: without a crash too, stages take a little longer than planned.
 _MIN_COST_SECONDS = 0.5
@@ -51,7 +51,7 @@ class OrderProgress:
         return " → ".join(status_text(entry.status) for entry in stages)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         return {
             "order_id": self.order_id,
             "stage": self.before.status,
@@ -135,7 +135,7 @@ class CrashProgress:
         return ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         crash = self.crash
         return {
             "part": crash.request.part,

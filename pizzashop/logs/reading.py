@@ -20,7 +20,7 @@ from pizzashop.domain.text import to_single_line
 from pizzashop.errors import ShopError
 from pizzashop.logs import CONTEXT_FIELDS
 
-# The log of a part ends in this suffix. The logs of its earlier processes end in a number more, 1 for the latest.
+# The name of a log ends in this suffix, for an earlier process of the part with a number behind it, 1 for the latest.
 LOG_SUFFIX = ".log"
 EARLIER_LOGS = 4
 # The levels of log lines, the lowest first.
@@ -56,7 +56,7 @@ class LogLine:
     attempt: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         content: dict[str, Any] = {
             "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
             "part": self.part,

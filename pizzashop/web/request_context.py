@@ -8,7 +8,7 @@ from flask import Flask, g, has_request_context, request
 
 from pizzashop import tracing
 
-# Requests that come all the time, and that say nothing about an order.
+# Such requests come all the time, and are not about an order.
 _UNTRACED_PATHS = frozenset({"/healthz", "/metrics"})
 
 
