@@ -1,7 +1,7 @@
 """Write the dashboards for Grafana, from the table of their panels: `make dashboards`.
 
-Each dashboard is a list of rows, and each row a title and its panels, which share the width. A panel is a graph of its
-queries over time, or the present value of its one query.
+A dashboard is a list of rows. A row is a title and panels, which share the width. A panel is a graph of its queries
+over time, or the present value of one query.
 """
 
 import json
@@ -16,7 +16,7 @@ _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 class Panel(NamedTuple):
-    """A panel: each query has its expression in PromQL and the name of its lines; `unit` is one of Grafana's."""
+    """A panel. Each query is an expression in PromQL and the legend of its lines; `unit` is one of Grafana's."""
 
     title: str
     queries: Sequence[tuple[str, str]]
@@ -39,7 +39,7 @@ def quantiles(metric: str, by: str = "") -> list[tuple[str, str]]:
     return [(f"histogram_quantile({q}, {rate})", f"{name}{title}") for q, title in ((0.5, "median"), (0.95, "95 %"))]
 
 
-def number(title: str, query: str, about: str) -> Panel:
+def stat(title: str, query: str, about: str) -> Panel:
     """Return a panel that shows one present value."""
     return Panel(title, [(query, title)], about=about, kind="stat")
 
@@ -48,11 +48,11 @@ SHOP = [
     Row(
         "Now",
         [
-            number("Open orders", "sum(max by (status) (pizzashop_orders_open))", "Orders that have not ended."),
-            number("Stuck orders", "max(pizzashop_orders_stuck)", "The reconciler should recover them."),
-            number("Overdue decisions", "max(pizzashop_orders_overdue)", "Pizzas that wait too long for the manager."),
-            number("Dead letters", 'max(pizzashop_dead_letters{origin="own"})', "Events that could not be applied."),
-            number("Roles", "count(count by (role) (pizzashop_build_info))", "Of five."),
+            stat("Open orders", "sum(max by (status) (pizzashop_orders_open))", "Orders that have not ended."),
+            stat("Stuck orders", "max(pizzashop_orders_stuck)", "The reconciler should recover them."),
+            stat("Overdue decisions", "max(pizzashop_orders_overdue)", "Pizzas that wait too long for the manager."),
+            stat("Dead letters", 'max(pizzashop_dead_letters{origin="own"})', "Events that could not be applied."),
+            stat("Roles", "count(count by (role) (pizzashop_build_info))", "Of five."),
         ],
     ),
     Row(
@@ -93,7 +93,7 @@ SHOP = [
                 "Refused",
                 [("sum by (instance) (rate(pizzashop_http_requests_refused_total[5m]))", "{{instance}}")],
                 "reqps",
-                "Answered 503: a process is busy, or something behind it is away.",
+                "Answered 503: a process is busy, or a service behind it is away.",
             ),
             Panel("In flight", [("sum by (instance) (pizzashop_http_requests_in_flight)", "{{instance}}")]),
             Panel(
@@ -118,7 +118,7 @@ SHOP = [
                 about="In 5 minutes: commands repeated to the engine, and stuck orders recovered.",
             ),
             Panel(
-                "In hand",
+                "In progress",
                 [
                     ("sum(pizzashop_starts_waiting)", "waiting for their workflow"),
                     ("sum(pizzashop_activities_running)", "running activities"),

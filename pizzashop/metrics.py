@@ -1,8 +1,8 @@
-"""The metrics of the shop for Prometheus: each with its name, what it means, its labels and its buckets.
+"""The metrics of the shop for Prometheus: the name of each, its help, its labels and its buckets.
 
-Each role has a registry of its own, also where one process serves several roles: so a sum over all roles counts
-everything once. A counter counts a fact when it has become durable, and begins at 0 when the process starts. No label
-holds an order's id or anything about a customer.
+Each role has a registry of its own, also where one process serves several roles. So a sum over all roles counts each
+fact once. A counter counts a fact when the store has it, and begins at 0 when the process starts. No label contains
+an order's id or data of a customer.
 """
 
 import logging
@@ -48,7 +48,7 @@ disable_created_metrics()
 
 
 class RoleMetrics:
-    """What every role reports. What only one role reports is in the same registry."""
+    """The metrics of every role. Those of a single role are in the same registry."""
 
     def __init__(self, registry: CollectorRegistry | None = None, role: str = "") -> None:
         self.registry = registry = registry or CollectorRegistry()
@@ -89,7 +89,7 @@ class RoleMetrics:
 
 
 class OrderMetrics:
-    """What role `order` reports, from its writes to the records; without a registry nobody reads it."""
+    """The metrics that only role `order` has. Without a registry they are counted and not exposed."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.accepted = Counter("pizzashop_orders_accepted", "Orders accepted", registry=registry)
@@ -149,7 +149,7 @@ class OrderMetrics:
 
 
 class WorkflowMetrics:
-    """What role `workflow` reports; without a registry nobody reads it."""
+    """The metrics that only role `workflow` has. Without a registry they are counted and not exposed."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         commands = Counter(
@@ -184,7 +184,7 @@ class WorkflowMetrics:
 
 @dataclass(frozen=True)
 class StoredCounts:
-    """What role `order` counts in the store: open orders by status, those stuck or overdue, kept dead letters."""
+    """How many open orders, stuck and overdue ones, and dead letters the store has."""
 
     open_by_status: Mapping[str, int]
     stuck: int
@@ -193,7 +193,7 @@ class StoredCounts:
 
 
 class StoreCollector(Collector):
-    """Counts in the store at each scrape. All replicas of role `order` report the same: take the maximum, no sum."""
+    """Counts in the store at each scrape. Replicas of role `order` report the same: use the maximum, not the sum."""
 
     def __init__(self, count: Callable[[], StoredCounts], registry: CollectorRegistry) -> None:
         self._count = count
@@ -212,11 +212,11 @@ class StoreCollector(Collector):
         )
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metrics; none of them if the store cannot be read, because nobody knows their values."""
+        """Yield the metrics, or none if the store cannot be read."""
         try:
             counts = self._count()
         except ShopError as error:
-            log.warning("the open orders cannot be counted, so no metric tells their number: %s", error)
+            log.warning("the open orders cannot be counted, so this scrape lacks their metrics: %s", error)
             return
         is_open, stuck, overdue, dead_letters = self.describe()
         for status, number in counts.open_by_status.items():
@@ -231,7 +231,7 @@ class StoreCollector(Collector):
 def _children(metric: Child, *values: Iterable[str]) -> Callable[..., Child]:
     """Return a function from label values to the series of a metric, which finds each series only once.
 
-    The series of all combinations of `values` begin now, at 0: Prometheus sees their first increase as one.
+    All combinations of `values` begin at 0 now. Without that, Prometheus would not see the first increase of a series.
     """
     find = cache(metric.labels)
     for combination in product(*values) if values else ():

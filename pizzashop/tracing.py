@@ -1,9 +1,9 @@
 """Traces with OpenTelemetry: spans, and the trace context that travels with requests, claims, events and records.
 
 Tracing is on if the variables of OpenTelemetry name an endpoint or an exporter. Otherwise each function here returns at
-once, and no process imports OpenTelemetry.
+once, and does not import OpenTelemetry.
 
-A trace context is a W3C `traceparent`, a text: so it fits into a header, a claim, an event and a record.
+A trace context is a text, a W3C `traceparent`: so it fits into a header, a claim, an event and a record.
 """
 
 import os
@@ -43,7 +43,7 @@ _tracer: "Tracer | None" = None
 
 
 class Member(NamedTuple):
-    """One of several callers whose work is done together: its trace context, its order, and more attributes."""
+    """One of the claims or events that one request carries: its trace context, its order, and more attributes."""
 
     traceparent: str | None
     order_id: str
@@ -51,19 +51,19 @@ class Member(NamedTuple):
 
 
 def is_requested(env: Mapping[str, str] = os.environ) -> bool:
-    """Return whether the variables ask for traces."""
+    """Return whether the environment asks for traces."""
     if env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or env.get("OTEL_TRACES_EXPORTER") == "none":
         return False
     return bool(env.get("OTEL_TRACES_EXPORTER") or endpoint(env))
 
 
 def endpoint(env: Mapping[str, str] = os.environ) -> str:
-    """Return where traces are sent to, "" if no variable says it."""
+    """Return the URL that traces are sent to, "" if no variable has one."""
     return next((env[name] for name in _ENDPOINT_VARIABLES if env.get(name)), "")
 
 
 def check_settings(env: Mapping[str, str] = os.environ) -> None:
-    """Raise InvalidSettings if traces are wanted, and could not be sent."""
+    """Raise InvalidSettings if the environment asks for traces that this process could not send."""
     if not is_requested(env):
         return
     exporter = env.get("OTEL_TRACES_EXPORTER") or "otlp"
@@ -82,7 +82,7 @@ def check_settings(env: Mapping[str, str] = os.environ) -> None:
 
 
 def start(service_name: str) -> None:
-    """Begin to trace in this process, if that is requested. Call it after the last fork: it starts a thread.
+    """Begin to trace in this process, if the environment asks for it. Call it after the last fork: it starts a thread.
 
     `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` replace `service_name`.
     """
@@ -111,7 +111,7 @@ def start(service_name: str) -> None:
 
 
 def use(provider: "TracerProvider | None") -> None:
-    """Make spans with `provider` from now on; None: make none."""
+    """Make spans with `provider` from now on, or none if it is None."""
     global _provider, _tracer
     _provider, _tracer = provider, provider.get_tracer("pizzashop") if provider else None
 
@@ -132,7 +132,7 @@ def command_span(name: str, order_id: str) -> Iterator[None]:
     """Trace the block as one command of the command line."""
     start("pizzashop")
     try:
-        with span(name, kind="client", order_id=order_id):
+        with span(name, kind="client", attributes={ORDER_ID: order_id}):
             yield
     finally:
         stop()
@@ -144,12 +144,12 @@ def is_on() -> bool:
 
 
 def current_traceparent() -> str | None:
-    """Return the context of the present span, None if there is none."""
+    """Return the trace context of the current span, None if there is none."""
     return trace_headers().get("traceparent")
 
 
 def trace_headers() -> dict[str, str]:
-    """Return the headers that carry the context of the present span to another process."""
+    """Return the headers that carry the context of the current span to another process."""
     headers: dict[str, str] = {}
     if _tracer is not None:
         _propagator().inject(headers)
@@ -162,22 +162,30 @@ def span(
     kind: Kind = "internal",
     parent: str | Mapping[str, str] | None = None,
     links: Iterable[str | None] = (),
-    order_id: str = "",
     attributes: Mapping[str, Value] = {},
 ) -> AbstractContextManager[None]:
-    """Make a span of the block, and the present one within it.
+    """Make a span of the block; within the block it is the current span.
 
-    Its parent is `parent`, a trace context or the headers of a request, or the present span if there is none.
+    `parent` is a trace context or the headers of a request. Without it, the parent is the current span.
     """
     if _tracer is None:
         return nullcontext()
-    return _open_span(_tracer, name, kind, _context_of(parent), links, _with_order(attributes, order_id))
+    return _open_span(_tracer, name, kind, _context_of(parent), links, attributes)
+
+
+def order_span(
+    name: str, order_id: str, *, parent: str | None = None, links: Iterable[str | None] = (), **attributes: Value
+) -> AbstractContextManager[None]:
+    """Make a span of the block as `span` does, for work on one order; an attribute `run` becomes `pizzashop.run`."""
+    if _tracer is None:
+        return nullcontext()
+    return span(name, parent=parent, links=links, attributes={ORDER_ID: order_id, **_named(attributes)})
 
 
 def batch_span(name: str, callers: Iterable[str | None]) -> AbstractContextManager[None]:
-    """Make a span of work that is done for several callers at once: it begins a trace, linked to those of the callers.
+    """Make a span of the block, which works for several callers at once. The span begins a trace, linked to theirs.
 
-    The work of a single caller belongs to its own trace, and needs no span.
+    Work for a single caller belongs to the trace of this caller, and gets no span.
     """
     if _tracer is None:
         return nullcontext()
@@ -192,17 +200,19 @@ def batch_span(name: str, callers: Iterable[str | None]) -> AbstractContextManag
 
 @contextmanager
 def member_spans(name: str, members: Iterable[Member], kind: Kind = "internal") -> Iterator[None]:
-    """Make a span of the block in the trace of each member, linked to the present span, which does the work of all."""
+    """Make a span of the block in the trace of each member, linked to the span of the request that carries all."""
     if _tracer is None:
         yield
         return
-    present = current_traceparent()
+    request_context = current_traceparent()
     with ExitStack() as stack:
         for member in members:
             if member.traceparent:
-                attributes = _with_order(member.attributes, member.order_id)
-                made = _start_span(_tracer, name, kind, _context_of(member.traceparent), [present], attributes)
-                stack.callback(made.end)
+                attributes = {ORDER_ID: member.order_id, **member.attributes}
+                started = _start_span(
+                    _tracer, name, kind, _context_of(member.traceparent), [request_context], attributes
+                )
+                stack.callback(started.end)
         yield
 
 
@@ -214,27 +224,28 @@ def muted() -> Iterator[None]:
         return
     from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 
-    present = _present_span().get_span_context()
-    with use_span(NonRecordingSpan(SpanContext(present.trace_id, present.span_id, is_remote=False))):
+    # A context without the flag `sampled`: a process that receives it makes no spans either.
+    current = _current_span().get_span_context()
+    with use_span(NonRecordingSpan(SpanContext(current.trace_id, current.span_id, is_remote=False))):
         yield
 
 
 def describe(attributes: Mapping[str, Value], *, name: str = "") -> None:
-    """Add attributes to the present span, and replace its name."""
+    """Add attributes to the current span, and with `name` replace its name."""
     if _tracer is not None:
-        present = _present_span()
-        present.set_attributes(dict(attributes))
+        current = _current_span()
+        current.set_attributes(dict(attributes))
         if name:
-            present.update_name(name)
+            current.update_name(name)
 
 
-def describe_order(order_id: str) -> None:
-    """Say of which order the present span is."""
-    describe({ORDER_ID: order_id})
+def describe_order(order_id: str, **attributes: Value) -> None:
+    """Add the order to the attributes of the current span, and others as `order_span` names them."""
+    describe({ORDER_ID: order_id, **_named(attributes)})
 
 
 def describe_status(status: int) -> None:
-    """Say with which HTTP status the request of the present span was answered."""
+    """Add the HTTP status of the answer to the current span, which is that of a request."""
     if _tracer is None:
         return
     describe({"http.response.status_code": status})
@@ -242,18 +253,18 @@ def describe_status(status: int) -> None:
         from opentelemetry.trace import StatusCode
 
         describe({"error.type": str(status)})
-        _present_span().set_status(StatusCode.ERROR)
+        _current_span().set_status(StatusCode.ERROR)
 
 
 def link(traceparent: str | None) -> None:
-    """Link the present span to another one."""
+    """Link the current span to another one."""
     if _tracer is not None:
         for each in _links([traceparent]):
-            _present_span().add_link(each.context)
+            _current_span().add_link(each.context)
 
 
 def bind(function: Callable[P, T]) -> Callable[P, T]:
-    """Return a function that runs with the present span, whichever thread calls it."""
+    """Return `function` bound to the current span: it runs within that span, whichever thread calls it."""
     if _tracer is None:
         return function
     context = copy_context()
@@ -265,18 +276,19 @@ def bind(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def log_fields() -> dict[str, str]:
-    """Return the ids of the present span, as a log line has them; none if there is no span."""
+    """Return the ids of the current span as fields of a log line, none if there is no span."""
     if _tracer is None:
         return {}
-    context = _present_span().get_span_context()
+    context = _current_span().get_span_context()
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"} if context.is_valid else {}
 
 
 def sidecar_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return what the environment `env` of a sidecar lacks to send traces as the roles do.
+    """Return the variables that a sidecar with the environment `env` lacks to send traces as the roles do.
 
-    A sidecar would speak gRPC with TLS. `SIDECAR_TRACE_SAMPLING` are the digits after the 0 of its sampling rate, see
-    `resources/config/local.yaml`: with any rate but 0, it follows the decision of the trace that a request belongs to.
+    By default a sidecar sends them by gRPC with TLS, and samples none. `SIDECAR_TRACE_SAMPLING` has the digits after
+    the 0 of its sampling rate, see `resources/config/local.yaml`. With any rate above 0, it samples the requests of
+    traces that are sampled.
     """
     if not is_requested(env) or not endpoint(env):
         return {}
@@ -314,12 +326,12 @@ def _start_span(
     return tracer.start_span(name, context, SpanKind[kind.upper()], dict(attributes), _links(links))
 
 
-def _with_order(attributes: Mapping[str, Value], order_id: str) -> Mapping[str, Value]:
-    return {ORDER_ID: order_id, **attributes} if order_id else attributes
+def _named(attributes: Mapping[str, Value]) -> dict[str, Value]:
+    return {f"pizzashop.{name}": value for name, value in attributes.items()}
 
 
 def _context_of(parent: str | Mapping[str, str] | None) -> "Context | None":
-    """Return the context of a parent. An invalid one counts as none, and then the span begins a trace."""
+    """Return the context of a parent. Of an invalid one it is empty, so that the span begins a trace."""
     if parent is None:
         return None
     from opentelemetry.context import Context
@@ -341,7 +353,7 @@ def _is_sampled(traceparent: str) -> bool:
     return get_current_span(_context_of(traceparent)).get_span_context().trace_flags.sampled
 
 
-def _present_span() -> "Span":
+def _current_span() -> "Span":
     from opentelemetry.trace import get_current_span
 
     return get_current_span()

@@ -28,7 +28,7 @@ class Authenticator:
     """Authenticate the requests of one process.
 
     `accounts` is None if nobody has to sign in; `app_token` is the sidecar's token, "" if it has none; `metrics_token`
-    likewise that of a collector of metrics; `key` signs the sessions of role `storefront`.
+    is that of a collector of metrics, "" if it has none; `key` signs the sessions of role `storefront`.
     """
 
     accounts: Accounts | None = None
@@ -65,7 +65,7 @@ class Authenticator:
         return bool(self.app_token) and _is_equal(token, self.app_token)
 
     def is_collector(self, token: str) -> bool:
-        """Return whether `token` proves that the request comes from a program that may collect the metrics."""
+        """Return whether `token` is that of a program which may collect the metrics."""
         return bool(self.metrics_token) and _is_equal(token, self.metrics_token)
 
     def may_be_sidecar(self, token: str) -> bool:
@@ -145,7 +145,7 @@ def validate_exposure(settings: Settings) -> None:
 
 
 def is_for_this_machine_alone(settings: Settings) -> bool:
-    """Return whether only people at this machine use the shop: nobody signs in, and no proxy serves it to others."""
+    """Return whether only this machine reaches the shop: it is on loopback, without a sign-in and without a proxy."""
     try:
         return is_loopback(settings.host) and not settings.hosts and not requires_sign_in(settings)
     except CorruptData:

@@ -19,7 +19,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WILDCARD = "*."
 # Health is answered under any name: supervisors use addresses, and the answer reveals nothing about the shop.
 _HEALTH_PATH = "/healthz"
-# A collector on another machine uses addresses too. There a sign-in is required, so no page of another site gets these.
+# A collector of metrics on another machine also uses an address. A shop that other machines reach requires a sign-in:
+# so a page of another site cannot read the metrics.
 _PATHS_UNDER_ANY_NAME = frozenset({_HEALTH_PATH, "/metrics"})
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")

@@ -64,7 +64,7 @@ def _follow(context: CommandContext, files: CrashFiles, crash: Crash, view: "_Li
             except NotFound:
                 records[order_id] = None
             except Unavailable:
-                # The shop answers again when the part is back; until then the orders are shown as they were.
+                # The killed part is needed to read orders. Until it is back, the view shows them as they were.
                 break
         latest = files.last_crash()
         if latest is None or latest.request.id != crash.request.id:
@@ -81,7 +81,7 @@ def _open_view(console: Console, *, as_json: bool) -> "_LineView | _LiveView":
 
 
 class _LineView:
-    """Print one line for each thing that happens."""
+    """Print one line for each change."""
 
     def __init__(self, *, is_silent: bool) -> None:
         self._is_silent = is_silent
@@ -111,7 +111,7 @@ class _LineView:
 
 
 class _LiveView:
-    """Draw the crash and its orders, and draw them again whenever they change."""
+    """Draw the crash and its orders in the terminal, and draw them again at each change."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False)
@@ -129,7 +129,7 @@ class _LiveView:
 
 
 def draw_crash(progress: CrashProgress) -> RenderableType:
-    """Draw what happened to the part, and below that each order that was under way."""
+    """Return a drawing of what happened to the part, and below it each order that was under way."""
     crash = progress.crash
     part = Table.grid(padding=(0, 2, 0, 0))
     for label, at in (

@@ -1,4 +1,4 @@
-"""`pizzashop logs`: what all parts of the shop on this machine have logged, of one order or of late."""
+"""`pizzashop logs`: print what all parts of the shop on this machine logged, about one order or last."""
 
 import time
 from collections.abc import Iterable
@@ -60,7 +60,7 @@ def logs(
 
 
 def _open_reader(directory: Path, order_id: str, parts: tuple[str, ...], level: str) -> LogReader:
-    """Return a reader; raise ShopError if there are no logs, UsageError if one of the parts has none."""
+    """Return a reader of the logs. Raise ShopError if there are none, UsageError if a part has none."""
     with LogReader(directory, order_id) as reader:
         names = reader.part_names()
         if not names:
@@ -68,15 +68,15 @@ def _open_reader(directory: Path, order_id: str, parts: tuple[str, ...], level: 
         if unknown := [part for part in parts if part not in names]:
             known = ", ".join(names)
             raise click.UsageError(f"No part of the shop is called {', '.join(unknown)}. These are: {known}.")
-        # The log names the shop's own id, which a person may spell in another way.
-        own_id = parse_generated_id(order_id)
-        if own_id and own_id != order_id and not reader.read():
-            return LogReader(directory, own_id, parts, level)
+        # People may spell an id of the shop's own form in another way than the logs do.
+        logged_id = parse_generated_id(order_id)
+        if logged_id and logged_id != order_id and not reader.read():
+            return LogReader(directory, logged_id, parts, level)
     return LogReader(directory, order_id, parts, level)
 
 
 def _explain_absence(context: CommandContext, order_id: str, directory: Path, *, is_error: bool) -> None:
-    """Say why no line mentions an order: raise NotFound if the shop does not know it, else ShopError or print."""
+    """Say why no line mentions an order: raise NotFound if it does not exist; otherwise raise ShopError, or print."""
     text = f"No line in {directory} mentions order {order_id}"
     try:
         context.shop.get_order(context.shop.resolve_id(order_id))
@@ -89,7 +89,7 @@ def _explain_absence(context: CommandContext, order_id: str, directory: Path, *,
 
 
 class _View:
-    """Print log lines: a day's date above its lines, then time, part, level and text of each."""
+    """Prints log lines with time, part, level and text; the date stands above the lines of each day."""
 
     def __init__(self, console: Console, *, shows_order: bool, as_json: bool) -> None:
         self._console, self._shows_order, self._as_json = console, shows_order, as_json
@@ -99,27 +99,33 @@ class _View:
         for line in lines:
             if self._as_json:
                 echo_json(line.as_json())
-                continue
-            at = line.at.astimezone()
-            if (day := f"{at:%Y-%m-%d}") != self._day:
-                self._console.print(Text(day, "bold"))
-                self._day = day
-            time_text = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
-            message, newline, traceback = line.text.partition("\n")
-            context = self._context_text(line)
-            if not self._console.is_terminal:
-                head = f"{time_text} {line.part:<{_PART_WIDTH}} {line.level:<{_LEVEL_WIDTH}}"
-                click.echo(f"{head} {message}{context}{newline}{traceback}")
-                continue
-            style = _LEVEL_STYLES.get(line.level, "")
-            row = Table.grid(padding=(0, 1))
-            row.add_column(no_wrap=True)
-            row.add_column(no_wrap=True, width=_PART_WIDTH)
-            row.add_column(no_wrap=True, width=_LEVEL_WIDTH)
-            row.add_column(overflow="fold")
-            text = Text.assemble((message, style), (context, "dim"), (newline + traceback, style))
-            row.add_row(Text(time_text, "dim"), Text(line.part, "bold"), Text(line.level, style), text)
-            self._console.print(row)
+            else:
+                self._show_date(line)
+                self._show_line(line)
+
+    def _show_date(self, line: LogLine) -> None:
+        if (day := f"{line.at.astimezone():%Y-%m-%d}") != self._day:
+            self._console.print(Text(day, "bold"))
+            self._day = day
+
+    def _show_line(self, line: LogLine) -> None:
+        at = line.at.astimezone()
+        time_text = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
+        message, newline, traceback = line.text.partition("\n")
+        context = self._context_text(line)
+        if not self._console.is_terminal:
+            head = f"{time_text} {line.part:<{_PART_WIDTH}} {line.level:<{_LEVEL_WIDTH}}"
+            click.echo(f"{head} {message}{context}{newline}{traceback}")
+            return
+        style = _LEVEL_STYLES.get(line.level, "")
+        row = Table.grid(padding=(0, 1))
+        row.add_column(no_wrap=True)
+        row.add_column(no_wrap=True, width=_PART_WIDTH)
+        row.add_column(no_wrap=True, width=_LEVEL_WIDTH)
+        row.add_column(overflow="fold")
+        text = Text.assemble((message, style), (context, "dim"), (newline + traceback, style))
+        row.add_row(Text(time_text, "dim"), Text(line.part, "bold"), Text(line.level, style), text)
+        self._console.print(row)
 
     def _context_text(self, line: LogLine) -> str:
         order = f"order {line.order}" if line.order and self._shows_order else ""

@@ -1,1 +1,1 @@
-"""Try a crash: ask `pizzashop up` to kill one of its processes, and see what becomes of the orders."""
+"""Crash a part on request: have `pizzashop up` kill one of its processes, and follow the orders under way."""

@@ -1,4 +1,4 @@
-"""What a crash has done to the orders that were under way: which wait, which went on, and what it cost them."""
+"""Follow the orders that were under way at a crash: which wait, which went on, and how much time each lost."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pizzashop.domain.record import OrderSnapshot
 from pizzashop.presentation.progress import phase_of
 from pizzashop.roles import DELIVERY, KITCHEN, STOREFRONT
 
-# These roles run steps, each under a lease.
+# These roles run the stages of a step under a lease.
 _ROLES_WITH_STEPS = frozenset({STOREFRONT.name, KITCHEN.name, DELIVERY.name})
-# In these phases an order moves by itself.
+# In these phases an order goes on without a decision.
 MOVING_PHASES: frozenset[Phase] = frozenset({"to_make", "cooking", "ending", "on_the_way"})
-# An order in these statuses waits for the manager, and for no part of the shop.
-_AT_REST = (COOK_STEP.done_status, PENDING_VALIDATION)
-# Whoever watches a crash stops after this time, if an order still waits.
+# In these statuses an order waits for the manager, and for no part of the shop.
+_WAITING_FOR_MANAGER = (COOK_STEP.done_status, PENDING_VALIDATION)
+# The page and the command follow a crash no longer than this, also if an order still waits.
 MAX_WATCH_SECONDS = 120.0
-# A shorter delay is no delay: stages take a little longer at any time.
+# A shorter delay does not count: without a crash too, stages take a little longer than planned.
 _MIN_COST_SECONDS = 0.5
 
 
@@ -28,8 +28,9 @@ _MIN_COST_SECONDS = 0.5
 class OrderProgress:
     """An order that was under way when a part was killed.
 
-    `before` is the stage that it was in, `latest` the one in which it is, or with which it `went_on`. `cost_seconds` is
-    how much longer the stages have lasted since the crash than they should; while the order waits it grows.
+    `before` is the stage that the order was in. `latest` is the present one, or the first one after it `went_on`.
+    `cost_seconds` is how much longer than planned its stages have lasted since the crash. It grows while the order
+    waits.
     """
 
     order_id: str
@@ -40,17 +41,17 @@ class OrderProgress:
 
     @property
     def is_held_up(self) -> bool:
-        """Whether the crash has cost the order time, as far as is known now."""
+        """Whether the order has lost time so far."""
         return self.cost_seconds >= _MIN_COST_SECONDS
 
     @property
     def text(self) -> str:
-        """The stage in which the crash met the order and the latest one, in words for the staff."""
+        """The stage at the crash and the latest one, in words for the staff."""
         stages = [self.before] if self.latest == self.before else [self.before, self.latest]
         return " → ".join(status_text(entry.status) for entry in stages)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         return {
             "order_id": self.order_id,
             "stage": self.before.status,
@@ -64,7 +65,7 @@ class OrderProgress:
 class CrashProgress:
     """A crash and the orders that were under way.
 
-    `lost` are the ids of those of which something is missing, `unread` those that could not be read yet.
+    `lost` has the ids of orders that are missing or whose history is shorter. `unread` has those not read yet.
     """
 
     crash: Crash
@@ -74,12 +75,12 @@ class CrashProgress:
 
     @property
     def waiting(self) -> list[OrderProgress]:
-        """The orders that did not go on yet."""
+        """The orders that have not gone on yet."""
         return [each for each in self.orders if not each.went_on]
 
     @property
     def is_over(self) -> bool:
-        """Whether the part is ready again, and each order went on; or the crash is too long ago to watch it."""
+        """Whether the part is ready and each order went on, or MAX_WATCH_SECONDS have passed."""
         killed_at = self.crash.killed_at or self.crash.request.at
         return (
             bool(self.crash.ready_at and not self.waiting and not self.unread)
@@ -88,17 +89,17 @@ class CrashProgress:
 
     @property
     def cost_seconds(self) -> float:
-        """What the crash has cost the order that it held up longest."""
+        """The delay of the order that lost most time."""
         return max((each.cost_seconds for each in self.orders), default=0.0)
 
     def seconds_to(self, at: str | None) -> float | None:
-        """Return the seconds from the crash to a moment; None if that has not come."""
+        """Return the seconds from the kill to a moment; None if one of the two has not come."""
         if at is None or self.crash.killed_at is None:
             return None
         return max(0.0, epoch_seconds(at) - epoch_seconds(self.crash.killed_at))
 
     def summary(self) -> str:
-        """Return one sentence about what was lost and what it cost."""
+        """Return in a sentence or two whether anything was lost, and the delay; empty while it is too early to say."""
         part, count = self.crash.request.part, len(self.orders)
         if self.lost:
             return f"Something is missing of {', '.join(self.lost)}: please report it as a defect."
@@ -121,7 +122,7 @@ class CrashProgress:
         return f"Nothing was lost: {orders} on. {cost}{longest} {self.cost_seconds:.1f} s."
 
     def explanation(self) -> str:
-        """Return why orders wait longer than the part is away; empty if they do not."""
+        """Return why orders wait for longer than the part is away; empty if there is no such reason."""
         if not any(each.is_held_up for each in self.orders):
             return ""
         if self.crash.request.part == "scheduler":
@@ -134,7 +135,7 @@ class CrashProgress:
         return ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         crash = self.crash
         return {
             "part": crash.request.part,
@@ -148,18 +149,18 @@ class CrashProgress:
 
 
 def orders_under_way(records: Iterable[OrderSnapshot]) -> dict[str, int]:
-    """Return the orders that a crash can hold up: not those that are paused, or wait for the manager.
+    """Return the ids of the orders that a crash can delay, each with the number of entries in its history.
 
-    Each id has the number of entries in its history, so that a missing one would be noticed.
+    These are not the paused ones, and not those that wait for the manager. The number shows later if an entry is lost.
     """
     moving = [each for each in records if not each.paused and phase_of(each) in MOVING_PHASES]
     return {each.order["order_id"]: len(each.history) for each in moving[:MAX_ORDERS]}
 
 
 def crash_progress(crash: Crash, records: Mapping[str, OrderSnapshot | None]) -> CrashProgress:
-    """Return what the crash has done to the orders of its request.
+    """Return the progress of a crash and of the orders in its request.
 
-    `records` are the present ones: None for an order that does not exist, nothing for one that could not be read.
+    `records` has their present records: None for an order that does not exist, no entry for one that was not read.
     """
     orders, lost, unread = list[OrderProgress](), list[str](), list[str]()
     for order_id, length in crash.request.orders.items():
@@ -178,15 +179,15 @@ def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) ->
     killed_at = crash.killed_at or crash.request.at
     stages = [entry for entry in history if entry.kind == "stage" or entry.status in FINAL]
     before = next((entry for entry in reversed(stages) if entry.at <= killed_at), None)
-    # An order may have ended, or have come to the manager, just before the part was killed.
-    if before is None or before.status in FINAL or (before.status in _AT_REST and before == stages[-1]):
+    # An order that had just ended, or had just reached the manager, was not under way.
+    if before is None or before.status in FINAL or (before.status in _WAITING_FOR_MANAGER and before == stages[-1]):
         return None
-    # The role of a step goes on with its stages while the engine or the store is away, so that shows at the next step.
-    by_step = crash.request.part.removeprefix("sidecar-") not in _ROLES_WITH_STEPS
+    # While another part is away, the role finishes the stages of its step: the order waits before the next step.
+    waits_at_next_step = crash.request.part.removeprefix("sidecar-") not in _ROLES_WITH_STEPS
     path, went_on = [before], False
     for entry in stages[stages.index(before) + 1 :]:
         path.append(entry)
-        if went_on := entry.status in FINAL or not by_step or _step(entry) != _step(before):
+        if went_on := entry.status in FINAL or not waits_at_next_step or _step(entry) != _step(before):
             break
     ends = [entry.at for entry in path[1:]] + ([] if went_on else [utc_timestamp()])
     costs = [_excess_seconds(stage, end, killed_at, crash.pace) for stage, end in zip(path, ends, strict=False)]
@@ -194,12 +195,11 @@ def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) ->
 
 
 def _excess_seconds(stage: HistoryEntry, end: str, killed_at: str, pace: float) -> float:
-    """Return how much longer a stage has lasted than it should; what it lost before the crash does not count."""
+    """Return how much longer than planned a stage has lasted; time that it lost before the crash does not count."""
     status = STATUS_BY_NAME.get(stage.status)
     planned_seconds = (status.seconds or 0.0) * pace if status else 0.0
     planned_end = max(epoch_seconds(stage.at) + planned_seconds, epoch_seconds(killed_at))
     excess = epoch_seconds(end) - planned_end
-    # Between two stages some milliseconds pass at any time.
     return excess if excess >= _MIN_COST_SECONDS else 0.0
 
 

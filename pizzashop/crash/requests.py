@@ -1,9 +1,10 @@
 """The files by which a command or a page asks `pizzashop up` to kill one of its processes.
 
-Only `up` kills: it knows its own child processes, so it never hits another process that got a pid meanwhile.
+Only `up` kills. It knows its own child processes, so it never kills another process that has got the same pid.
 
-The files are in the directory `crash` of the state directory. `parts.json` exists while `up` takes requests. A request
-is one file, which `up` takes by renaming it. `up` answers in `crash.json`, and rewrites that as the crash goes on.
+The files are in the directory `crash` of the state directory. `parts.json` exists while `up` accepts requests. A
+request is one file, `request.json`, which `up` takes by renaming it. `up` answers in `crash.json`, and updates this
+file until the part is ready again.
 """
 
 import os
@@ -18,19 +19,22 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pizzashop.domain.history import Timestamp, seconds_since, utc_timestamp
 from pizzashop.errors import Conflict, InvalidRequest, Unavailable
 
+NOT_SUPERVISED = (
+    "Only in a shop that `pizzashop up` runs on this machine, and that nobody else can reach, can a part be killed"
+)
 # `up` looks for a request twice a second, but not while it starts another process again.
 ANSWER_SECONDS = 15.0
 _POLL_SECONDS = 0.1
-# At most so many orders are watched.
+# A request names at most so many orders.
 MAX_ORDERS = 40
 
 _PARTS = TypeAdapter(list[str])
 
 
 class CrashRequest(BaseModel):
-    """Which part to kill, after how many seconds.
+    """The part to kill, and after how many seconds.
 
-    `orders` are those under way, each with the number of entries in its history.
+    `orders` has the orders under way, each with the number of entries in its history.
     """
 
     id: str = Field(default_factory=lambda: uuid4().hex)
@@ -41,7 +45,10 @@ class CrashRequest(BaseModel):
 
 
 class Crash(BaseModel):
-    """What `up` did for a request, and when. `refusal` says why it did nothing; `pace` is the shop's."""
+    """The answer of `up` to a request: when it killed and restarted the part, or in `refusal` why it did not.
+
+    `pace` is that of the shop.
+    """
 
     request: CrashRequest
     pace: float = 1.0
@@ -63,21 +70,21 @@ class CrashFiles:
     # For the command and the page.
 
     def parts(self) -> list[str]:
-        """Return the names of the parts that can be killed; none if no `up` takes requests here."""
+        """Return the names of the parts that can be killed; none if no `up` accepts requests here."""
         try:
             return _PARTS.validate_json(self._parts_file.read_bytes())
         except (FileNotFoundError, ValidationError):
             return []
 
     def last_crash(self) -> Crash | None:
-        """Return the last crash of the open shop, or the one that goes on."""
+        """Return the crash under way, or else the last one, since the shop was opened."""
         try:
             return Crash.model_validate_json(self._crash_file.read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
 
     def kill(self, part: str, orders: Mapping[str, int], delay_seconds: float = 0.0) -> Crash:
-        """Have `up` kill a part, and return the crash. Raise Refused if `up` refuses, Unavailable if none answers."""
+        """Have `up` kill a part, and return the crash. Raise Refused if it refuses, Unavailable without an answer."""
         if not (parts := self.parts()):
             raise Conflict(NOT_SUPERVISED)
         if part not in parts:
@@ -99,18 +106,18 @@ class CrashFiles:
     # For `up`.
 
     def open(self, parts: list[str]) -> None:
-        """Take requests from now on, for these parts."""
+        """Accept requests from now on, for these parts."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self.close()
         self._write(self._parts_file, _PARTS.dump_json(parts))
 
     def close(self) -> None:
-        """Take no more requests."""
+        """Accept no more requests."""
         for path in (self._parts_file, self._crash_file, self._request_file, self._taken_file):
             path.unlink(missing_ok=True)
 
     def take(self) -> CrashRequest | None:
-        """Return the request that waits, if there is one, and remove it."""
+        """Remove the request that waits, and return it; None if there is none."""
         try:
             self._request_file.replace(self._taken_file)
             return CrashRequest.model_validate_json(self._taken_file.read_bytes())
@@ -118,7 +125,7 @@ class CrashFiles:
             return None
 
     def write(self, crash: Crash) -> None:
-        """Tell who asked for a crash what has become of it."""
+        """Write the answer to a request."""
         self._write(self._crash_file, crash.model_dump_json().encode())
 
     def _submit(self, request: CrashRequest) -> None:
@@ -135,14 +142,14 @@ class CrashFiles:
             new.unlink()
 
     def _drop_abandoned(self) -> None:
-        """Remove the waiting request if whoever wrote it has ended before it could withdraw it."""
+        """Remove the waiting request if it is so old that its sender must have ended."""
         with suppress(FileNotFoundError, ValidationError):
             waiting = CrashRequest.model_validate_json(self._request_file.read_bytes())
             if seconds_since(waiting.at) > 2 * ANSWER_SECONDS:
                 self._request_file.unlink()
 
     def _withdraw(self) -> bool:
-        """Remove the own request; return False if `up` has taken it meanwhile."""
+        """Remove the request; return False if `up` has taken it meanwhile."""
         try:
             self._request_file.unlink()
         except FileNotFoundError:
@@ -153,8 +160,3 @@ class CrashFiles:
         new = path.with_suffix(".new")
         new.write_bytes(content)
         new.replace(path)
-
-
-NOT_SUPERVISED = (
-    "Only in a shop that `pizzashop up` runs on this machine, and that nobody else can reach, can a part be killed"
-)

@@ -145,14 +145,16 @@ class SidecarClient(Sidecar):
                 raise_for_status(reply)
         if not is_mismatch:
             return [True] * len(encoded)
-        are_written = [False]
-        if len(encoded) > 1:
-            # Some of the values were written, and the sidecar does not say which.
-            present = self.load_many([write.key for write, _ in encoded])
-            pairs = zip(present, encoded, strict=True)
-            are_written = [stored.value == write.value.encode() for stored, (write, _) in pairs]
+        are_written = self._find_written([write for write, _ in encoded])
         self._metrics.store_conflicts.inc(are_written.count(False))
         return are_written
+
+    def _find_written(self, writes: Sequence[Write]) -> list[bool]:
+        """Return for each write of a request whether it succeeded. The sidecar only says that one of them did not."""
+        if len(writes) == 1:
+            return [False]
+        present = self.load_many([write.key for write in writes])
+        return [stored.value == write.value.encode() for stored, write in zip(present, writes, strict=True)]
 
     @cached_property
     def _dialect(self) -> StoreDialect:
@@ -240,13 +242,13 @@ class SidecarClient(Sidecar):
 
     @contextmanager
     def _counted(self, operation: str) -> Iterator[None]:
-        """Count the request to the sidecar that the block makes; it failed if the block raises Unavailable."""
+        """Count the block's request to the sidecar: as ok also if it raises Refused, as failed for any other error."""
         result = "failed"
         try:
             yield
             result = "ok"
         except Refused:
-            # Another role has answered.
+            # Another role has answered, so the sidecar did its work.
             result = "ok"
             raise
         finally:
@@ -292,7 +294,7 @@ class _Event(NamedTuple):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata in a bulk, where the sidecar would give all events the trace of the request."""
+        """The metadata of the event in a bulk. Without a context of its own it would get that of the request."""
         context = {"cloudevent.traceparent": self.traceparent} if self.traceparent else {}
         return {"partitionKey": self.order_id, **context}
 

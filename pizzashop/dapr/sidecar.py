@@ -83,7 +83,7 @@ class Sidecar(Protocol):
         """POST to another role as `invoke` does, and wait at most `seconds` for the whole answer."""
 
     def count_workers(self) -> int:
-        """Return how many workers of workflows the sidecar has."""
+        """Return how many workflow workers are connected to the sidecar."""
 
     def shut_down(self) -> None:
-        """End the sidecar."""
+        """Ask the sidecar to end."""

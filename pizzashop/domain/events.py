@@ -70,7 +70,7 @@ def find_order_id(cloud_event: Any) -> str | None:
 
 
 def _parse_traceparent(cloud_event: dict[str, Any]) -> str | None:
-    # Where the traces of Dapr are off, it is there and empty. An event from elsewhere may have anything there.
+    # Where Dapr does not trace, the field is empty. In an event of another program it may have any value.
     traceparent = cloud_event.get("traceparent")
     return traceparent if isinstance(traceparent, str) and traceparent else None
 

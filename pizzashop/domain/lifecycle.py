@@ -206,28 +206,28 @@ def remake_text(note: str | None = None) -> str:
 
 
 class Failure(NamedTuple):
-    """Why an order failed: how the error in its record begins, the reason in one word, and the customer's words."""
+    """A way to fail: how the error in the record begins, the reason in the metrics, and the text for the customer."""
 
-    error: str
+    error_prefix: str
     reason: str
     text: str
 
 
-_NO_GOOD = "It did not pass the manager's look, and we will not bring you a bad pizza. We are sorry."
+_NOT_APPROVED = "It did not pass the manager's look, and we will not bring you a bad pizza. We are sorry."
 _OUR_FAULT = "Something went wrong on our side. We are sorry."
-# The first row that matches counts, and the last one matches every text.
+# The first row whose prefix fits the error counts. The last row fits every error.
 FAILURE_TABLE = (
     Failure("Order failed", "order", _OUR_FAULT),
     Failure("Cooking failed", "cooking", _OUR_FAULT),
     Failure("Pizza validation failed - no decision", "no_decision", "Nobody of us looked at it in time. We are sorry."),
-    Failure("Pizza validation failed - need to remake", "rejected", _NO_GOOD),
-    Failure("Pizza validation failed - remade too often", "remade_too_often", _NO_GOOD),
-    Failure("Pizza validation failed", "validation", _NO_GOOD),
+    Failure("Pizza validation failed - need to remake", "rejected", _NOT_APPROVED),
+    Failure("Pizza validation failed - remade too often", "remade_too_often", _NOT_APPROVED),
+    Failure("Pizza validation failed", "validation", _NOT_APPROVED),
     Failure("Delivery failed", "delivery", "It was ready, and we could not bring it to you. We are sorry."),
     Failure("", "other", _OUR_FAULT),
 )
 
 
 def find_failure(error: str | None) -> Failure:
-    """Return why an order failed; `error` is the technical text of its record."""
-    return next(failure for failure in FAILURE_TABLE if (error or "").startswith(failure.error))
+    """Return the row of the way in which an order failed; `error` is that of its record."""
+    return next(failure for failure in FAILURE_TABLE if (error or "").startswith(failure.error_prefix))

@@ -62,7 +62,7 @@ class OrderSnapshot(BaseModel):
 
     `uid` distinguishes it from another order with the same id. `order` is what the client sent. `version` counts the
     writes of the record. With `workflow_requested` a workflow is to bring the order to its end. `traceparent` is the
-    trace context in which that was requested, and so names the trace of the order.
+    trace context of the request for that workflow, and so names the trace of the order.
     """
 
     uid: str

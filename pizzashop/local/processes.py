@@ -95,7 +95,7 @@ class Process:
 
     @property
     def may_restart(self) -> bool:
-        """Whether the process has not ended too often of late to be started again."""
+        """Whether a restart would stay within the restart limit."""
         recent = self._restarted_at
         return len(recent) < MAX_RESTARTS or self.clock() - recent[0] >= RESTART_WINDOW_SECONDS
 

@@ -1,7 +1,7 @@
 """`pizzashop units`: write systemd units for all that `pizzashop up` runs, from the same programs and `dapr.yaml`.
 
-Each process has a unit, `pizzashop-kitchen.service`, and `pizzashop.target` starts and stops all of them. The settings
-and secrets of the services are in a file of the user, which the units name and this command only reads.
+Each process has a unit, such as `pizzashop-kitchen.service`. `pizzashop.target` starts and stops all of them. Settings
+and secrets are in a file of the user: the units name it, and this command only reads it.
 """
 
 import os
@@ -116,7 +116,7 @@ def units(directory: Path, env_file: Path, user: str) -> None:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of a file that systemd reads too, {} if it is absent; raise LocalError if one is invalid."""
+    """Return the variables of an `EnvironmentFile` of systemd, {} if it is absent; raise LocalError if invalid."""
     env = {}
     try:
         for line in path.read_text().splitlines() if path.exists() else ():
@@ -126,20 +126,20 @@ def read_env_file(path: Path) -> dict[str, str]:
                     raise ValueError("a line that is not NAME=value")
                 env[name] = value
     except (OSError, ValueError) as error:
-        # The error does not quote the line, which may have a password.
+        # The error must not quote the line, which may have a password.
         raise LocalError(f"{path} cannot be read: {error}.") from None
     return env
 
 
 def require_variables(project: Project, env: Mapping[str, str], env_file: Path) -> None:
-    """Raise LocalError if a component reads a variable that the services do not have."""
+    """Raise LocalError if `env` lacks a variable that a component reads."""
     entries = [entry for each in project.documents() for entry in each["spec"].get("metadata") or ()]
     if missing := sorted({each["envRef"] for each in entries if "envRef" in each} - env.keys()):
         raise LocalError(f"The components read {', '.join(missing)}: set that in {env_file}.")
 
 
 def require_readable(paths: Iterable[Path]) -> None:
-    """Raise LocalError if a file is in a home directory: the services see none."""
+    """Raise LocalError if a file is in a home directory, which the services cannot read."""
     for path in paths:
         if any(path.is_relative_to(home) for home in _HOMES):
             remedy = "move it, for instance to /opt (Dapr is where PIZZASHOP_CACHE_DIR says)"
@@ -163,10 +163,11 @@ def render_units(
     roles, sidecars = app_processes(state_dir, project, dapr, role_environment(own_env, {}), shutdown)
     texts = {}
     for name, process in {**services, **sidecars, **roles}.items():
-        before = [f"sidecar-{name}"] if name in roles else list(services) if name in sidecars else []
+        # A role starts after its sidecar, and a sidecar after all services.
+        predecessors = [f"sidecar-{name}"] if name in roles else list(services) if name in sidecars else []
         kind = "role" if name in roles else "sidecar" if name in sidecars else name
         lines = [
-            *_start_lines(name, before),
+            *_start_lines(name, predecessors),
             "",
             "[Service]",
             f"User={user}",
@@ -180,11 +181,11 @@ def unit_name(process_name: str) -> str:
     return f"pizzashop-{process_name}.service"
 
 
-def _start_lines(name: str, before: Iterable[str]) -> Iterator[str]:
-    """Yield when a service starts: after the processes of `before`. It stops before them."""
+def _start_lines(name: str, predecessors: Iterable[str]) -> Iterator[str]:
+    """Yield the section by which a service starts after its predecessors, and stops before them."""
     yield from ("[Unit]", f"Description=Pizzashop: {name}", f"PartOf={TARGET}")
-    yield f"After={' '.join(['network.target', *map(unit_name, before)])}"
-    # Services that end because a server is away go on by themselves, however long that takes.
+    yield f"After={' '.join(['network.target', *map(unit_name, predecessors)])}"
+    # Without a limit: a service that ends because a server is away is restarted until the server is back.
     yield "StartLimitIntervalSec=0"
 
 
@@ -200,12 +201,12 @@ def _limits(kind: str) -> Iterator[str]:
     yield from ("Restart=always", "RestartSec=1", "KillMode=mixed", f"TimeoutStopSec={_STOP_SECONDS}")
     yield from ("SyslogIdentifier=%N", f"TasksMax={_MAX_TASKS}", f"LimitNOFILE={_MAX_FILES}")
     if kind in _MEMORY_MAX:
-        # A process that outgrows this is restarted, which loses no order. Valkey has the orders, and so no limit.
+        # systemd restarts a process that needs more, which loses no order. Valkey has no limit: it keeps the orders.
         yield f"MemoryMax={_MEMORY_MAX[kind]}"
 
 
 def _absolute_command(process: Process) -> list[str]:
-    """Return the command with the path of its program: systemd does not look for it in the PATH of the unit."""
+    """Return the command with the path of its program, because systemd does not search the PATH of the unit."""
     name, *words = process.command
     if os.sep in name:
         return [str((process.directory or Path()) / name), *words]
@@ -213,11 +214,11 @@ def _absolute_command(process: Process) -> list[str]:
 
 
 def _quote(word: str) -> str:
-    """Return a word as systemd reads it in a line of several."""
+    """Quote a word for a line of several words."""
     escaped = _escape(word.replace("\\", "\\\\").replace('"', '\\"'))
     return escaped if re.fullmatch(r"[\w@%+=:,./-]+", escaped) else f'"{escaped}"'
 
 
 def _escape(text: str) -> str:
-    """Escape what systemd would replace in any line: `%n` is the name of the unit."""
+    """Escape specifiers, which systemd replaces in any line: `%n` is the name of the unit."""
     return text.replace("%", "%%")

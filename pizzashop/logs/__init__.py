@@ -66,7 +66,7 @@ def configure_logging(log_format: str, level: str, role: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel("WARNING")
-    # It warns of each try to send spans, and of each malformed header; a batch of spans that is lost is an error.
+    # It warns of each try to send spans and of each malformed header. A lost batch of spans is an error.
     logging.getLogger("opentelemetry").setLevel("ERROR")
 
 

@@ -1,4 +1,4 @@
-"""Read what all parts of a shop on this machine have logged: every log file, every format, in order of time.
+"""Read the log files of all parts of a shop on this machine, whatever their formats, in order of time.
 
     for line in read_log_lines(state_dir / "logs", order_id="123"): ...
 
@@ -20,24 +20,24 @@ from pizzashop.domain.text import to_single_line
 from pizzashop.errors import ShopError
 from pizzashop.logs import CONTEXT_FIELDS
 
-# A log file has this ending; those of earlier processes of the part have a number behind it, 1 for the latest.
+# The name of a log ends in this suffix, for an earlier process of the part with a number behind it, 1 for the latest.
 LOG_SUFFIX = ".log"
 EARLIER_LOGS = 4
 # The levels of log lines, the lowest first.
 LEVELS = ("debug", "info", "warning", "error")
-_RARE_LEVELS = LEVELS[2:]
-# Without an order only the end of each file is read.
+_LEVELS_WITH_FEW_LINES = LEVELS[2:]
+# Without an order, only so much of the end of each file is read.
 _TAIL_BYTES = 64 * 1024
-# A shorter id, such as 7, also stands for other things: it counts only after the word `order`.
+# In the text of a line a shorter id, such as 7, may mean something else. It counts only after the word `order`.
 _MIN_DISTINCT_ID = 6
 
 _CONTEXT = re.compile(rf"(?: (?:{'|'.join(CONTEXT_FIELDS)})=\S+)*\Z")
-_OWN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) \S+ +([A-Z]+) +(.*)")
-_DAPR = re.compile(r'time="([^"]+)" level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S*)')
-_VALKEY = re.compile(r"\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.*#-]) (.*)")
-_POSTGRESQL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (\w+) \[\d+\] ([A-Z]+): +(.*)")
-_GO = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? (.*)")
-_LEVELS = {
+_SHOP_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) \S+ +([A-Z]+) +(.*)")
+_DAPR_LINE = re.compile(r'time="([^"]+)" level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S*)')
+_VALKEY_LINE = re.compile(r"\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.*#-]) (.*)")
+_POSTGRESQL_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (\w+) \[\d+\] ([A-Z]+): +(.*)")
+_GO_LINE = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? (.*)")
+_LEVEL_BY_WORD = {
     **{".": "debug", "-": "debug", "*": "info", "#": "warning"},
     **{"debug": "debug", "warn": "warning", "warning": "warning"},
     **dict.fromkeys(("error", "critical", "fatal", "panic"), "error"),
@@ -46,7 +46,7 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class LogLine:
-    """One message of one part. `text` has no control characters but the line ends of a traceback."""
+    """One message of one part. `text` has no control characters, except the line ends of a traceback."""
 
     at: datetime
     part: str
@@ -56,7 +56,7 @@ class LogLine:
     attempt: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that a program gets."""
+        """Return what `--json` prints."""
         content: dict[str, Any] = {
             "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
             "part": self.part,
@@ -73,23 +73,23 @@ def read_log_lines(
 ) -> list[LogLine]:
     """Return all lines that concern an order, or without an order the last lines of each part, in order of time.
 
-    `parts` are the names of the parts to read; if there are none, all are read. Lines below `min_level` are left out,
-    and where that may be most lines, whole logs are read.
+    `parts` are the names of the parts to read; without any, all are read. Lines below `min_level` are left out. From
+    level `warning` on, whole logs are read, because few lines are left.
     """
     with LogReader(directory, order_id, parts, min_level) as reader:
         return reader.read()
 
 
 class LogReader:
-    """Read as `read_log_lines` does; each further `read` returns the lines that are new."""
+    """Reads as `read_log_lines` does. Each further `read` returns only the new lines."""
 
     def __init__(
         self, directory: Path, order_id: str = "", parts: Collection[str] = (), min_level: str = LEVELS[0]
     ) -> None:
         self._directory, self._order_id, self._parts = directory, order_id, parts
         self._levels = LEVELS[LEVELS.index(min_level) :]
-        self._tail_bytes = None if order_id or min_level in _RARE_LEVELS else _TAIL_BYTES
-        self._mention = _mention_of(order_id) if order_id else None
+        self._tail_bytes = None if order_id or min_level in _LEVELS_WITH_FEW_LINES else _TAIL_BYTES
+        self._mention = _mention_pattern(order_id) if order_id else None
         self._files: dict[str, _LogFile] = {}
 
     def __enter__(self) -> Self:
@@ -125,14 +125,14 @@ class LogReader:
 
 
 class _LogFile:
-    """The log of one part. A restart of the part replaces the file, which then stays under an earlier name."""
+    """The log of one part. A restart of the part begins a new file, and renames the previous one."""
 
     def __init__(self, path: Path, tail_bytes: int | None) -> None:
         self._path, self._tail_bytes = path, tail_bytes
         self._file: IO[bytes] | None = None
 
     def read_new(self) -> Iterator[tuple[str, datetime]]:
-        """Yield the texts that were not read before, the oldest first, with when each was written at the latest."""
+        """Yield the text of each file that was not read before, the oldest first, with the time of its last write."""
         if self._file is None:
             yield from self._read_earlier()
         else:
@@ -166,13 +166,13 @@ class _LogFile:
 
 
 def parse_lines(part: str, text: str, written_at: datetime) -> Iterator[LogLine]:
-    """Yield the lines of a log. A line without a time, as of a traceback, belongs to the line before it.
+    """Yield the lines of a log. A line without a time, such as one of a traceback, belongs to the line before it.
 
-    At the beginning such lines take the time of the first line that has one, or else `written_at`.
+    If there is none before it, it gets the time of the first line that has one, or else `written_at`.
     """
     current: LogLine | None = None
     untimed: list[str] = []
-    # Not `splitlines`: a text from outside may contain other characters that it takes for the end of a line.
+    # `splitlines` would also split at other characters, which a text from outside may contain.
     for raw in text.split("\n"):
         parsed = _parse_line(part, raw)
         if parsed is None:
@@ -180,43 +180,43 @@ def parse_lines(part: str, text: str, written_at: datetime) -> Iterator[LogLine]
                 untimed.append(to_single_line(raw.rstrip()))
             continue
         if current or untimed:
-            yield _with_untimed(current or LogLine(parsed.at, part, "error", ""), untimed)
+            yield _append_untimed(current or LogLine(parsed.at, part, "error", ""), untimed)
         current, untimed = parsed, []
     if current or untimed:
-        yield _with_untimed(current or LogLine(written_at, part, "error", ""), untimed)
+        yield _append_untimed(current or LogLine(written_at, part, "error", ""), untimed)
 
 
-def _with_untimed(line: LogLine, untimed: list[str]) -> LogLine:
+def _append_untimed(line: LogLine, untimed: list[str]) -> LogLine:
     return replace(line, text="\n".join(filter(None, (line.text, *untimed)))) if untimed else line
 
 
 def _parse_line(part: str, raw: str) -> LogLine | None:
-    """Return a line with its time, in any of the formats of the shop's programs; None if it has no time."""
+    """Return a line in any format of the shop's programs; None if it has no time."""
     try:
-        if match := _DAPR.match(raw):
+        if match := _DAPR_LINE.match(raw):
             at = datetime.fromisoformat(match[1])
             return LogLine(at, part, _level(match[2]), to_single_line(_unquote(match[3])))
         if raw.startswith("{"):
-            return _parse_json(part, raw)
-        if match := _OWN.match(raw):
-            return _parse_own(part, datetime.fromisoformat(match[1]), match[2], to_single_line(match[3]))
-        if match := _VALKEY.match(raw):
+            return _parse_json_line(part, raw)
+        if match := _SHOP_LINE.match(raw):
+            return _parse_shop_line(part, datetime.fromisoformat(match[1]), match[2], to_single_line(match[3]))
+        if match := _VALKEY_LINE.match(raw):
             at = datetime.strptime(match[1], "%d %b %Y %H:%M:%S.%f").astimezone()
             return LogLine(at, part, _level(match[2]), to_single_line(match[3]))
-        if match := _POSTGRESQL.match(raw):
+        if match := _POSTGRESQL_LINE.match(raw):
             at = datetime.fromisoformat(match[1])
             at = at.replace(tzinfo=UTC) if match[2] in ("UTC", "GMT") else at.astimezone()
             return LogLine(at, part, _level(match[3]), to_single_line(match[4]))
-        if match := _GO.match(raw):
+        if match := _GO_LINE.match(raw):
             at = datetime.strptime(match[1], "%Y/%m/%d %H:%M:%S").astimezone()
             return LogLine(at, part, "info", to_single_line(match[2]))
     except ValueError:
-        # It looks like a time, but is none, such as the 31st of February.
+        # The time is not valid, such as the 31st of February.
         return None
     return None
 
 
-def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
+def _parse_shop_line(part: str, at: datetime, level: str, rest: str) -> LogLine:
     found = _CONTEXT.search(rest)
     context = dict(pair.split("=", 1) for pair in found[0].split()) if found else {}
     text = rest[: found.start()] if found else rest
@@ -224,7 +224,7 @@ def _parse_own(part: str, at: datetime, level: str, rest: str) -> LogLine:
     return LogLine(at, part, _level(level), text, context.get("order"), int(attempt) if attempt.isdecimal() else None)
 
 
-def _parse_json(part: str, raw: str) -> LogLine | None:
+def _parse_json_line(part: str, raw: str) -> LogLine | None:
     """Return a line of `JsonFormatter`, of Dapr with its option `log-as-json`, or of etcd; None for any other JSON."""
     content = json.loads(raw)
     at = content.get("at") or content.get("time") or content.get("ts")
@@ -248,7 +248,7 @@ def _with_zone(at: datetime) -> datetime:
 
 
 def _level(word: str) -> str:
-    return _LEVELS.get(word.lower(), "info")
+    return _LEVEL_BY_WORD.get(word.lower(), "info")
 
 
 def _unquote(text: str) -> str:
@@ -258,7 +258,7 @@ def _unquote(text: str) -> str:
     return text
 
 
-def _mention_of(order_id: str) -> re.Pattern[str]:
+def _mention_pattern(order_id: str) -> re.Pattern[str]:
     """Return the pattern of a text that mentions an order, by its id or by its workflow instance."""
     prefix = r"(?:pizza-order-|\border(?:s|-|[ =:\"']{1,2}))"
     optional = "?" if len(order_id) >= _MIN_DISTINCT_ID else ""

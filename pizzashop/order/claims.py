@@ -36,11 +36,14 @@ def make_claim_routes(repository: Repository, clock: Clock, metrics: OrderMetric
         with tracing.member_spans("claim", map(to_member, claims)):
             results = repository.change_many({id_: partial(answer_all, claims=own) for id_, own in by_order.items()})
         answers = {order_id: iter(to_answers(by_order[order_id], result)) for order_id, result in results.items()}
-        in_order = [next(answers[each.order_id]) for each in claims]
-        for each, answer in zip(claims, in_order, strict=True):
+        answers_in_order = [next(answers[each.order_id]) for each in claims]
+        count(claims, answers_in_order)
+        return jsonify(ClaimAnswers(answers=answers_in_order).model_dump())
+
+    def count(claims: list[Claim], answers: list[ClaimAnswer]) -> None:
+        for each, answer in zip(claims, answers, strict=True):
             is_released = each.release and answer.result == "granted"
             metrics.claims(each.step, "released" if is_released else answer.result).inc()
-        return jsonify(ClaimAnswers(answers=in_order).model_dump())
 
     def answer_all(record: Record, claims: list[Claim]) -> list[ClaimAnswer]:
         return [answer_claim(record, each, clock().timestamp()) for each in claims]

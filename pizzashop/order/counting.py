@@ -1,32 +1,39 @@
-"""Count for the metrics what each write of a record made durable: an acceptance, stages, decisions, an end.
+"""Count for the metrics: what each write added to a record, and at each scrape what the store has.
 
-The repository calls this after a write that the store has taken. So a fact counts once, however often its change was
-made again after a conflict. A fact whose write was answered by nobody does not count, although the store may have it.
+A write adds the acceptance of an order, stages, decisions or the end. The repository calls `count_write` after each
+write that the store has confirmed. So a fact counts once, however often its change was made again after a conflict. A
+write without an answer does not count, although the store may have it.
 """
 
+from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from pizzashop.domain.history import HistoryEntry, epoch_seconds
-from pizzashop.domain.lifecycle import DELIVERED, FAILED, OVERDUE, RANK, find_failure
+from pizzashop.domain.history import Clock, HistoryEntry, epoch_seconds, format_timestamp
+from pizzashop.domain.lifecycle import DELIVERED, FAILED, FINAL, OVERDUE, RANK, STATUS_TABLE, find_failure
+from pizzashop.domain.reconciliation import is_stuck
 from pizzashop.domain.record import Record
-from pizzashop.metrics import OrderMetrics
+from pizzashop.metrics import OrderMetrics, StoredCounts
+
+if TYPE_CHECKING:
+    from pizzashop.order.dead_letters import DeadLetters
+    from pizzashop.order.repository import Repository
 
 
-class Written(NamedTuple):
-    """What a record had before a change: whether it had ended, and its history."""
+class PreviousState(NamedTuple):
+    """A record before a change: whether its order had ended, and its history."""
 
     is_final: bool
     history: tuple[HistoryEntry, ...]
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """Return it for a record that was just read."""
+        """Return the state of a record that was just read."""
         return cls(record.is_final, tuple(record.history))
 
 
-def count_write(metrics: OrderMetrics, before: Written | None, record: Record) -> None:
-    """Count what a write has added to a record; `before` is None if the order was accepted by it."""
+def count_write(metrics: OrderMetrics, before: PreviousState | None, record: Record) -> None:
+    """Count what a write has added to a record; `before` is None if the write created the record."""
     if before is None:
         metrics.accepted.inc()
     if record.deleted:
@@ -39,9 +46,25 @@ def count_write(metrics: OrderMetrics, before: Written | None, record: Record) -
         metrics.ended(record.status, reason).inc()
 
 
+def count_stored(repository: "Repository", dead_letters: "DeadLetters", clock: Clock) -> StoredCounts:
+    """Count the open orders and the kept dead letters; raise Unavailable if the store cannot be read."""
+    records = [each for each in repository.find_many(repository.open_orders.ids()) if not each.is_final]
+    now = clock()
+    seconds, at = now.timestamp(), format_timestamp(now)
+    # A status without an order counts as 0, so that its series does not end.
+    by_status = Counter({status.name: 0 for status in STATUS_TABLE if status.name not in FINAL})
+    by_status.update(record.status for record in records)
+    return StoredCounts(
+        by_status,
+        stuck=sum(is_stuck(record, seconds, at) for record in records),
+        overdue=sum(record.is_overdue for record in records),
+        dead_letters_by_origin=dead_letters.count_by_origin(),
+    )
+
+
 def _count_entries(metrics: OrderMetrics, known: set[int], record: Record) -> None:
     stages = [entry for entry in record.history if entry.kind == "stage" and entry.status in RANK]
-    # A stage that comes late, after one that follows it, is not measured: the time until that one was counted already.
+    # Do not measure a stage that is recorded after its successor: the time until the successor was counted already.
     for number, (before, stage) in enumerate(pairwise(stages), 1):
         if id(stage) not in known and not any(id(later) in known for later in stages[number + 1 :]):
             metrics.stage_seconds(before.status).observe(_seconds_between(before, stage))

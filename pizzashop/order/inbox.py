@@ -30,8 +30,8 @@ MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 1
 SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
 # A foreign event that was not even kept as a dead letter.
 IGNORED = "IGNORED"
-# What the metrics call the status of an event that could not be applied.
-_RESULTS = {DROP: "dead", RETRY: "retry", IGNORED: "ignored"}
+# The result in the metrics for each status of an event that could not be applied.
+_UNAPPLIED_RESULTS = {DROP: "dead", RETRY: "retry", IGNORED: "ignored"}
 
 # The content type of an event that the sidecar did not parse: its bytes in base64.
 _RAW_CONTENT_TYPE = "application/octet-stream"
@@ -71,7 +71,7 @@ class Inbox:
         )
         for order_id, events in by_order.items():
             result = results[order_id]
-            self._count(len(events), result)
+            self._count_events(len(events), result)
             for number, _ in events:
                 if isinstance(result, CorruptData):
                     unapplied[number] = UnappliedEvent(cloud_events[number], str(result))
@@ -79,11 +79,11 @@ class Inbox:
                     statuses[number] = RETRY
         for number, status in zip(unapplied, self._keep(list(unapplied.values())), strict=True):
             statuses[number] = status
-            self._metrics.events(_RESULTS[status]).inc()
+            self._metrics.events(_UNAPPLIED_RESULTS[status]).inc()
         return statuses
 
-    def _count(self, total: int, result: list[StageEvent] | ShopError) -> None:
-        """Count the events of one order; those that become dead letters are counted when they are kept."""
+    def _count_events(self, total: int, result: list[StageEvent] | ShopError) -> None:
+        """Count the `total` events of one order, except those that could not be applied: `apply` counts them."""
         if isinstance(result, list):
             self._metrics.events("new").inc(len(result))
             self._metrics.events("repeated").inc(total - len(result))
@@ -97,7 +97,7 @@ class Inbox:
         changes = {order_id: partial(_apply_events, events=events) for order_id, events in by_order.items()}
         members = [_to_member(event) for events in by_order.values() for event in events]
         try:
-            with tracing.member_spans("take in event", members, "consumer"):
+            with tracing.member_spans("apply event", members, "consumer"):
                 results = self._repository.change_many(changes, accept_cached_no_change=True)
         except Unavailable as error:
             results = dict.fromkeys(by_order, error)

@@ -23,7 +23,7 @@ from pizzashop.domain.requests import ORDER_ID_PATTERN
 from pizzashop.errors import Conflict, CorruptData, NotFound, ShopError, Unavailable
 from pizzashop.metrics import OrderMetrics
 from pizzashop.order.cache import ReadCache, WriteCache
-from pizzashop.order.counting import Written, count_write
+from pizzashop.order.counting import PreviousState, count_write
 from pizzashop.order.index import OpenOrders, OrderIndex
 
 _LOCKS = 1024
@@ -87,7 +87,7 @@ class Repository:
     def accept(self, order: dict[str, Any], *, with_workflow: bool, settings: WorkflowSettings | None = None) -> Record:
         """Create the record of an order, or return the one that exists. Raise Conflict when that has other content.
 
-        With `with_workflow` the record asks for a workflow, which runs under `settings`, in the trace of this request.
+        With `with_workflow` the record asks for a workflow, which runs under `settings` and in this request's trace.
         """
         order_id: str = order["order_id"]
         traceparent = tracing.current_traceparent() if with_workflow else None
@@ -95,7 +95,7 @@ class Repository:
             for _ in range(_MAX_TRIES):
                 unparsed = self._read(order_id)
                 record = unparsed.parse()
-                before = Written.of(record) if record and not record.deleted else None
+                before = PreviousState.of(record) if record and not record.deleted else None
                 if record is None or record.deleted:
                     version = record.version + 1 if record else 1
                     record = self._create(order, with_workflow, settings, traceparent, version)
@@ -233,10 +233,10 @@ class Repository:
 
 
 class RecordWrite(NamedTuple):
-    """A record to write: as it was read, what it had then (None: it is new), and as it is now."""
+    """A record to write: as it was read, its state before the change (None if it is new), and as it is now."""
 
     unparsed: UnparsedRecord
-    before: Written | None
+    before: PreviousState | None
     record: Record
 
 
@@ -260,7 +260,7 @@ class _Outcome(NamedTuple):
 def _apply(unparsed: UnparsedRecord, change: Change[Any], include_deleted: bool) -> _Outcome:
     try:
         record = _require_present(unparsed.parse(), include_deleted)
-        before = Written.of(record)
+        before = PreviousState.of(record)
         result = change(record)
     except ShopError as error:
         return _Outcome(unparsed, error)

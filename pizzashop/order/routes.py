@@ -18,6 +18,7 @@ from pizzashop.metrics import OrderMetrics, RoleMetrics, StoreCollector
 from pizzashop.order.boards import OrderRows, make_board_routes
 from pizzashop.order.claims import make_claim_routes
 from pizzashop.order.commands import make_command_routes
+from pizzashop.order.counting import count_stored
 from pizzashop.order.dead_letters import (
     DeadLetter,
     DeadLetterDetails,
@@ -41,7 +42,6 @@ from pizzashop.order.inbox import (
 from pizzashop.order.repository import Repository
 from pizzashop.order.schemas import Delivery, DeliveryResult, Done, OrderView
 from pizzashop.order.search import make_search_routes
-from pizzashop.order.stored_counts import count_stored
 from pizzashop.order.unsettled import make_unsettled_routes
 from pizzashop.settings import Settings
 from pizzashop.web.json_body import MAX_JSON_BYTES, MAX_JSON_DEPTH, check_json_limits, read_body_start, read_json

@@ -1,4 +1,4 @@
-"""`/manager/crash`: kill a part of the shop, and see the orders wait and go on. Only for the users of this machine."""
+"""`/manager/crash`: kill a part of the shop, and follow the orders. Only if this machine alone reaches the shop."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,9 +23,9 @@ from pizzashop.settings import Settings
 from pizzashop.web.problems import http_status_of, problem_response
 from pizzashop.web.routes import Routes
 
-# How often a page that shows a crash looks for something new.
+# The pause between two looks of a live page for changes.
 _LOOK_SECONDS = 0.5
-# This role is killed a little later, so that the browser can still load the page that shows it.
+# Role `storefront` is killed this much later, so that it can still serve the page that follows its crash.
 _OWN_DELAY_SECONDS = 2.0
 
 
@@ -38,7 +38,7 @@ def make_crash_routes(
 
     @routes.get("/manager/crash", MANAGER)
     def show() -> ResponseReturnValue:
-        """Try a crash: the parts that can be killed, and the last crash."""
+        """The form with the parts that can be killed, and the last crash."""
         return page(require_parts())
 
     @routes.post("/manager/crash", MANAGER)
@@ -79,7 +79,7 @@ def make_crash_routes(
         return parts
 
     def killable_parts() -> list[str]:
-        """Return the parts that can be killed; none where others reach the shop, or no `up` runs it."""
+        """Return the parts that can be killed; none if other machines reach the shop, or if no `up` runs it."""
         return files.parts() if is_for_this_machine_alone(settings) else []
 
     def page(parts: list[str], **more: object) -> str:
@@ -99,7 +99,7 @@ def make_crash_routes(
                 found = backend.load_changes({"orders": ids}).orders
                 records = dict.fromkeys(ids) | {each.order["order_id"]: each for each in found}
             except Unavailable:
-                # The killed part may be one that this page needs: it shows the orders when that is back.
+                # This page may need the killed part to read orders. It shows them when the part is back.
                 records = {}
         progress = crash_progress(crash, records)
         return render_template("_crash.html", progress=progress), progress.is_over

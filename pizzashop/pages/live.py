@@ -123,17 +123,14 @@ def _check_order_id(order_id: str) -> str:
 
 
 def trace_rendering(render: Render) -> Render:
-    """Return `render` with a span in the trace of the order that it shows, linked to that of the present request."""
-    page = tracing.current_traceparent()
+    """Return `render` with a span in the trace of the order that it shows, linked to the span of this request."""
+    page_request = tracing.current_traceparent()
 
     def traced(state: Any) -> str:
         if not isinstance(state, OrderSnapshot) or state.traceparent is None:
             return render(state)
-        attributes = {"pizzashop.status": state.status}
-        order_id = state.order["order_id"]
-        with tracing.span(
-            "show order", parent=state.traceparent, links=[page], order_id=order_id, attributes=attributes
-        ):
+        order_id, links = state.order["order_id"], [page_request]
+        with tracing.order_span("show order", order_id, parent=state.traceparent, links=links, status=state.status):
             return render(state)
 
     return traced

@@ -22,7 +22,7 @@ def duration_text(seconds: float) -> str:
 
 
 def exact_duration_text(seconds: float) -> str:
-    """Return a duration of any size, short ones with their parts: 4 ms, 1.3 s, 13 s, 2:10."""
+    """Return a duration, a short one more exactly: 4 ms, 1.3 s, 13 s, 2:10."""
     if seconds < 0.9995:
         return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "<1 ms"
     return f"{seconds:.1f} s" if seconds < 10 else duration_text(seconds)

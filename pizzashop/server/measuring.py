@@ -11,13 +11,13 @@ from pizzashop.auth.people import COLLECTOR, INTERNAL, MANAGER
 from pizzashop.metrics import RoleMetrics
 from pizzashop.web.routes import Routes
 
-# The labels of a request for no known route, or with a method that no route has.
+# The label of a request that no route serves, and that of any method which no route has.
 _UNKNOWN_ROUTE, _OTHER_METHOD = "unknown", "other"
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
 
 def measure_requests(app: Flask, metrics: RoleMetrics) -> None:
-    """Count and time each request of an application. Call this before any other check of requests is registered."""
+    """Count and time each request. Call it before other checks are registered: they may answer the request."""
 
     @app.before_request
     def begin() -> None:

@@ -28,7 +28,7 @@ from pizzashop.web.problems import problem_response
 if TYPE_CHECKING:
     from pizzashop.workflow.background import Background
 
-# These paths are always served: a refused event would be delivered again and again, and metrics matter most under load.
+# These paths are served at any load. A refused event would be delivered again and again, and metrics matter most then.
 _UNLIMITED_PATHS = ("/healthz", "/orders-sub", "/metrics")
 # Dapr sets this header when another role calls. Such calls are for orders in flight, which come before new ones.
 _CALLER_HEADER = "HTTP_DAPR_CALLER_APP_ID"
@@ -98,7 +98,7 @@ class AdmissionControl:
     """A WSGI application that serves at most `max_requests` requests from outside at the same time.
 
     It refuses the others with 503 and `Retry-After`. `may_be_sidecar` tells whether a request's token is that of the
-    sidecar: a client that only sets the header of other roles is limited too. `note_refusal` gets each refused one.
+    sidecar: a client that only sets the header of other roles is limited too. `note_refusal` is called at each refusal.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ def serve(role_by_port: Mapping[int, Role], settings: Settings) -> None:
         log.warning("nobody has to sign in: the proxy that serves %s must authenticate its users", settings.hosts)
     else:
         log.info("nobody has to sign in; only this machine can reach the shop")
-    # Every worker needs this one: imported before the fork, it takes memory once.
+    # The worker needs this module. Imported before the fork, it takes memory only once.
     import pizzashop.metrics  # noqa: F401
 
     # The worker shares the memory of the objects that exist now, until one of the two processes writes to it. The

@@ -93,7 +93,9 @@ def run_step(step: Step, order: dict[str, Any], context: StepContext) -> dict[st
     """
     checked = StepOrder.parse(order)
     with context.limit:
-        return _StepRun(step, order, checked, context).run()
+        run = _StepRun(step, order, checked, context)
+        with tracing.order_span(f"step {step.name}", checked.order_id, attempt=checked.attempt, run=run.id):
+            return run.run()
 
 
 class _StepRun:
@@ -105,16 +107,9 @@ class _StepRun:
         self._lease = StepLease(step, checked, context.claims)
         status, _, prefix = context.failure.partition(":")
         self._failing_status = status if checked.order_id.startswith(prefix) else ""
+        self.id = self._lease.run
 
     def run(self) -> dict[str, Any]:
-        attributes: dict[str, tracing.Value] = {
-            "pizzashop.attempt": self._checked.attempt,
-            "pizzashop.run": self._lease.run,
-        }
-        with tracing.span(f"step {self._step.name}", order_id=self._checked.order_id, attributes=attributes):
-            return self._run_stages()
-
-    def _run_stages(self) -> dict[str, Any]:
         self._wait_for_lease()
         try:
             self._publish()
@@ -134,22 +129,21 @@ class _StepRun:
     def _wait_for_lease(self) -> None:
         """Claim the lease, and with it the first stage. While another run has the lease, wait for it."""
         first = self._statuses_from(self._step.published_statuses[0])
-        answer = self._lease.claim(first)
-        if answer.result == "taken":
-            with tracing.span("wait for lease", order_id=self._checked.order_id), tracing.muted():
+        if (answer := self._lease.claim(first)).result == "taken":
+            # One span for the whole wait, and none for its many claims.
+            with tracing.order_span("wait for lease", self._checked.order_id), tracing.muted():
                 while answer.result == "taken":
                     self._sleep(min(_CLAIM_AGAIN_SECONDS, answer.seconds))
                     answer = self._lease.claim(first)
         self._require_open(answer)
         if answer.crashed_run is not None:
-            tracing.describe({"pizzashop.crashed_run": answer.crashed_run})
+            tracing.describe_order(self._checked.order_id, crashed_run=answer.crashed_run)
 
     def _run_stage(self, stage: TimedStage) -> None:
         """Begin the stage unless it has begun, and wait until its time is over."""
         if self._is_followed(stage.status):
             return
-        attributes = {"pizzashop.attempt": self._checked.attempt}
-        with tracing.span(f"stage {stage.status}", order_id=self._checked.order_id, attributes=attributes):
+        with tracing.order_span(f"stage {stage.status}", self._checked.order_id, attempt=self._checked.attempt):
             self._begin(stage.status)
             entry = self._lease.begun.get(stage.status)
             if entry is not None and self._context.pace and not self._is_followed(stage.status):

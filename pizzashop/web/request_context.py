@@ -1,4 +1,4 @@
-"""Which order a request is about, and the span of a request: for traces and log lines."""
+"""Note for traces and log lines which order a request is about, and make a span for each request."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,12 +8,12 @@ from flask import Flask, g, has_request_context, request
 
 from pizzashop import tracing
 
-# Health checks and the like, which nobody looks for in a trace.
+# Such requests come all the time, and are not about an order.
 _UNTRACED_PATHS = frozenset({"/healthz", "/metrics"})
 
 
 def register_request_context(app: Flask) -> None:
-    """Note the order that a request's address names. If this process traces, make a span for each request.
+    """Note the order that a request's path names. If this process traces, make a span for each request.
 
     Call it before other handlers are registered: they may answer the request.
     """
@@ -23,7 +23,7 @@ def register_request_context(app: Flask) -> None:
 
 
 def note_order(content: Any) -> None:
-    """Note the order that the request's body names, if it names one."""
+    """Note the order that `content` names, if it names one: the body, or the arguments in the path."""
     order_id = content.get("order_id") if isinstance(content, dict) else None
     if isinstance(order_id, str):
         g.order_id = order_id
@@ -31,7 +31,7 @@ def note_order(content: Any) -> None:
 
 
 def log_context() -> dict[str, str]:
-    """Return the `extra` of a log line about the present request: its order, if it is about one."""
+    """Return the `extra` of a log line about the present request: its order, or nothing."""
     order_id = g.get("order_id") if has_request_context() else None
     return {"order": order_id} if order_id else {}
 

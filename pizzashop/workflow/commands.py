@@ -177,13 +177,14 @@ class OrderCommands:
         order = {name: record[name] for name in ("order_id", "uid", "attempt")}
         # The settings of its first start hold to its end. Records of earlier releases have none.
         settings = record["workflow_settings"] or self._settings
-        # Also a workflow that the reconciler starts belongs to the trace of its order.
-        with tracing.span(
+        # A workflow belongs to the trace of its order, also if the reconciler starts it.
+        with tracing.order_span(
             "schedule workflow",
+            order["order_id"],
             parent=record.get("traceparent"),
             links=[tracing.current_traceparent()],
-            order_id=order["order_id"],
-            attributes={"pizzashop.attempt": order["attempt"], "pizzashop.restarted": restarted},
+            attempt=order["attempt"],
+            restarted=restarted,
         ):
             self._engine.schedule(order["order_id"], {"order": order, **settings, "restarted": restarted})
 

@@ -1,13 +1,16 @@
 """The workflow engine behind the sidecar's gRPC port. Every call may be repeated."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
 
 from pizzashop.dapr.retries import retry
 from pizzashop.errors import Conflict, NotFound, Unavailable
 from pizzashop.workflow.pizza_workflow import DECISION_EVENT, WORKFLOW_NAME
 from pizzashop.workflow.sdk import AlreadyExists, EngineStub, Stalled, call_engine, open_client, prepare_sdk
+
+T = TypeVar("T")
 
 # How long to wait until the engine has acted: it answers before.
 ENGINE_ACT_SECONDS = 5.0
@@ -32,15 +35,12 @@ class DaprEngine:
 
     def schedule(self, order_id: str, start: dict[str, Any]) -> None:
         """Start the order's workflow, unless it runs already."""
-        instance_id = _instance_id(order_id)
-        with self._explain_stall(order_id):
-            try:
-                call_engine(
-                    lambda: self._client.schedule_new_workflow(WORKFLOW_NAME, input=start, instance_id=instance_id),
-                    order_id,
-                )
-            except AlreadyExists:
-                return
+
+        def schedule(instance_id: str) -> str:
+            return self._client.schedule_new_workflow(WORKFLOW_NAME, input=start, instance_id=instance_id)
+
+        with self._explain_stall(order_id), suppress(AlreadyExists):
+            self._call(order_id, schedule)
 
     def status(self, order_id: str) -> str | None:
         """Return the runtime status, in capitals, None when the engine has no such workflow."""
@@ -54,14 +54,14 @@ class DaprEngine:
         """Suspend the workflow after its present step, and wait until it is suspended."""
         # One that is suspended twice may never go on (domain/suspension.py), so look first.
         if self._active_status(order_id) in ("RUNNING", "PENDING"):
-            call_engine(lambda: self._client.pause_workflow(_instance_id(order_id)), order_id)
+            self._call(order_id, self._client.pause_workflow)
             self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "PENDING"))
 
     def resume(self, order_id: str) -> None:
         """Resume the workflow, and wait until it runs."""
         # One that is resumed while it runs can fail, so look first.
         if self._active_status(order_id) == "SUSPENDED":
-            call_engine(lambda: self._client.resume_workflow(_instance_id(order_id)), order_id)
+            self._call(order_id, self._client.resume_workflow)
             self._wait_until(lambda: self.status(order_id) != "SUSPENDED")
 
     def wake(self, order_id: str) -> None:
@@ -73,7 +73,7 @@ class DaprEngine:
     def terminate(self, order_id: str) -> None:
         """Terminate the workflow, and wait until it has ended. A stalled one runs no turn any more: purge it."""
         try:
-            call_engine(lambda: self._client.terminate_workflow(_instance_id(order_id)), order_id)
+            self._call(order_id, self._client.terminate_workflow)
             self._wait_until(lambda: self.status(order_id) not in ("RUNNING", "SUSPENDED", "PENDING"))
             is_stalled = self.status(order_id) == "STALLED"
         except NotFound:
@@ -90,7 +90,7 @@ class DaprEngine:
     def purge(self, order_id: str) -> None:
         """Purge a workflow that has ended, if there is one. Raise Conflict when it has not ended."""
         try:
-            call_engine(lambda: self._client.purge_workflow(_instance_id(order_id)), order_id)
+            self._call(order_id, self._client.purge_workflow)
         except NotFound:
             return
         except Stalled:
@@ -103,9 +103,7 @@ class DaprEngine:
 
     def _state(self, order_id: str) -> tuple[str | None, object]:
         """Return the runtime status, and the time of the last turn."""
-        state = call_engine(
-            lambda: self._client.get_workflow_state(_instance_id(order_id), fetch_payloads=False), order_id
-        )
+        state = self._call(order_id, partial(self._client.get_workflow_state, fetch_payloads=False))
         return (state.runtime_status.name, state.last_updated_at) if state else (None, None)
 
     def _active_status(self, order_id: str) -> str:
@@ -118,7 +116,11 @@ class DaprEngine:
 
     def _raise_event(self, order_id: str, event: str, data: Any = None) -> None:
         with self._explain_stall(order_id):
-            call_engine(lambda: self._client.raise_workflow_event(_instance_id(order_id), event, data=data), order_id)
+            self._call(order_id, partial(self._client.raise_workflow_event, event_name=event, data=data))
+
+    def _call(self, order_id: str, call: Callable[[str], T]) -> T:
+        """Return the result of `call`, which takes the id of the order's workflow instance."""
+        return call_engine(lambda: call(_instance_id(order_id)), order_id)
 
     @contextmanager
     def _explain_stall(self, order_id: str) -> Iterator[None]:

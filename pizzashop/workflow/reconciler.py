@@ -135,7 +135,7 @@ class Reconciler:
                 return
             if retries.is_due():
                 order_id, need = key
-                with tracing.span(f"reconcile {need}", order_id=order_id):
+                with tracing.order_span(f"reconcile {need}", order_id):
                     self._repeat_command(orders[key], force=time.monotonic() - retries.first_at >= CANCEL_SECONDS)
         self._recover_stuck(found["progress"])
         self._metrics.reconciler_last_round.set_to_current_time()
@@ -172,7 +172,7 @@ class Reconciler:
             if order_id in self._running:
                 self._watchdog.postpone(order_id)
             else:
-                with tracing.span("reconcile stuck", order_id=order_id):
+                with tracing.order_span("reconcile stuck", order_id):
                     self._recover(order_id, progress[order_id])
 
     def _recover(self, order_id: str, progress: str) -> None:

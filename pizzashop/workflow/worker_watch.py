@@ -1,7 +1,7 @@
-"""End a sidecar that takes no worker any more: its supervisor starts it again, and the worker connects.
+"""End a sidecar that accepts no worker any more. Its supervisor starts it again, and then the worker connects.
 
-When its last worker leaves, a sidecar of Dapr 1.18 waits until all turns under way have ended, and admits no worker
-meanwhile. A turn that itself waits for a worker then blocks the sidecar for ever (dapr/dapr#10408, mended in 1.19).
+When its last worker leaves, a sidecar of Dapr 1.18 waits until all turns under way have ended, and accepts no worker
+meanwhile. If one of these turns waits for a worker, the sidecar is blocked for ever (dapr/dapr#10408, fixed in 1.19).
 """
 
 import logging
@@ -13,14 +13,14 @@ from pizzashop.errors import Unavailable
 
 # The pause between two rounds.
 WATCH_SECONDS = 5.0
-# A worker that lost its sidecar connects again within some seconds.
+# So long a sidecar may be without a worker: one that lost its connection is back within some seconds.
 BLOCKED_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
 
 class WorkerWatch:
-    """Asks the sidecar in each round how many workers it has, once this process has started its own."""
+    """Asks the sidecar in each round how many workers it has. It begins when the worker of this process has started."""
 
     def __init__(
         self, sidecar: Sidecar, is_started: Callable[[], bool], clock: Callable[[], float] = time.monotonic
@@ -33,7 +33,7 @@ class WorkerWatch:
         try:
             is_missing = self._is_started() and self._sidecar.count_workers() == 0
         except Unavailable:
-            # A sidecar that is away takes the worker when it is back.
+            # A sidecar that is away accepts the worker when it is back.
             self._missing_since = None
             raise
         if not is_missing:
@@ -41,6 +41,9 @@ class WorkerWatch:
         elif self._missing_since is None:
             self._missing_since = self._clock()
         elif self._clock() - self._missing_since >= BLOCKED_SECONDS:
-            log.error("the sidecar has taken no worker for %.0f s: it is ended, to be started again", BLOCKED_SECONDS)
+            log.error(
+                "the sidecar has accepted no worker for %.0f s: it is ended, and its supervisor starts it again",
+                BLOCKED_SECONDS,
+            )
             self._missing_since = None
             self._sidecar.shut_down()

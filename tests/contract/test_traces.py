@@ -41,11 +41,11 @@ def test_one_trace_leads_from_the_request_through_all_roles_to_the_page(shop: Fa
     shop.decide(approved=True)
     names = set(spans.names_in_trace(TRACE))
     steps = {"POST /start-order", "POST /order/<order_id>/accept", "schedule workflow", "POST /order", "POST /cook"}
-    assert names >= {*steps, "POST /deliver", "POST /order/<order_id>/end", "claim", "take in event"}
+    assert names >= {*steps, "POST /deliver", "POST /order/<order_id>/end", "claim", "apply event"}
     to_workflow = ["POST /start-order", "POST /order/<order_id>/accept", "schedule workflow"]
     assert spans.path_to(spans.one("step cook")) == [*to_workflow, "activity: cook_pizza", "POST /cook", "step cook"]
-    (taken_in,) = [each for each in spans.all("take in event") if each.attributes["pizzashop.status"] == "delivered"]
-    assert trace_of(taken_in) == TRACE
+    (applied,) = [each for each in spans.all("apply event") if each.attributes["pizzashop.status"] == "delivered"]
+    assert trace_of(applied) == TRACE
     changes = shop.sidecar.invoke(ORDER, "POST", "/changes", {"orders": {"123": 0}})
     trace_rendering(lambda _: "")(Changes.model_validate(changes).orders[0])
     assert trace_of(spans.one("show order")) == TRACE
@@ -112,9 +112,9 @@ def test_events_of_one_delivery_belong_to_the_traces_of_their_orders(shop: FakeS
         data = {"order_id": order_id, "status": "confirmed"}
         entries.append({"entryId": order_id, "event": {"data": data, "traceparent": traceparent}})
     shop.client(ORDER).post("/orders-sub", json={"entries": entries})
-    delivery, taken_in = spans.one("POST /orders-sub"), spans.all("take in event")
-    assert sorted(map(trace_of, taken_in)) == [1, 2]
-    assert all(linked_spans(each) == {delivery.context.span_id} for each in taken_in)
+    delivery, applied = spans.one("POST /orders-sub"), spans.all("apply event")
+    assert sorted(map(trace_of, applied)) == [1, 2]
+    assert all(linked_spans(each) == {delivery.context.span_id} for each in applied)
 
 
 @pytest.mark.parametrize("traceparent", [7, "", "00-zz", {"a": 1}])

@@ -92,12 +92,12 @@ def test_one_trace_tells_the_story_of_an_order_across_a_killed_kitchen(
     # All roles and all sidecars are in it, and nothing that concerns the order alone is elsewhere.
     assert {span.service for span in trace if span.library in SIDECAR_LIBRARIES} == APP_IDS
     assert {span.service for span in trace if span.library not in SIDECAR_LIBRARIES} == {"pizzashop", *APP_IDS}
-    alone = ("step ", "stage ", "claim", "take in event", "show order", "activity: ")
+    alone = ("step ", "stage ", "claim", "apply event", "show order", "activity: ")
     trace_ids = {span.trace_id for span in receiver.spans() if span.name.startswith(alone)}
     assert trace_ids == {trace[0].trace_id}
 
 
-@pytest.mark.parametrize(("name", "request_name"), [("claim", "POST /claims"), ("take in event", "POST /orders-sub")])
+@pytest.mark.parametrize(("name", "request_name"), [("claim", "POST /claims"), ("apply event", "POST /orders-sub")])
 def test_what_concerns_the_order_is_linked_to_the_request_that_many_orders_share(
     trace: list[ReceivedSpan], receiver: OtlpReceiver, name: str, request_name: str
 ) -> None:
