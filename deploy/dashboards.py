@@ -256,7 +256,7 @@ SIDECARS = [
                 "ops",
             ),
             Panel("Trigger latency", quantiles("dapr_scheduler_trigger_latency"), "ms"),
-            Panel("Actor hosts", [("max(dapr_placement_actor_runtimes_total)", "placement")]),
+            Panel("Sidecars at placement", [("max(dapr_placement_runtimes_total)", "placement")]),
         ],
     ),
     Row(
