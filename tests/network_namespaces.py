@@ -5,13 +5,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 
+@cache
 def reason_without_namespaces() -> str:
-    """Return why this process must not lay out hosts, in one sentence; "" if it may."""
+    """Return why this process must not lay out hosts, in one sentence; "" if it may.
+
+    It is found out once: the kernel removes the hosts of an earlier test a little later than that test ends.
+    """
     if os.getuid() or shutil.which("ip") is None:
         return "root and the program `ip` are needed, for network namespaces"
     if any(state.isup for name, state in psutil.net_if_stats().items() if name != "lo"):
