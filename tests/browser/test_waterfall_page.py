@@ -29,7 +29,7 @@ def address(tmp_path: Path) -> Iterator[str]:
             pool.submit(shop.place_and_run).result()
         began = epoch_seconds(shop.record()["history"][0]["at"])
         mine = {"pizzashop__order_id": "123"}
-        below = [span(f"{HOSTILE} {n}", began, n, "root", **mine) for n in range(8)]
+        below = [span(f"{HOSTILE} {n}", began, n, "root", **mine) for n in range(1, 9)]
         jaeger.body = {"data": [trace(span("root", began, 9, **mine), *below)]}
         with serve(shop) as at:
             yield f"{at}/manager/orders/123"
