@@ -1,11 +1,11 @@
 """A shop in the process of the test: its pages over real HTTP, without a sidecar and without streams."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fakes.shop import FakeShop
+from running_server import running
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
@@ -35,11 +35,5 @@ def serve(shop: FakeShop, handle: Handler = lambda _, forward: forward()) -> Ite
 
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with running(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

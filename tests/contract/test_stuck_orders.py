@@ -1,6 +1,5 @@
 """An order whose workflow the engine has lost is stuck: the reconciler recovers it, and no stage begins twice."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from fakes.shop import FakeShop, Post
+from running_server import running
 from werkzeug.serving import make_server
 
 from pizzashop.console.shop import ShopApi
@@ -45,14 +45,8 @@ class Watched:
 def serving(shop: FakeShop, role: Role) -> Iterator[str]:
     """Serve a role on a free port within the block, and yield its URL."""
     server = make_server("127.0.0.1", 0, shop.sidecar.apps[role], threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with running(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """The HTTP API of a sidecar: it records the requests, and gives the answers that a test prepares."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+from running_server import running
 
 
 class Asked(NamedTuple):
@@ -70,9 +71,5 @@ def open_daprd() -> Iterator[FakeDaprd]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     daprd = FakeDaprd(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield daprd
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(server):
+        yield daprd

@@ -4,7 +4,6 @@ import shutil
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from own_certificates import Certificates
+from running_server import running
 
 from pizzashop import roles
 from pizzashop.errors import InvalidSettings, LocalError
@@ -194,14 +194,9 @@ def tls_server(files: Certificates) -> Iterator[int]:
             with suppress(OSError):
                 context.wrap_socket(self.request, server_side=True).close()
 
-    with socketserver.ThreadingTCPServer((HOST, 0), Handshake) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingTCPServer((HOST, 0), Handshake)
+    with running(server):
+        yield server.server_address[1]
 
 
 def with_authority(tmp_path: Path, port: int, authority: Path) -> Broker:

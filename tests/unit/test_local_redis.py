@@ -1,7 +1,6 @@
 """How the components name a Redis, and what `doctor` and `up` find out about a real server."""
 
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from own_sentinel import PRIMARY, ReplicatedValkey
 from own_valkey import client, own_valkey
+from running_server import running
 from shop_client import eventually
 
 from pizzashop.local import redis
@@ -144,15 +144,10 @@ def _server(info: bytes) -> Iterator[int]:
                 known = {b"INFO": b"$%d\r\n%s\r\n" % (len(info), info), b"CLIENT": b"+OK\r\n"}
                 self.wfile.write(known.get(words[0], LOADING))
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    with running(server):
+        yield server.server_address[1]
 
 
 def test_a_server_that_still_loads_its_data_is_not_ready() -> None:

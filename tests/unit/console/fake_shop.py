@@ -6,9 +6,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from running_server import running
 
 Answer = tuple[int, Any]
 NOT_FOUND = "Order not found"
@@ -76,14 +77,8 @@ def open_shop() -> Iterator[FakeShop]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(shop))
     server.daemon_threads = True
     shop.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(server):
         yield shop
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
