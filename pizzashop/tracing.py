@@ -170,7 +170,7 @@ def span(
     """
     if _tracer is None:
         return nullcontext()
-    return _open_span(_tracer, name, kind, _context_of(parent), links, attributes)
+    return _as_current(_start_span(_tracer, name, kind, _context_of(parent), links, attributes))
 
 
 def order_span(
@@ -195,7 +195,8 @@ def batch_span(name: str, callers: Iterable[str | None]) -> AbstractContextManag
         return nullcontext()
     from opentelemetry.context import Context
 
-    return _open_span(_tracer, name, "internal", Context(), links, {"pizzashop.batch_size": len(contexts)})
+    attributes = {"pizzashop.batch_size": len(contexts)}
+    return _as_current(_start_span(_tracer, name, "internal", Context(), links, attributes))
 
 
 @contextmanager
@@ -299,17 +300,11 @@ def sidecar_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _open_span(
-    tracer: "Tracer",
-    name: str,
-    kind: Kind,
-    context: "Context | None",
-    links: Iterable[str | None],
-    attributes: Mapping[str, Value],
-) -> Iterator[None]:
+def _as_current(started: "Span") -> Iterator[None]:
+    """Make a started span the current one of the block, and end it with the block."""
     from opentelemetry.trace import use_span
 
-    with use_span(_start_span(tracer, name, kind, context, links, attributes), end_on_exit=True):
+    with use_span(started, end_on_exit=True):
         yield
 
 

@@ -1,7 +1,7 @@
 """End a sidecar that accepts no worker any more. Its supervisor starts it again, and then the worker connects.
 
 When its last worker leaves, a sidecar of Dapr 1.18 waits until all turns under way have ended, and accepts no worker
-meanwhile. If one of these turns waits for a worker, the sidecar is blocked for ever (dapr/dapr#10408, fixed in 1.19).
+meanwhile. If one of these turns waits for a worker, the sidecar is blocked for ever (see dapr/dapr#10408).
 """
 
 import logging
