@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 
 from flask import Response, copy_current_request_context, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from pizzashop.auth.authentication import is_for_this_machine_alone
-from pizzashop.auth.guard import access_check
 from pizzashop.auth.people import MANAGER
 from pizzashop.crash.progress import MOVING_PHASES, crash_progress, orders_under_way
 from pizzashop.crash.requests import MAX_ORDERS, NOT_SUPERVISED, CrashFiles
@@ -16,11 +16,19 @@ from pizzashop.domain.history import utc_timestamp
 from pizzashop.domain.record import OrderSnapshot
 from pizzashop.errors import Conflict, Refused, Unavailable
 from pizzashop.pages.backend import Backend
-from pizzashop.pages.live import HEARTBEAT, MAX_STREAM_SECONDS, STREAM_HEAD, StreamSocket, format_event
+from pizzashop.pages.live import (
+    HEARTBEAT,
+    MAX_STREAM_SECONDS,
+    STREAM_HEAD,
+    StreamSocket,
+    format_event,
+    open_stream,
+    prefers_stream,
+)
 from pizzashop.pages.live_states import LiveStates
 from pizzashop.roles import STOREFRONT
 from pizzashop.settings import Settings
-from pizzashop.web.problems import http_status_of, problem_response
+from pizzashop.web.problems import http_status_of
 from pizzashop.web.routes import Routes
 
 # The pause between two looks of a live page for changes.
@@ -59,19 +67,10 @@ def make_crash_routes(
     def follow() -> ResponseReturnValue:
         """Changes of the crash page."""
         require_parts()
-        accepted = request.accept_mimetypes
-        if accepted["text/event-stream"] <= accepted["text/html"]:
-            html, _ = render_progress()
-            return Response(html, content_type="text/html; charset=utf-8", headers={"ETag": f'"{_digest(html)}"'})
-        if not live_states.reserve_stream():
-            return problem_response(503, "Too many pages are kept up to date already: ask again in a moment")
-        connection = StreamSocket(request.environ.get("gunicorn.socket"))
-        render = copy_current_request_context(render_progress)
-        response = Response(stream_events(render, connection, access_check()), content_type="text/event-stream")
-        response.call_on_close(live_states.release_stream)
-        response.call_on_close(connection.restore_timeout)
-        response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        return response
+        if prefers_stream():
+            return open_stream(live_states, partial(stream_events, copy_current_request_context(render_progress)))
+        html, _ = render_progress()
+        return Response(html, content_type="text/html; charset=utf-8", headers={"ETag": f'"{_digest(html)}"'})
 
     def require_parts() -> list[str]:
         if not (parts := killable_parts()):

@@ -45,6 +45,8 @@ HEARTBEAT = ": still here\n\n"
 
 # Returns the HTML of the changing part of a page, from an order's record or from the board.
 Render = Callable[[Any], str]
+# Yields the events of a stream, for its socket and a function that tells whether its reader may still read it.
+StreamEvents = Callable[["StreamSocket", Callable[[], bool]], Iterator[str]]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -79,24 +81,12 @@ def make_live_routes(live_states: LiveStates, backend: Backend, telemetry: Telem
         return follow(BOARD, partial(staff.render_board, "delivery"))
 
     def follow(key: str, render: Render) -> ResponseReturnValue:
-        accepted = request.accept_mimetypes
-        return stream(key, render) if accepted["text/event-stream"] > accepted["text/html"] else poll(key, render)
+        return stream(key, render) if prefers_stream() else poll(key, render)
 
     def stream(key: str, render: Render) -> Response:
-        if not live_states.reserve_stream():
-            response = problem_response(503, "Too many pages are kept up to date already: ask again in a moment")
-            response.headers["Retry-After"] = str(retry_seconds())
-            return response
         etag = request.headers.get("Last-Event-ID", request.args.get("since", ""))
-        connection = StreamSocket(request.environ.get("gunicorn.socket"))
         render = copy_current_request_context(trace_rendering(render))
-        events = stream_events(live_states, key, etag, render, connection, access_check())
-        response = Response(events, content_type="text/event-stream")
-        # Called even when the browser leaves before the first event.
-        response.call_on_close(live_states.release_stream)
-        response.call_on_close(connection.restore_timeout)
-        response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        return response
+        return open_stream(live_states, partial(stream_events, live_states, key, etag, render))
 
     def poll(key: str, render: Render) -> Response:
         """Return the part if it is not the one of `If-None-Match`, else 304."""
@@ -107,11 +97,8 @@ def make_live_routes(live_states: LiveStates, backend: Backend, telemetry: Telem
         if not request.if_none_match.contains(page.etag):
             response = Response(render(page.state), content_type="text/html; charset=utf-8")
         response.set_etag(page.etag)
-        response.headers["Retry-After"] = str(retry_seconds())
+        response.headers["Retry-After"] = str(_retry_seconds(live_states))
         return response
-
-    def retry_seconds() -> int:
-        return max(MIN_RETRY_SECONDS, live_states.watched_count // WATCHED_PER_RETRY_SECOND)
 
     return routes
 
@@ -120,6 +107,31 @@ def _check_order_id(order_id: str) -> str:
     if not ORDER_ID_PATTERN.fullmatch(order_id):
         raise NotFound("Order not found")
     return order_id
+
+
+def prefers_stream() -> bool:
+    """Return whether the sender of this request wants a stream, and not one answer."""
+    accepted = request.accept_mimetypes
+    return accepted["text/event-stream"] > accepted["text/html"]
+
+
+def open_stream(live_states: LiveStates, stream_events: StreamEvents) -> Response:
+    """Return the stream of these events, or 503 if there are too many streams already."""
+    if not live_states.reserve_stream():
+        response = problem_response(503, "Too many pages are kept up to date already: ask again in a moment")
+        response.headers["Retry-After"] = str(_retry_seconds(live_states))
+        return response
+    connection = StreamSocket(request.environ.get("gunicorn.socket"))
+    response = Response(stream_events(connection, access_check()), content_type="text/event-stream")
+    # Called even when the browser leaves before the first event.
+    response.call_on_close(live_states.release_stream)
+    response.call_on_close(connection.restore_timeout)
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return response
+
+
+def _retry_seconds(live_states: LiveStates) -> int:
+    return max(MIN_RETRY_SECONDS, live_states.watched_count // WATCHED_PER_RETRY_SECOND)
 
 
 def trace_rendering(render: Render) -> Render:
