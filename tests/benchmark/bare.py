@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -14,6 +14,7 @@ from uuid import uuid4
 import grpc
 import psutil
 from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
+from empty_order import EmptyOrders
 
 from pizzashop.local.dapr_binaries import Dapr
 from pizzashop.local.ports import http_ok
@@ -42,6 +43,9 @@ RUSH_THREADS = 32
 MAX_ACTIVITIES = 4096
 # The pauses between two reads of a workflow grow as those of the load between two reads of an order.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
+
+# Starts a workflow, and returns its instance id.
+Start = Callable[[], str]
 
 
 def do_nothing(_: WorkflowActivityContext, value: Any) -> Any:
@@ -74,7 +78,7 @@ def bare_workflow_at_pace(ctx: DaprWorkflowContext, step_seconds: list[float]) -
 
 
 class BareEngine:
-    """Runs bare workflows and measures them; this process is their worker."""
+    """Runs bare workflows and empty orders, and measures them; this process is their worker."""
 
     def __init__(self, sidecar: Process) -> None:
         self._sidecar = sidecar
@@ -96,6 +100,8 @@ class BareEngine:
 
         self._runtime.register_activity(wait, name=wait_for_step.__name__)
         self._runtime.register_activity(lambda ctx, value: do_nothing(ctx, value), name=do_nothing.__name__)
+        self._empty_orders = EmptyOrders(PORTS["daprHTTPPort"])
+        self._empty_orders.register(self._runtime)
         self._client = DaprWorkflowClient(host="127.0.0.1", port=port)
 
     def start(self) -> None:
@@ -103,46 +109,60 @@ class BareEngine:
         # The client logs each failed read, although it is tried again.
         logging.getLogger("DaprWorkflowClient").setLevel("CRITICAL")
         self._runtime.start()
-        self.run(WARM_UP_WORKFLOWS, WARM_UP_WORKFLOWS)
+        for start in (self.start_workflow, self.start_empty_order):
+            self.run(WARM_UP_WORKFLOWS, WARM_UP_WORKFLOWS, start=start)
 
     def close(self) -> None:
         """Disconnect."""
         self._client.close()
+        self._empty_orders.close()
         self._runtime.shutdown()
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that the sidecar and this process have used so far."""
         return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in (self._sidecar.pid, None))
 
+    def start_workflow(self, step_seconds: float = 0) -> str:
+        """Start a bare workflow whose activities last so long, on threads; return its instance id."""
+        instance = f"bare-{uuid4().hex}"
+        return self._start(bare_workflow, instance, {"order_id": instance, "seconds": step_seconds})
+
+    def start_workflow_at_pace(self, step_seconds: Sequence[float]) -> str:
+        """Start a bare workflow whose activities last as long as the steps of an order; return its instance id."""
+        return self._start(bare_workflow_at_pace, f"bare-{uuid4().hex}", list(step_seconds))
+
+    def start_empty_order(self, step_seconds: Sequence[float] = (0, 0, 0, 0)) -> str:
+        """Start an empty order whose steps last so long; return its instance id."""
+        return self._empty_orders.start(self._client, step_seconds)
+
     def run(
-        self, count: int, at_once: int, first_pause: float = FIRST_PAUSE_SECONDS, step_seconds: float = 0
+        self, count: int, at_once: int, first_pause: float = FIRST_PAUSE_SECONDS, start: Start | None = None
     ) -> tuple[float, list[float]]:
         """Run `count` workflows, `at_once` at the same time; return the seconds of all together, and of each."""
         began = time.perf_counter()
         with ThreadPoolExecutor(at_once) as pool:
-            seconds = list(pool.map(lambda _: self._run_one(first_pause, step_seconds), range(count)))
+            seconds = list(pool.map(lambda _: self._run_one(first_pause, start or self.start_workflow), range(count)))
         return time.perf_counter() - began, seconds
 
-    def run_at_rate(self, rate: float, seconds: float, step_seconds: Sequence[float], first_read: float) -> None:
-        """Start workflows at a steady rate, and wait until all are done; read none before `first_read` seconds more."""
+    def run_at_rate(self, rate: float, seconds: float, start: Start, longest: float) -> None:
+        """Start workflows at a steady rate, and wait until all are done; read none until `longest` s after the last."""
         began, count = time.monotonic(), round(rate * seconds)
         instances = []
         for number in range(count):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
-            instances.append(self._start_at_pace(step_seconds))
-        self._wait_for_all(instances, time.monotonic() + sum(step_seconds) + first_read)
+            instances.append(start())
+        self._wait_for_all(instances, time.monotonic() + longest)
 
     def run_rush(self, count: int, step_seconds: Sequence[float]) -> float:
-        """Start workflows at once, and return the seconds until all are done."""
+        """Start bare workflows at once, and return the seconds until all are done."""
         began = time.monotonic()
         with ThreadPoolExecutor(RUSH_THREADS) as pool:
-            instances = list(pool.map(lambda _: self._start_at_pace(step_seconds), range(count)))
+            instances = list(pool.map(lambda _: self.start_workflow_at_pace(step_seconds), range(count)))
         self._wait_for_all(instances, began + sum(step_seconds))
         return time.monotonic() - began
 
-    def _start_at_pace(self, step_seconds: Sequence[float]) -> str:
-        instance = f"bare-{uuid4().hex}"
-        self._client.schedule_new_workflow(bare_workflow_at_pace, input=list(step_seconds), instance_id=instance)
+    def _start(self, workflow: Any, instance: str, value: object) -> str:
+        self._client.schedule_new_workflow(workflow, input=value, instance_id=instance)
         self._client.raise_workflow_event(instance, "go", data={"approved": True})
         return instance
 
@@ -152,12 +172,10 @@ class BareEngine:
             while not self._is_done(instance):
                 time.sleep(0.25)
 
-    def _run_one(self, pause: float, step_seconds: float) -> float:
-        began, instance = time.perf_counter(), f"bare-{uuid4().hex}"
+    def _run_one(self, pause: float, start: Start) -> float:
+        began = time.perf_counter()
         growth = 1.5 if pause >= FIRST_PAUSE_SECONDS else 1.2
-        value = {"order_id": instance, "seconds": step_seconds}
-        self._client.schedule_new_workflow(bare_workflow, input=value, instance_id=instance)
-        self._client.raise_workflow_event(instance, "go", data={"approved": True})
+        instance = start()
         while True:
             time.sleep(pause)
             pause = min(pause * growth, MAX_PAUSE_SECONDS)

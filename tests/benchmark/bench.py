@@ -1,6 +1,6 @@
 """`make bench`: measure speed, memory and CPU of the shop beside the bare engine, and write the results to docs/.
 
-make bench                                                  (about 20 minutes on two quiet cores)
+make bench                                                  (about 90 minutes on two quiet cores)
 make bench BENCH="--only throughput --runs 2 --compare docs/measurements.json"
 make bench BENCH="--only burst --merge"                     (measures one row again)
 """
@@ -26,6 +26,7 @@ from stored import stored
 from testbed import TestBed
 from watching import watching
 
+from pizzashop.errors import LocalError
 from pizzashop.local import checks
 from pizzashop.local.build import provide_dapr
 from pizzashop.local.project import Project
@@ -90,4 +91,7 @@ def _progress(console: Console) -> Progress:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LocalError as error:
+        sys.exit(str(error))

@@ -4,6 +4,7 @@ make growth                     (10,000 orders: about a quarter of an hour on tw
 make growth GROWTH="--orders 1500 --every 500"
 """
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from reserved import reserved
 from rich.console import Console
 from usage import measure_usage
 
+from pizzashop.errors import LocalError
 from pizzashop.local.build import provide_dapr
 from pizzashop.local.checks import require_startable, required_ports
 from pizzashop.local.project import Project
@@ -60,4 +62,7 @@ def main(orders: int, at_once: int, every: int, retention: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LocalError as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,11 +22,6 @@ from pizzashop.roles import KITCHEN, ORDER, PUBSUB, TOPIC, WORKFLOW, Role
 COUNT = 300
 # An order at pace 0 spends this time in each of its four steps, with 32 orders at a time.
 STEP_SECONDS = 0.25
-# One order needs these invocations between roles: accept, three claims, decide, end, and its three steps.
-INVOCATIONS = 9
-# One order needs these requests from outside: start, decide, and about six reads.
-REQUESTS = 8
-EVENTS = len(HAPPY_PATH) - 1
 
 Call = Callable[[aiohttp.ClientSession, dict[str, Any]], Awaitable[object]]
 Part = tuple[str, Callable[[], object]]
@@ -42,18 +38,11 @@ def parts(testbed: TestBed) -> Iterator[Figure]:
                 samples[name].append(_cost(shop, bare, run_part))
     for name, costs in samples.items():
         yield Figure("parts", f"CPU of {name}", "ms", costs)
-    engine, invocation, event, request = (samples[name] for name in (WAITING, INVOCATION, UNREAD_EVENT, REQUEST))
-    sums = [
-        e + INVOCATIONS * i + EVENTS * p + REQUESTS * r
-        for e, i, p, r in zip(engine, invocation, event, request, strict=True)
-    ]
-    yield Figure("parts", "CPU of an order if the shop's own code did nothing: summed up", "ms", sums)
-    shares = [bare_cost / total for bare_cost, total in zip(samples[BARE], sums, strict=True)]
-    yield Figure("parts", "and the share of bare that would be", "", shares)
 
 
 BARE = "a bare workflow, 32 at a time"
 WAITING = f"a bare workflow whose steps take {STEP_SECONDS} s, as an order's do, 32 at a time"
+EMPTY_ORDER = "an empty order, 32 at a time"
 REQUEST = "a request to a role that does nothing"
 INVOCATION = "an invocation through two sidecars that does nothing"
 UNREAD_EVENT = "an event that nobody hears"
@@ -61,7 +50,8 @@ UNREAD_EVENT = "an event that nobody hears"
 
 def _engine_parts(bare: BareEngine) -> Iterator[Part]:
     yield BARE, lambda: bare.run(COUNT, AT_ONCE)
-    yield WAITING, lambda: bare.run(COUNT, AT_ONCE, step_seconds=STEP_SECONDS)
+    yield WAITING, lambda: bare.run(COUNT, AT_ONCE, start=partial(bare.start_workflow, STEP_SECONDS))
+    yield EMPTY_ORDER, lambda: bare.run(COUNT, AT_ONCE, start=bare.start_empty_order)
 
 
 def _call_parts() -> Iterator[Part]:

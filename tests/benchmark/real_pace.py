@@ -7,8 +7,10 @@ costs more. People live with these figures.
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import count, product
+from statistics import mean
 
 import aiohttp
 from bare import BareEngine
@@ -32,6 +34,7 @@ FIRST_READ_SECONDS = 0.8
 SERVICES = ("placement", "scheduler", "valkey-server")
 # What keeps the metrics and traces of `up --telemetry`.
 TELEMETRY_SERVERS = ("victoria", "jaeger")
+BARE, EMPTY_ORDER, ORDER = "a bare workflow", "an empty order", "an order"
 WARM_UP_ORDERS = 20
 
 SUSTAINED_RATE = 14
@@ -43,37 +46,35 @@ READS_AT_ONCE = 8
 
 
 def pace(testbed: TestBed) -> Iterator[Figure]:
-    """Measure the CPU time of an order at pace 1 over that of a bare workflow whose steps take as long."""
-    ratios, bare_costs, order_costs = defaultdict(list), defaultdict(list), defaultdict(list)
-    cost_of_process: dict[tuple[int, str], list[float]] = defaultdict(list)
+    """Measure the CPU time of an order at pace 1, and of an empty order, over that of a bare workflow at this pace."""
+    costs: dict[tuple[int, str], list[float]] = defaultdict(list)
     with testbed.shop(pace=1) as shop, testbed.bare_engine(shop) as bare:
         asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
-        testbed.report(f"pace: idle for {IDLE_SECONDS} s")
-        idle = _idle_rates(shop, bare)
-        for run in range(testbed.runs):
-            for rate in RATES:
-                orders = rate * RATE_SECONDS
-                testbed.report(f"pace: {rate} bare workflows a second, run {run + 1}")
-                cost = _costs(shop, idle, lambda rate=rate: _run_bare(bare, rate), bare)
-                bare_cost = 1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders
-                testbed.report(f"pace: {rate} orders a second, run {run + 1}")
-                cost = _costs(shop, idle, lambda rate=rate: _run_orders(rate), bare)
-                order_cost = 1000 * sum(cost[name] for name in cost if name != "bare") / orders
-                bare_costs[rate].append(bare_cost)
-                order_costs[rate].append(order_cost)
-                ratios[rate].append(order_cost / bare_cost)
-                for name, seconds in cost.items():
-                    if name != "bare":
-                        cost_of_process[rate, name].append(1000 * seconds / orders)
-    for rate in RATES:
-        name = f"CPU of an order at pace 1, {rate} a second"
-        yield Figure("pace", f"{name}, over a bare workflow", "", ratios[rate], 2.0)
-        yield Figure("pace", f"{name}: all of it", "ms", order_costs[rate])
-        yield Figure("pace", f"CPU of a bare workflow at pace 1, {rate} a second", "ms", bare_costs[rate])
-    for (rate, process), samples in cost_of_process.items():
-        yield Figure("pace", f"CPU of an order at pace 1, {rate} a second: {process}", "ms", samples)
-    total = 100 * sum(seconds for name, seconds in idle.items() if name != "bare")
-    yield Figure("pace", "CPU of the whole shop idle, of one core", "%", [total], 3.0)
+        testbed.report(f"pace: idle for {testbed.runs * IDLE_SECONDS} s")
+        idle_runs = [_idle_rates(shop, bare) for _ in range(testbed.runs)]
+        idle = {name: mean(rates[name] for rates in idle_runs) for name in idle_runs[0]}
+        for run, rate in product(range(testbed.runs), RATES):
+            orders = rate * RATE_SECONDS
+            testbed.report(f"pace: {rate} bare workflows a second, run {run + 1}")
+            cost = _costs(shop, idle, partial(_run_bare, bare, rate, bare.start_workflow_at_pace), bare)
+            costs[rate, BARE].append(1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders)
+            testbed.report(f"pace: {rate} empty orders a second, run {run + 1}")
+            cost = _costs(shop, idle, partial(_run_bare, bare, rate, bare.start_empty_order), bare)
+            costs[rate, EMPTY_ORDER].append(1000 * sum(cost.values()) / orders)
+            testbed.report(f"pace: {rate} orders a second, run {run + 1}")
+            cost = _costs(shop, idle, partial(_run_orders, rate), bare)
+            cost.pop("bare")
+            costs[rate, ORDER].append(1000 * sum(cost.values()) / orders)
+            for process, seconds in cost.items():
+                costs[rate, f"{ORDER}: {process}"].append(1000 * seconds / orders)
+    for rate, what in product(RATES, (ORDER, EMPTY_ORDER)):
+        ratios = [cost / bare_cost for cost, bare_cost in zip(costs[rate, what], costs[rate, BARE], strict=True)]
+        name = f"CPU of {what} at pace 1, {rate} a second, over a bare workflow"
+        yield Figure("pace", name, "", ratios, 2.0 if what == ORDER else None)
+    for (rate, what), samples in sorted(costs.items()):
+        yield Figure("pace", f"CPU of {what} at pace 1, {rate} a second", "ms", samples)
+    totals = [100 * sum(seconds for name, seconds in rates.items() if name != "bare") for rates in idle_runs]
+    yield Figure("pace", "CPU of the whole shop idle, of one core", "%", totals, 3.0)
 
 
 def telemetry(testbed: TestBed) -> Iterator[Figure]:
@@ -97,15 +98,16 @@ def telemetry(testbed: TestBed) -> Iterator[Figure]:
 
 def sustained(testbed: TestBed) -> Iterator[Figure]:
     """Measure how long orders take when many are placed each second, for minutes."""
+    p99s, refused = [], []
     with testbed.shop(pace=1):
-        testbed.report(f"sustained: {SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s")
-        seconds, answers = asyncio.run(_place_at_rate(SUSTAINED_RATE, SUSTAINED_SECONDS))
+        for run in range(testbed.runs):
+            testbed.report(f"sustained: {SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s, run {run + 1}")
+            seconds, answers = asyncio.run(_place_at_rate(SUSTAINED_RATE, SUSTAINED_SECONDS))
+            p99s.append(sorted(seconds)[int(0.99 * len(seconds))])
+            refused.append(answers.total() - answers[200])
     name = f"{SUSTAINED_RATE} orders a second for {SUSTAINED_SECONDS} s at pace 1"
-    seconds.sort()
-    p99 = seconds[int(0.99 * len(seconds))]
-    refused = answers.total() - answers[200]
-    yield Figure("sustained", f"{name}: an order, p99", "s", [p99], MAX_SUSTAINED_ORDER_SECONDS)
-    yield Figure("sustained", f"{name}: answers other than 200", "", [refused], 0)
+    yield Figure("sustained", f"{name}: an order, p99", "s", p99s, MAX_SUSTAINED_ORDER_SECONDS)
+    yield Figure("sustained", f"{name}: answers other than 200", "", refused, 0)
 
 
 def rush(testbed: TestBed) -> Iterator[Figure]:
@@ -126,8 +128,8 @@ def rush(testbed: TestBed) -> Iterator[Figure]:
     yield Figure("rush", f"{RUSH_ORDERS} bare workflows at once, pace 1: all done after", "s", engine)
 
 
-def _run_bare(bare: BareEngine, rate: float) -> None:
-    bare.run_at_rate(rate, RATE_SECONDS, STEP_SECONDS, FIRST_READ_SECONDS)
+def _run_bare(bare: BareEngine, rate: float, start: Callable[[Sequence[float]], str]) -> None:
+    bare.run_at_rate(rate, RATE_SECONDS, partial(start, STEP_SECONDS), ORDER_SECONDS + FIRST_READ_SECONDS)
 
 
 def _run_orders(rate: int) -> None:

@@ -12,9 +12,10 @@ HEAD = """# Measurements
 
 `make bench` writes this page; `tests/benchmark/` contains the code of each figure. The shop and the load run on one
 machine. A figure is the median of its runs. The bare engine is a workflow with four empty activities and one event,
-like an order's. It has its own sidecar beside the shop, and shop and bare engine are measured in turns. An order counts
-when its record reads `delivered`, and the clock stops when all events of the topic are applied. The first column is the
-code of the Dapr workshop, from which this shop started, on two cores.
+like an order's. It has its own sidecar beside the shop, and shop and bare engine are measured in turns. An empty order
+is a workflow with the requests of an order, which the roles answer at once. An order counts when its record reads
+`delivered`, and the clock stops when all events of the topic are applied. The first column is the code of the Dapr
+workshop, from which this shop started, on two cores.
 
 If you run a shop, look at the figures at pace 1: how many orders a second one machine takes for minutes, what happens
 to 500 orders at once, and the CPU time of an order. The figures at pace 0 compare the shop with the engine, and
