@@ -99,9 +99,9 @@ class _LineView:
             self._print_once(text, at)
         for each in progress.orders:
             if each.went_on:
-                held_up = f", held up {each.cost_seconds:.1f} s" if each.is_held_up else ""
-                self._print_once(f"order {each.order_id}: {each.text}{held_up}", each.latest.at)
-            elif each.is_held_up:
+                delay = f", delayed by {each.delay_seconds:.1f} s" if each.is_delayed else ""
+                self._print_once(f"order {each.order_id}: {each.text}{delay}", each.latest.at)
+            elif each.is_delayed:
                 self._print_once(f"order {each.order_id} waits: {each.text}", None)
 
     def _print_once(self, text: str, at: str | None) -> None:
@@ -153,9 +153,9 @@ def draw_crash(progress: CrashProgress) -> RenderableType:
 
 
 def _order_cells(order: OrderProgress) -> tuple[Text, ...]:
-    cost = f"held up {order.cost_seconds:.1f} s" if order.is_held_up else ""
+    delay = f"delayed by {order.delay_seconds:.1f} s" if order.is_delayed else ""
     symbol = Text(*(_DONE if order.went_on else _PENDING))
-    return symbol, Text(order.order_id, "bold"), Text(order.text), Text(cost, "" if order.went_on else "yellow")
+    return symbol, Text(order.order_id, "bold"), Text(order.text), Text(delay, "" if order.went_on else "yellow")
 
 
 def _crash_events(crash: Crash) -> Iterator[tuple[str, str]]:

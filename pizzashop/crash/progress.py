@@ -1,4 +1,4 @@
-"""Follow the orders that were under way at a crash: which wait, which went on, and how much time each lost."""
+"""Follow the orders that were under way at a crash: which wait, which went on, and how long each was delayed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _WAITING_FOR_MANAGER = (COOK_STEP.done_status, PENDING_VALIDATION)
 # The page and the command follow a crash no longer than this, also if an order still waits.
 MAX_WATCH_SECONDS = 120.0
 # A shorter delay does not count: without a crash too, stages take a little longer than planned.
-_MIN_COST_SECONDS = 0.5
+_MIN_DELAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class OrderProgress:
     """An order that was under way when a part was killed.
 
     `before` is the stage that the order was in. `latest` is the present one, or the first one after it `went_on`.
-    `cost_seconds` is how much longer than planned its stages have lasted since the crash. It grows while the order
+    `delay_seconds` is how much longer than planned its stages have lasted since the crash. It grows while the order
     waits.
     """
 
@@ -37,12 +37,12 @@ class OrderProgress:
     before: HistoryEntry
     latest: HistoryEntry
     went_on: bool
-    cost_seconds: float
+    delay_seconds: float
 
     @property
-    def is_held_up(self) -> bool:
-        """Whether the order has lost time so far."""
-        return self.cost_seconds >= _MIN_COST_SECONDS
+    def is_delayed(self) -> bool:
+        """Whether the order is late by now, compared with the plan."""
+        return self.delay_seconds >= _MIN_DELAY_SECONDS
 
     @property
     def text(self) -> str:
@@ -57,7 +57,7 @@ class OrderProgress:
             "stage": self.before.status,
             "latest_stage": self.latest.status,
             "went_on_at": self.latest.at if self.went_on else None,
-            "cost_seconds": round(self.cost_seconds, 3),
+            "delay_seconds": round(self.delay_seconds, 3),
         }
 
 
@@ -88,9 +88,9 @@ class CrashProgress:
         )
 
     @property
-    def cost_seconds(self) -> float:
-        """The delay of the order that lost most time."""
-        return max((each.cost_seconds for each in self.orders), default=0.0)
+    def delay_seconds(self) -> float:
+        """The longest delay of an order."""
+        return max((each.delay_seconds for each in self.orders), default=0.0)
 
     def seconds_to(self, at: str | None) -> float | None:
         """Return the seconds from the kill to a moment; None if one of the two has not come."""
@@ -114,16 +114,16 @@ class CrashProgress:
             if count == 1
             else f"all {count} orders have their whole history and went"
         )
-        held_up = sum(each.is_held_up for each in self.orders)
-        if not held_up:
-            return f"Nothing was lost: {orders} on. It cost none of them any time."
-        cost = f"It held up {held_up} of {count}" if count > 1 else "It was held up"
-        longest = ", the longest by" if held_up > 1 else " by"
-        return f"Nothing was lost: {orders} on. {cost}{longest} {self.cost_seconds:.1f} s."
+        delayed = sum(each.is_delayed for each in self.orders)
+        if not delayed:
+            return f"Nothing was lost: {orders} on. None was delayed."
+        which = "It was delayed" if count == 1 else f"{delayed} of {count} {'was' if delayed == 1 else 'were'} delayed"
+        longest = ", the longest by" if delayed > 1 else " by"
+        return f"Nothing was lost: {orders} on. {which}{longest} {self.delay_seconds:.1f} s."
 
     def explanation(self) -> str:
         """Return why orders wait for longer than the part is away; empty if there is no such reason."""
-        if not any(each.is_held_up for each in self.orders):
+        if not any(each.is_delayed for each in self.orders):
             return ""
         if self.crash.request.part == "scheduler":
             return "A killed scheduler still has its leadership for up to 20 s, and the new one waits for that."
@@ -190,17 +190,17 @@ def _order_progress(crash: Crash, order_id: str, history: list[HistoryEntry]) ->
         if went_on := entry.status in FINAL or not waits_at_next_step or _step(entry) != _step(before):
             break
     ends = [entry.at for entry in path[1:]] + ([] if went_on else [utc_timestamp()])
-    costs = [_excess_seconds(stage, end, killed_at, crash.pace) for stage, end in zip(path, ends, strict=False)]
-    return OrderProgress(order_id, before, path[-1], went_on, sum(costs))
+    delays = [_delay_seconds(stage, end, killed_at, crash.pace) for stage, end in zip(path, ends, strict=False)]
+    return OrderProgress(order_id, before, path[-1], went_on, sum(delays))
 
 
-def _excess_seconds(stage: HistoryEntry, end: str, killed_at: str, pace: float) -> float:
+def _delay_seconds(stage: HistoryEntry, end: str, killed_at: str, pace: float) -> float:
     """Return how much longer than planned a stage has lasted; time that it lost before the crash does not count."""
     status = STATUS_BY_NAME.get(stage.status)
     planned_seconds = (status.seconds or 0.0) * pace if status else 0.0
     planned_end = max(epoch_seconds(stage.at) + planned_seconds, epoch_seconds(killed_at))
-    excess = epoch_seconds(end) - planned_end
-    return excess if excess >= _MIN_COST_SECONDS else 0.0
+    delay = epoch_seconds(end) - planned_end
+    return delay if delay >= _MIN_DELAY_SECONDS else 0.0
 
 
 def _step(stage: HistoryEntry) -> str | None:

@@ -1,4 +1,4 @@
-"""What a crash has done to the orders: which wait, which went on, what it cost them, and whether one is lost."""
+"""What a crash has done to the orders: which wait, which went on, how long each was delayed, which are lost."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,15 +33,15 @@ def progress_of(record: OrderSnapshot | None, *, length: int = 1, pace: float = 
     return crash_progress(crash, {"123": record})
 
 
-def test_an_order_that_went_on_was_held_up_by_what_its_stage_lasted_too_long() -> None:
+def test_an_order_that_went_on_was_delayed_by_what_its_stage_lasted_too_long() -> None:
     progress = progress_of(record(BAKING, ("cooking_quality_check", 9)))
     [order] = progress.orders
     assert (order.before.status, order.text) == ("cooking_baking", "in the oven → a last check in the kitchen")
     # Baking lasts 5 seconds, and lasted 11.
-    assert order.cost_seconds == pytest.approx(6)
+    assert order.delay_seconds == pytest.approx(6)
     assert progress.is_over
     assert progress.summary() == (
-        "Nothing was lost: the order has its whole history and went on. It was held up by 6.0 s."
+        "Nothing was lost: the order has its whole history and went on. It was delayed by 6.0 s."
     )
 
 
@@ -50,28 +50,28 @@ def test_it_explains_why_orders_wait_longer_than_a_role_is_away() -> None:
     assert progress_of(record(BAKING, ("cooking_quality_check", 3.1))).explanation() == ""
 
 
-def test_an_order_whose_stage_ended_in_time_was_not_held_up() -> None:
+def test_an_order_whose_stage_ended_in_time_was_not_delayed() -> None:
     progress = progress_of(record(BAKING, ("cooking_quality_check", 3.1)))
-    assert not progress.orders[0].is_held_up
-    assert progress.summary().endswith("went on. It cost none of them any time.")
+    assert not progress.orders[0].is_delayed
+    assert progress.summary().endswith("went on. None was delayed.")
 
 
-def test_an_order_that_waits_is_held_up_longer_and_longer() -> None:
+def test_an_order_that_waits_is_delayed_longer_and_longer() -> None:
     progress = progress_of(record(BAKING))
     assert [each.order_id for each in progress.waiting] == ["123"]
-    assert progress.orders[0].cost_seconds >= 17
+    assert progress.orders[0].delay_seconds >= 17
     assert (progress.is_over, progress.summary()) == (False, "")
 
 
 def test_the_pace_of_the_shop_counts() -> None:
     baking = "cooking_baking", -0.5
     [order] = progress_of(record(baking, ("cooking_quality_check", 9)), pace=0.2).orders
-    assert order.cost_seconds == pytest.approx(8.5)
+    assert order.delay_seconds == pytest.approx(8.5)
 
 
 def test_what_a_stage_lost_before_the_crash_does_not_count() -> None:
     [order] = progress_of(record(("cooking_baking", -60), ("cooking_quality_check", 9))).orders
-    assert order.cost_seconds == pytest.approx(9)
+    assert order.delay_seconds == pytest.approx(9)
 
 
 def test_a_crash_of_the_engine_shows_at_the_next_step() -> None:
@@ -82,7 +82,7 @@ def test_a_crash_of_the_engine_shows_at_the_next_step() -> None:
     assert (order.went_on, order.latest.status) == (False, "cooked")
     [order] = crash_progress(crash, {"123": record(*checked, ("pending_validation", 16))}).orders
     assert (order.went_on, order.latest.status) == (True, "pending_validation")
-    assert order.cost_seconds == pytest.approx(12)
+    assert order.delay_seconds == pytest.approx(12)
 
 
 @pytest.mark.parametrize("last", ["delivered", "cancelled", "failed", "pending_validation"])
