@@ -31,6 +31,8 @@ _TAIL_BYTES = 64 * 1024
 # In the text of a line a shorter id, such as 7, may mean something else. It counts only after the word `order`.
 _MIN_DISTINCT_ID = 6
 
+# The end of a line before one that begins with a time, in any of the formats.
+_RECORD_END = re.compile(r"\n(?=\d|time=|\{)")
 _CONTEXT = re.compile(rf"(?: (?:{'|'.join(CONTEXT_FIELDS)})=\S+)*\Z")
 _SHOP_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) \S+ +([A-Z]+) +(.*)")
 _DAPR_LINE = re.compile(r'time="([^"]+)" level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S*)')
@@ -111,9 +113,7 @@ class LogReader:
                 if part not in self._files:
                     self._files[part] = _LogFile(self._directory / f"{part}{LOG_SUFFIX}", self._tail_bytes)
                 for text, written_at in self._files[part].read_new():
-                    # Most files do not mention the order, and need not be parsed.
-                    if self._order_id in text:
-                        lines += self._select(parse_lines(part, text, written_at))
+                    lines += self._select(parse_lines(part, _keep_mentions(text, self._order_id), written_at))
         return sorted(lines, key=lambda line: line.at)
 
     def _select(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
@@ -256,6 +256,23 @@ def _unquote(text: str) -> str:
     with suppress(ValueError, SyntaxError):
         return str(ast.literal_eval(text)) if text.startswith('"') else text
     return text
+
+
+def _keep_mentions(text: str, order_id: str) -> str:
+    """Return the lines that contain the id, each with the lines without a time that belong to it.
+
+    Without an id, return all lines. This is much faster than to parse a whole log, which may have many megabytes.
+    """
+    if not order_id:
+        return text
+    if order_id not in text:
+        return ""
+    start = text.find(order_id)
+    while start > 0 and not _RECORD_END.match(text, start):
+        start = text.rfind("\n", 0, start)
+    end = _RECORD_END.search(text, text.rfind(order_id))
+    records = _RECORD_END.split(text[max(start, 0) : end.start() if end else None])
+    return "\n".join(record for record in records if order_id in record)
 
 
 def _mention_pattern(order_id: str) -> re.Pattern[str]:

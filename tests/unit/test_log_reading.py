@@ -128,6 +128,22 @@ def test_a_long_id_counts_wherever_it_stands_alone(tmp_path: Path) -> None:
     assert len(read_log_lines(tmp_path, "7Q4K-M2XD-9ZRT")) == 1
 
 
+def test_a_line_of_an_order_comes_with_its_whole_traceback_and_without_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "order.log").write_text(
+        own("before")
+        + own("a defect")
+        + "  Traceback:\n  KeyError: 'pizza-order-123'\n  in the oven\n"
+        + own("between")
+        + own("cooked", order="123")
+        + sidecar("after")
+        + "  of another line\n"
+    )
+    assert [line.text for line in read_log_lines(tmp_path, "123")] == [
+        "a defect\n  Traceback:\n  KeyError: 'pizza-order-123'\n  in the oven",
+        "cooked",
+    ]
+
+
 def test_without_an_order_all_lines_of_the_chosen_parts_are_read(directory: Path) -> None:
     assert len(read_log_lines(directory)) == 7
     assert {line.part for line in read_log_lines(directory, parts=["workflow"])} == {"workflow"}
