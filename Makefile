@@ -48,7 +48,7 @@ browser: $(VENV)/.installed-test prepare chromium ## Run the tests of the pages,
 	$(BIN)/pytest tests/browser
 
 pictures: $(VENV)/.installed-test prepare-telemetry chromium ## Take the pictures of the pages in docs/pictures anew
-	$(BIN)/pytest tests/browser/pictures.py tests/browser/telemetry_pictures.py
+	$(BIN)/pytest tests/browser/pictures.py tests/browser/crash_pictures.py tests/browser/telemetry_pictures.py
 
 unit: $(VENV)/.installed-test ## Run the tests that need no Dapr
 	$(BIN)/pytest tests/unit tests/contract
