@@ -17,7 +17,7 @@ from machine import describe_machine, load_warning
 from memory import memory
 from overload import overload
 from parts import parts
-from real_pace import pace, rush, sustained, telemetry
+from real_pace import idle, pace, rush, sustained, telemetry
 from reserved import reserved
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -38,6 +38,7 @@ PAGE = ROOT / "docs" / "measurements.md"
 ROWS: dict[str, Callable[[TestBed], Iterator[Figure]]] = {
     "throughput": throughput,
     "pace": pace,
+    "idle": idle,
     "rush": rush,
     "sustained": sustained,
     "telemetry": telemetry,

@@ -1,4 +1,4 @@
-"""Rows `pace`, `telemetry`, `sustained` and `rush`: orders at pace 1, at which a pizza takes half a minute.
+"""Rows `pace`, `idle`, `telemetry`, `sustained` and `rush`: orders at pace 1, at which a pizza takes half a minute.
 
 At pace 0 many orders share each request to the sidecar and to the store. At pace 1 little comes at once, so an order
 costs more. People live with these figures.
@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count, product
-from statistics import mean
 
 import aiohttp
 from bare import BareEngine
@@ -35,6 +34,8 @@ SERVICES = ("placement", "scheduler", "valkey-server")
 # What keeps the metrics and traces of `up --telemetry`.
 TELEMETRY_SERVERS = ("victoria", "jaeger")
 BARE, EMPTY_ORDER, ORDER = "a bare workflow", "an empty order", "an order"
+WHOLE_SHOP, DAPR_AND_STORE = "the whole shop", "Dapr's processes and Valkey"
+ROLE_WORKFLOW, OTHER_ROLES = "role workflow", "the four other roles"
 WARM_UP_ORDERS = 20
 
 SUSTAINED_RATE = 14
@@ -50,19 +51,18 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
     costs: dict[tuple[int, str], list[float]] = defaultdict(list)
     with testbed.shop(pace=1) as shop, testbed.bare_engine(shop) as bare:
         asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
-        testbed.report(f"pace: idle for {testbed.runs * IDLE_SECONDS} s")
-        idle_runs = [_idle_rates(shop, bare) for _ in range(testbed.runs)]
-        idle = {name: mean(rates[name] for rates in idle_runs) for name in idle_runs[0]}
+        testbed.report(f"pace: idle for {IDLE_SECONDS} s")
+        idle_rates = _idle_rates(shop, bare)
         for run, rate in product(range(testbed.runs), RATES):
             orders = rate * RATE_SECONDS
             testbed.report(f"pace: {rate} bare workflows a second, run {run + 1}")
-            cost = _costs(shop, idle, partial(_run_bare, bare, rate, bare.start_workflow_at_pace), bare)
+            cost = _costs(shop, idle_rates, partial(_run_bare, bare, rate, bare.start_workflow_at_pace), bare)
             costs[rate, BARE].append(1000 * sum(cost[name] for name in (*SERVICES, "bare")) / orders)
             testbed.report(f"pace: {rate} empty orders a second, run {run + 1}")
-            cost = _costs(shop, idle, partial(_run_bare, bare, rate, bare.start_empty_order), bare)
+            cost = _costs(shop, idle_rates, partial(_run_bare, bare, rate, bare.start_empty_order), bare)
             costs[rate, EMPTY_ORDER].append(1000 * sum(cost.values()) / orders)
             testbed.report(f"pace: {rate} orders a second, run {run + 1}")
-            cost = _costs(shop, idle, partial(_run_orders, rate), bare)
+            cost = _costs(shop, idle_rates, partial(_run_orders, rate), bare)
             cost.pop("bare")
             costs[rate, ORDER].append(1000 * sum(cost.values()) / orders)
             for process, seconds in cost.items():
@@ -73,8 +73,23 @@ def pace(testbed: TestBed) -> Iterator[Figure]:
         yield Figure("pace", name, "", ratios, 2.0 if what == ORDER else None)
     for (rate, what), samples in sorted(costs.items()):
         yield Figure("pace", f"CPU of {what} at pace 1, {rate} a second", "ms", samples)
-    totals = [100 * sum(seconds for name, seconds in rates.items() if name != "bare") for rates in idle_runs]
-    yield Figure("pace", "CPU of the whole shop idle, of one core", "%", totals, 3.0)
+
+
+def idle(testbed: TestBed) -> Iterator[Figure]:
+    """Measure the CPU time of a shop in which nobody orders."""
+    costs: dict[str, list[float]] = {name: [] for name in (WHOLE_SHOP, DAPR_AND_STORE, ROLE_WORKFLOW, OTHER_ROLES)}
+    with testbed.shop(pace=1) as shop:
+        asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
+        for run in range(testbed.runs):
+            testbed.report(f"idle for {IDLE_SECONDS} s, run {run + 1}")
+            percent = {name: 100 * seconds for name, seconds in _idle_rates(shop).items()}
+            roles = sum(each for name, each in percent.items() if name.startswith("role "))
+            costs[WHOLE_SHOP].append(sum(percent.values()))
+            costs[DAPR_AND_STORE].append(sum(percent.values()) - roles)
+            costs[ROLE_WORKFLOW].append(percent[ROLE_WORKFLOW])
+            costs[OTHER_ROLES].append(roles - percent[ROLE_WORKFLOW])
+    for name, samples in costs.items():
+        yield Figure("idle", f"CPU of {name} idle, of one core", "%", samples, 3.0 if name == WHOLE_SHOP else None)
 
 
 def telemetry(testbed: TestBed) -> Iterator[Figure]:
@@ -83,12 +98,12 @@ def telemetry(testbed: TestBed) -> Iterator[Figure]:
     for has_telemetry in (False, True):
         with testbed.shop(pace=1, has_telemetry=has_telemetry) as shop:
             asyncio.run(_place_at_rate(RATES[0], WARM_UP_ORDERS / RATES[0]))
-            idle = _idle_rates(shop)
+            idle_rates = _idle_rates(shop)
             costs[has_telemetry] = []
             for run in range(testbed.runs):
                 state = "on" if has_telemetry else "off"
                 testbed.report(f"telemetry {state}: {rate} orders a second, run {run + 1}")
-                cost = _costs(shop, idle, lambda: _run_orders(rate))
+                cost = _costs(shop, idle_rates, lambda: _run_orders(rate))
                 own = [seconds for name, seconds in cost.items() if not name.startswith(TELEMETRY_SERVERS)]
                 costs[has_telemetry].append(1000 * sum(own) / (rate * RATE_SECONDS))
     name = f"CPU of an order at pace 1, {rate} a second"
@@ -144,13 +159,13 @@ def _idle_rates(shop: Shop, bare: BareEngine | None = None) -> dict[str, float]:
 
 
 def _costs(
-    shop: Shop, idle: dict[str, float], work: Callable[[], object], bare: BareEngine | None = None
+    shop: Shop, idle_rates: dict[str, float], work: Callable[[], object], bare: BareEngine | None = None
 ) -> dict[str, float]:
     """Return the CPU seconds that each process uses for `work`, beyond what it uses when nothing happens."""
     before, began = _cpu(shop, bare), time.monotonic()
     work()
     seconds = time.monotonic() - began
-    return {name: after - before[name] - idle[name] * seconds for name, after in _cpu(shop, bare).items()}
+    return {name: after - before[name] - idle_rates[name] * seconds for name, after in _cpu(shop, bare).items()}
 
 
 def _cpu(shop: Shop, bare: BareEngine | None) -> dict[str, float]:
