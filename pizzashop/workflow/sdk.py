@@ -54,7 +54,8 @@ def prepare_sdk() -> None:
         raise RuntimeError(f"pizzashop.workflow.sdk knows dapr-ext-workflow {_SDK_VERSION}x, and not {installed}")
     # The SDK's client has no argument for its time-out, which is a minute by default.
     dapr_settings.DAPR_API_TIMEOUT_SECONDS = _CALL_SECONDS  # type: ignore[attr-defined]
-    # Neither client nor worker has an argument for gRPC options: after an outage of the sidecar they reconnect late.
+    # Neither client nor worker has an argument for gRPC options (dapr/python-sdk#740): after an outage of the sidecar
+    # they reconnect late.
     options = dict(shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS) | _CHANNEL_OPTIONS
     shared.DEFAULT_GRPC_KEEPALIVE_OPTIONS = tuple(options.items())
     # For a suspended workflow the worker holds back even the engine's reports of scheduled activities and timers. So a
