@@ -104,8 +104,10 @@ class RequestWorker(Worker):
         """Serve until the worker is told to stop, or its arbiter has died; then finish the requests in flight."""
         for listener in self.sockets:
             listener.setblocking(False)
-            # Accepted connections inherit the size.
+            # Accepted connections inherit both options. Without the second, a part of an answer would wait until the
+            # client has acknowledged the part before it, for up to 40 ms.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(self.PIPE[0], selectors.EVENT_READ)
         self._set_accepting(True)
         while self.alive:
@@ -290,13 +292,13 @@ class RequestWorker(Worker):
     def _answer(self, connection: ClientConnection, buffered: BufferedRequest) -> bool:
         """Have the application answer one request; return whether the connection can be used again."""
         request = response = None
-        sock = connection.sock
+        sock, answer_socket = connection.sock, _AnswerSocket(connection.sock)
         if buffered.error_status:
             _refuse(sock, buffered.error_status)
             return False
         try:
             request = next(RequestParser(self.cfg, iter([buffered.content]), connection.client))
-            response, environ = wsgi.create(request, sock, connection.client, connection.server, self.cfg)
+            response, environ = wsgi.create(request, answer_socket, connection.client, connection.server, self.cfg)
             environ["wsgi.multithread"] = True
             if request.body is not None and not buffered.is_truncated:
                 # Parse the body now, so that a malformed one is answered with 400, and not as an application's error.
@@ -307,6 +309,7 @@ class RequestWorker(Worker):
             if buffered.is_truncated or not self.alive:
                 response.force_close()
             _send(response, self.wsgi(environ, response.start_response))  # type: ignore[arg-type]
+            answer_socket.flush()
             return not response.should_close()
         except NoMoreData:
             # The buffer saw the end of a request where the parser sees none, so this is not HTTP.
@@ -320,6 +323,30 @@ class RequestWorker(Worker):
                 client_socket = cast(socket.socket, _JsonErrorSocket(sock))
                 self.handle_error(request, client_socket, connection.client, error)
         return False
+
+
+class _AnswerSocket:
+    """A wrapper of a socket that sends the head of an answer together with the first part of the body."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._head, self._is_first = b"", True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, data: bytes) -> None:
+        """Send a part of the answer; keep the first part, which is the head, for the next call."""
+        if self._is_first:
+            self._head, self._is_first = data, False
+        else:
+            self._sock.sendall(self._head + data)
+            self._head = b""
+
+    def flush(self) -> None:
+        """Send the head of an answer without a body."""
+        if self._head:
+            self._sock.sendall(self._head)
 
 
 class _JsonErrorSocket:

@@ -1,6 +1,7 @@
 """The worker as an option of gunicorn's own command, with one thread: no slow client occupies it."""
 
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from pizzashop.local.ports import http_ok
 from pizzashop.server.request_worker import LOOP_SECONDS, NEXT_REQUEST_SECONDS
 
 CLIENTS = 8
+# Where the count of received segments with data is in `struct tcp_info` of Linux.
+DATA_SEGMENTS_RECEIVED = 152
 APPLICATION = """
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
@@ -142,3 +145,21 @@ def measure_last_answers(port: int) -> list[float]:
                 break
             time.sleep(1.2 * NEXT_REQUEST_SECONDS)
     return list(seconds)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux counts the segments of a connection")
+def test_a_small_answer_is_one_packet(port: int) -> None:
+    with connect(port, b"") as client:
+        for _ in range(5):
+            client.sendall(POST + b"Content-Length: 4\r\n\r\nbake")
+            received = b""
+            while not received.endswith(b"bake"):
+                received += client.recv(1024)
+        info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    assert struct.unpack_from("I", info, DATA_SEGMENTS_RECEIVED)[0] == 5
+
+
+@pytest.mark.parametrize("request_line", [b"HEAD / HTTP/1.1", b"GET / HTTP/1.1"])
+def test_an_answer_without_a_body_is_sent(port: int, request_line: bytes) -> None:
+    with connect(port, request_line + b"\r\nHost: localhost\r\n\r\n") as client:
+        assert client.recv(1024).startswith(b"HTTP/1.1 200 OK")
