@@ -105,6 +105,8 @@ class CrashProgress:
             return f"Something is missing of {', '.join(self.lost)}: please report it as a defect."
         if not self.is_over:
             return ""
+        if self.crash.ready_at is None:
+            return f"After {MAX_WATCH_SECONDS:.0f} s {part} is not ready: see its log."
         if unfinished := [*(each.order_id for each in self.waiting), *self.unread]:
             return f"After {MAX_WATCH_SECONDS:.0f} s these orders still wait: {', '.join(unfinished)}."
         if not count:

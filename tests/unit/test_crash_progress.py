@@ -135,3 +135,8 @@ def test_only_orders_that_move_by_themselves_are_watched() -> None:
     others = [record(("pending_validation", -1)), record(BAKING, paused=True), record(("delivered", -1))]
     assert orders_under_way([*others, moving]) == {"123": 1}
     assert orders_under_way(others) == {}
+
+
+def test_a_part_that_does_not_become_ready_is_reported() -> None:
+    crash = Crash(request=CrashRequest(part="kitchen", orders={}), killed_at=at(-MAX_WATCH_SECONDS))
+    assert crash_progress(crash, {}).summary() == "After 120 s kitchen is not ready: see its log."
