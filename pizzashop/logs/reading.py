@@ -31,8 +31,8 @@ _TAIL_BYTES = 64 * 1024
 # In the text of a line a shorter id, such as 7, may mean something else. It counts only after the word `order`.
 _MIN_DISTINCT_ID = 6
 
-# The end of a line before one that begins with a time, in any of the formats.
-_RECORD_END = re.compile(r"\n(?=\d|time=|\{)")
+# The break before a line that begins with a time, in any of the formats.
+_TIMED_LINE_BREAK = re.compile(r'\n(?=\d{4}[-/]\d\d|\d+:[A-Z] |time=|\{")')
 _CONTEXT = re.compile(rf"(?: (?:{'|'.join(CONTEXT_FIELDS)})=\S+)*\Z")
 _SHOP_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) \S+ +([A-Z]+) +(.*)")
 _DAPR_LINE = re.compile(r'time="([^"]+)" level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S*)')
@@ -261,18 +261,18 @@ def _unquote(text: str) -> str:
 def _keep_mentions(text: str, order_id: str) -> str:
     """Return the lines that contain the id, each with the lines without a time that belong to it.
 
-    Without an id, return all lines. This is much faster than to parse a whole log, which may have many megabytes.
+    Without an id, return all lines. A log may have many megabytes, so it is filtered before it is parsed.
     """
     if not order_id:
         return text
     if order_id not in text:
         return ""
     start = text.find(order_id)
-    while start > 0 and not _RECORD_END.match(text, start):
+    while start > 0 and not _TIMED_LINE_BREAK.match(text, start):
         start = text.rfind("\n", 0, start)
-    end = _RECORD_END.search(text, text.rfind(order_id))
-    records = _RECORD_END.split(text[max(start, 0) : end.start() if end else None])
-    return "\n".join(record for record in records if order_id in record)
+    end = _TIMED_LINE_BREAK.search(text, text.rfind(order_id))
+    blocks = _TIMED_LINE_BREAK.split(text[max(start, 0) : end.start() if end else None])
+    return "\n".join(block for block in blocks if order_id in block)
 
 
 def _mention_pattern(order_id: str) -> re.Pattern[str]:
