@@ -104,10 +104,8 @@ class RequestWorker(Worker):
         """Serve until the worker is told to stop, or its arbiter has died; then finish the requests in flight."""
         for listener in self.sockets:
             listener.setblocking(False)
-            # Accepted connections inherit both options. Without the second, a part of an answer would wait until the
-            # client has acknowledged the part before it, for up to 40 ms.
+            # Accepted connections inherit the size.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(self.PIPE[0], selectors.EVENT_READ)
         self._set_accepting(True)
         while self.alive:
@@ -298,7 +296,9 @@ class RequestWorker(Worker):
             return False
         try:
             request = next(RequestParser(self.cfg, iter([buffered.content]), connection.client))
-            response, environ = wsgi.create(request, answer_socket, connection.client, connection.server, self.cfg)
+            response, environ = wsgi.create(
+                request, cast(socket.socket, answer_socket), connection.client, connection.server, self.cfg
+            )
             environ["wsgi.multithread"] = True
             if request.body is not None and not buffered.is_truncated:
                 # Parse the body now, so that a malformed one is answered with 400, and not as an application's error.
@@ -317,7 +317,7 @@ class RequestWorker(Worker):
         except (OSError, StopIteration) as error:
             self.log.debug("The client closed the connection: %s", error)
         except Exception as error:
-            if response is not None and response.headers_sent:
+            if answer_socket.has_sent:
                 self.log.exception("The answer is incomplete, because the application failed")
             else:
                 client_socket = cast(socket.socket, _JsonErrorSocket(sock))
@@ -343,10 +343,16 @@ class _AnswerSocket:
             self._sock.sendall(self._head + data)
             self._head = b""
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether a part of the answer was sent."""
+        return not self._is_first and not self._head
+
     def flush(self) -> None:
         """Send the head of an answer without a body."""
         if self._head:
             self._sock.sendall(self._head)
+            self._head = b""
 
 
 class _JsonErrorSocket:
