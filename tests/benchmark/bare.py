@@ -144,14 +144,14 @@ class BareEngine:
             seconds = list(pool.map(lambda _: self._run_one(first_pause, start or self.start_workflow), range(count)))
         return time.perf_counter() - began, seconds
 
-    def run_at_rate(self, rate: float, seconds: float, start: Start, longest: float) -> None:
-        """Start workflows at a steady rate, and wait until all are done; read none until `longest` s after the last."""
+    def run_at_rate(self, rate: float, seconds: float, start: Start, workflow_seconds: float) -> None:
+        """Start workflows at a steady rate; wait `workflow_seconds` after the last start, and then until all are done."""
         began, count = time.monotonic(), round(rate * seconds)
         instances = []
         for number in range(count):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
             instances.append(start())
-        self._wait_for_all(instances, time.monotonic() + longest)
+        self._wait_for_all(instances, time.monotonic() + workflow_seconds)
 
     def run_rush(self, count: int, step_seconds: Sequence[float]) -> float:
         """Start bare workflows at once, and return the seconds until all are done."""
