@@ -145,7 +145,7 @@ class BareEngine:
         return time.perf_counter() - began, seconds
 
     def run_at_rate(self, rate: float, seconds: float, start: Start, workflow_seconds: float) -> None:
-        """Start workflows at a steady rate; wait `workflow_seconds` after the last start, and then until all are done."""
+        """Start workflows at a steady rate; wait `workflow_seconds` after the last, and then until all are done."""
         began, count = time.monotonic(), round(rate * seconds)
         instances = []
         for number in range(count):
