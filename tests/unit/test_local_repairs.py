@@ -27,6 +27,8 @@ def files(tmp_path: Path) -> Path:
     with own_valkey(tmp_path, appendonly="yes") as port, client(port) as shop:
         for number in range(ORDERS):
             shop.set(f"order-{number}", "pizza")
+        # While the disk confirms earlier writes, the server keeps later ones in memory, for up to two seconds.
+        eventually(lambda: shop.info("persistence"), lambda about: about["aof_buffer_length"] == 0)
     assert list(repairs.find_valkey_damage(tmp_path)) == []
     return tmp_path / "appendonlydir"
 
