@@ -330,15 +330,16 @@ class _AnswerSocket:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._head, self._is_first = b"", True
+        # The head until it is sent, then empty.
+        self._head: bytes | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
 
     def sendall(self, data: bytes) -> None:
         """Send a part of the answer; keep the first part, which is the head, for the next call."""
-        if self._is_first:
-            self._head, self._is_first = data, False
+        if self._head is None:
+            self._head = data
         else:
             self._sock.sendall(self._head + data)
             self._head = b""
@@ -346,7 +347,7 @@ class _AnswerSocket:
     @property
     def has_sent(self) -> bool:
         """Whether a part of the answer was sent."""
-        return not self._is_first and not self._head
+        return self._head == b""
 
     def flush(self) -> None:
         """Send the head of an answer without a body."""
