@@ -265,9 +265,9 @@ def _keep_mentions(text: str, order_id: str) -> str:
     """
     if not order_id:
         return text
-    if order_id not in text:
-        return ""
     start = text.find(order_id)
+    if start < 0:
+        return ""
     while start > 0 and not _TIMED_LINE_BREAK.match(text, start):
         start = text.rfind("\n", 0, start)
     end = _TIMED_LINE_BREAK.search(text, text.rfind(order_id))
