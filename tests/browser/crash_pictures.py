@@ -2,12 +2,10 @@
 
 import signal
 
-from person import DESKTOP, PHONE, NewPerson
-from pictures import save
+from person import DESKTOP, NewPerson
+from pictures import SIZES, save
 from shop_client import ShopClient
 from up_process import OPEN, UpProcess
-
-SIZES = {"desktop": DESKTOP, "phone": PHONE}
 
 
 def test_a_kitchen_that_was_killed_while_it_baked(up: UpProcess, client: ShopClient, person: NewPerson) -> None:

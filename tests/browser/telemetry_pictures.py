@@ -4,8 +4,8 @@ import os
 import signal
 
 import pytest
-from person import DESKTOP, PHONE, NewPerson, Person
-from pictures import save
+from person import DESKTOP, NewPerson, Person
+from pictures import SIZES, save
 from shop_client import ShopClient, eventually
 from up_process import OPEN, UpProcess
 
@@ -14,7 +14,6 @@ from pizzashop.local.telemetry import DASHBOARDS_PATH, SCRAPE_SECONDS, TELEMETRY
 from pizzashop.settings import Settings
 
 SECONDS_BETWEEN_ORDERS = 5
-SIZES = {"desktop": DESKTOP, "phone": PHONE}
 WHOLE_WORKFLOW = '"what">orchestration||pizza_workflow'
 DASHBOARD = f"http://localhost:{TELEMETRY_PORTS['victoriametrics'][0]}{DASHBOARDS_PATH}"
 
