@@ -23,6 +23,8 @@ DATA_SEGMENTS_RECEIVED = 152
 APPLICATION = """
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/broken":
+        raise ValueError("no oven")
     if environ["PATH_INFO"] == "/large":
         body = b"x" * 300_000
     start_response("200 OK", [("Content-Length", str(len(body)))])
@@ -163,3 +165,8 @@ def test_a_small_answer_is_one_packet(port: int) -> None:
 def test_an_answer_without_a_body_is_sent(port: int, request_line: bytes) -> None:
     with connect(port, request_line + b"\r\nHost: localhost\r\n\r\n") as client:
         assert client.recv(1024).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_an_application_that_fails_before_its_answer_is_answered_with_500(port: int) -> None:
+    with connect(port, b"GET /broken HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
+        assert client.recv(1024).startswith(b"HTTP/1.1 500")
